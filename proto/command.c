@@ -1,0 +1,245 @@
+#include "proto/command.h"
+
+#include "proto/event.h"
+#include "proto/wire.h"
+
+#include <math.h>
+
+/* A text of a command; whether it fits an event is the node's to say. */
+#define TEXT_BYTES LIMIT_COMMAND_BYTES
+
+void command_init(struct command *command, enum command_kind kind)
+{
+    *command = (struct command){
+        .kind = kind,
+        .confidence = (double)NAN,
+        .device_ms = EVENT_NONE,
+        .location_ms = EVENT_NONE,
+        .entry_ms = EVENT_NONE,
+        .exit_ms = EVENT_NONE,
+    };
+}
+
+/* 0, or -1 with the buffer as long as `before`. */
+static int finish(struct buffer *out, size_t before)
+{
+    if (out->full) {
+        out->len = before;
+        return -1;
+    }
+    return 0;
+}
+
+int command_pack(const struct command *command, struct buffer *out)
+{
+    msgpack_packer packer;
+    size_t before = out->len;
+
+    wire_packer(&packer, out);
+    msgpack_pack_array(&packer, 21);
+    msgpack_pack_uint32(&packer, (uint32_t)command->kind);
+    msgpack_pack_uint32(&packer, (uint32_t)command->gate);
+    wire_put_slice_str(&packer, command->camera_id);
+    wire_put_slice_str(&packer, command->camera_name);
+    wire_put_slice_str(&packer, command->camera_type);
+    wire_put_slice_str(&packer, command->source);
+    wire_put_slice_str(&packer, command->edge_id);
+    wire_put_slice_str(&packer, command->sent_id);
+    wire_put_slice_str(&packer, command->plate_text);
+    if (isnan(command->confidence)) {
+        msgpack_pack_nil(&packer);
+    } else {
+        msgpack_pack_double(&packer, command->confidence);
+    }
+    msgpack_pack_int64(&packer, command->device_ms);
+    wire_put_slice_str(&packer, command->location);
+    msgpack_pack_int64(&packer, command->location_ms);
+    msgpack_pack_int64(&packer, command->history_id);
+    wire_put_slice_str(&packer, command->visit);
+    wire_put_slice_str(&packer, command->plate_view);
+    msgpack_pack_int64(&packer, command->entry_ms);
+    msgpack_pack_int64(&packer, command->exit_ms);
+    wire_put_slice_str(&packer, command->author);
+    wire_put_slice_str(&packer, command->reason);
+    msgpack_pack_array(&packer, 2);
+    msgpack_pack_int64(&packer, command->tariff.free_s);
+    msgpack_pack_int64(&packer, command->tariff.per_hour);
+    return finish(out, before);
+}
+
+static struct tariff row_tariff(struct wire_row *row)
+{
+    struct wire_row inner = wire_row(wire_row_any(row));
+    struct tariff tariff = {.free_s = 0};
+
+    tariff.free_s = wire_row_i64(&inner, INT64_MIN, INT64_MAX);
+    tariff.per_hour = wire_row_i64(&inner, INT64_MIN, INT64_MAX);
+    row->bad = inner.bad;
+    return tariff;
+}
+
+int command_unpack(struct command *command, struct slice bytes)
+{
+    struct wire wire;
+
+    command_init(command, COMMAND_GATE);
+    if (wire_open(&wire, bytes)) {
+        return -1;
+    }
+    struct wire_row row = wire_row(&wire.root);
+    command->kind = (enum command_kind)wire_row_u64(&row, COMMAND_GATE, COMMAND_TARIFF);
+    command->gate = (enum gate_type)wire_row_u64(&row, 0, GATE_DELETE);
+    command->camera_id = wire_row_str(&row, TEXT_BYTES);
+    command->camera_name = wire_row_str(&row, TEXT_BYTES);
+    command->camera_type = wire_row_str(&row, TEXT_BYTES);
+    command->source = wire_row_str(&row, TEXT_BYTES);
+    command->edge_id = wire_row_str(&row, TEXT_BYTES);
+    command->sent_id = wire_row_str(&row, TEXT_BYTES);
+    command->plate_text = wire_row_str(&row, TEXT_BYTES);
+    command->confidence = wire_row_double(&row);
+    command->device_ms = wire_row_i64(&row, INT64_MIN, INT64_MAX);
+    command->location = wire_row_str(&row, TEXT_BYTES);
+    command->location_ms = wire_row_i64(&row, INT64_MIN, INT64_MAX);
+    command->history_id = wire_row_i64(&row, INT64_MIN, INT64_MAX);
+    command->visit = wire_row_str(&row, TEXT_BYTES);
+    command->plate_view = wire_row_str(&row, TEXT_BYTES);
+    command->entry_ms = wire_row_i64(&row, INT64_MIN, INT64_MAX);
+    command->exit_ms = wire_row_i64(&row, INT64_MIN, INT64_MAX);
+    command->author = wire_row_str(&row, TEXT_BYTES);
+    command->reason = wire_row_str(&row, TEXT_BYTES);
+    command->tariff = row_tariff(&row);
+    wire_close(&wire);
+    return row.bad ? -1 : 0;
+}
+
+void answer_init(struct answer *answer, enum problem_code code)
+{
+    *answer = (struct answer){
+        .code = code,
+        .entry_ms = EVENT_NONE,
+        .exit_ms = EVENT_NONE,
+        .fee = EVENT_NONE,
+    };
+}
+
+int answer_pack(const struct answer *answer, struct buffer *out)
+{
+    msgpack_packer packer;
+    size_t before = out->len;
+
+    wire_packer(&packer, out);
+    msgpack_pack_array(&packer, 15);
+    msgpack_pack_uint32(&packer, (uint32_t)answer->code);
+    wire_put_text(&packer, answer->text);
+    if (answer->deduped) {
+        msgpack_pack_true(&packer);
+    } else {
+        msgpack_pack_false(&packer);
+    }
+    msgpack_pack_uint32(&packer, (uint32_t)answer->gate);
+    wire_put_text(&packer, answer->visit);
+    wire_put_text(&packer, answer->plate_id);
+    wire_put_text(&packer, answer->plate_view);
+    msgpack_pack_int64(&packer, answer->history_id);
+    msgpack_pack_int64(&packer, answer->entry_ms);
+    msgpack_pack_int64(&packer, answer->exit_ms);
+    msgpack_pack_int64(&packer, answer->fee);
+    wire_put_text(&packer, answer->position.stream.node.text);
+    msgpack_pack_uint64(&packer, answer->position.stream.epoch);
+    msgpack_pack_uint64(&packer, answer->position.seq);
+    msgpack_pack_array(&packer, 2);
+    msgpack_pack_int64(&packer, answer->tariff.free_s);
+    msgpack_pack_int64(&packer, answer->tariff.per_hour);
+    return finish(out, before);
+}
+
+int answer_unpack(struct answer *answer, struct slice bytes)
+{
+    struct wire wire;
+
+    answer_init(answer, PROBLEM_INTERNAL);
+    if (wire_open(&wire, bytes)) {
+        return -1;
+    }
+    struct wire_row row = wire_row(&wire.root);
+    answer->code = (enum problem_code)wire_row_u64(&row, 0, PROBLEM_COUNT - 1);
+    wire_row_text(&row, answer->text, sizeof answer->text);
+    answer->deduped = wire_row_bool(&row);
+    answer->gate = (enum gate_type)wire_row_u64(&row, 0, GATE_DELETE);
+    wire_row_text(&row, answer->visit, sizeof answer->visit);
+    wire_row_text(&row, answer->plate_id, sizeof answer->plate_id);
+    wire_row_text(&row, answer->plate_view, sizeof answer->plate_view);
+    answer->history_id = wire_row_i64(&row, INT64_MIN, INT64_MAX);
+    answer->entry_ms = wire_row_i64(&row, INT64_MIN, INT64_MAX);
+    answer->exit_ms = wire_row_i64(&row, INT64_MIN, INT64_MAX);
+    answer->fee = wire_row_i64(&row, INT64_MIN, INT64_MAX);
+    wire_row_text(&row, answer->position.stream.node.text,
+                  sizeof answer->position.stream.node.text);
+    answer->position.stream.epoch = wire_row_u64(&row, 0, UINT64_MAX);
+    answer->position.seq = wire_row_u64(&row, 0, UINT64_MAX);
+    answer->tariff = row_tariff(&row);
+    wire_close(&wire);
+    return row.bad ? -1 : 0;
+}
+
+int supervisor_request_pack(const struct supervisor_request *request, struct buffer *out)
+{
+    msgpack_packer packer;
+    size_t before = out->len;
+
+    wire_packer(&packer, out);
+    msgpack_pack_array(&packer, 2);
+    msgpack_pack_uint32(&packer, (uint32_t)request->verb);
+    wire_put_slice_str(&packer, request->json);
+    return finish(out, before);
+}
+
+int supervisor_request_unpack(struct supervisor_request *request, struct slice bytes)
+{
+    struct wire wire;
+
+    *request = (struct supervisor_request){.verb = SUPERVISOR_CONFIG_GET};
+    if (wire_open(&wire, bytes)) {
+        return -1;
+    }
+    struct wire_row row = wire_row(&wire.root);
+    request->verb =
+        (enum supervisor_verb)wire_row_u64(&row, SUPERVISOR_CONFIG_GET, SUPERVISOR_MESH_STOP);
+    request->json = wire_row_str(&row, LIMIT_MESSAGE_BYTES);
+    wire_close(&wire);
+    return row.bad ? -1 : 0;
+}
+
+int supervisor_answer_pack(const struct supervisor_answer *answer, struct buffer *out)
+{
+    msgpack_packer packer;
+    size_t before = out->len;
+
+    wire_packer(&packer, out);
+    msgpack_pack_array(&packer, 4);
+    msgpack_pack_uint32(&packer, (uint32_t)answer->problem.code);
+    wire_put_text(&packer, answer->problem.text);
+    wire_put_text(&packer, answer->problem.hint);
+    wire_put_slice_str(&packer, answer->json);
+    return finish(out, before);
+}
+
+int supervisor_answer_unpack(struct supervisor_answer *answer, struct slice bytes)
+{
+    struct wire wire;
+    struct slice text;
+
+    *answer = (struct supervisor_answer){.problem = {.code = PROBLEM_INTERNAL}};
+    if (wire_open(&wire, bytes)) {
+        return -1;
+    }
+    struct wire_row row = wire_row(&wire.root);
+    answer->problem.code = (enum problem_code)wire_row_u64(&row, 0, PROBLEM_COUNT - 1);
+    text = wire_row_str(&row, sizeof answer->problem.text);
+    (void)slice_copy(text, answer->problem.text, sizeof answer->problem.text); /* it fits */
+    text = wire_row_str(&row, sizeof answer->problem.hint);
+    (void)slice_copy(text, answer->problem.hint, sizeof answer->problem.hint); /* it fits */
+    answer->json = wire_row_str(&row, LIMIT_MESSAGE_BYTES);
+    wire_close(&wire);
+    return row.bad ? -1 : 0;
+}

@@ -1,0 +1,115 @@
+/*
+ * What threads ask the node (the one that decides and writes), and its answers. All packed as
+ * msgpack arrays; requests are parsed and validated by who asks, decided by the node.
+ *
+ * Endpoints (inproc ROUTERs; a request is [empty frame][bytes], as from a REQ):
+ *   COMMAND_NODE        commands below, answered after their commit
+ *   COMMAND_SUPERVISOR  configuration and mesh start/stop (supervisor_* below)
+ */
+#ifndef PROTO_COMMAND_H
+#define PROTO_COMMAND_H
+
+#include "proto/bytes.h"
+#include "proto/ids.h"
+#include "proto/problem.h"
+#include "proto/tariff.h"
+
+#define COMMAND_NODE "inproc://node"
+#define COMMAND_SUPERVISOR "inproc://supervisor"
+
+enum command_kind {
+    COMMAND_GATE = 1, /* a camera's event */
+    COMMAND_EDIT,     /* HISTORY_UPDATE */
+    COMMAND_DELETE,   /* HISTORY_DELETE */
+    COMMAND_UNDELETE, /* HISTORY_UNDELETE */
+    COMMAND_TARIFF    /* CONFIG_UPDATE */
+};
+
+enum gate_type {
+    GATE_ENTRY = 1,
+    GATE_EXIT,
+    GATE_DETECTION,
+    GATE_LOCATION,
+    GATE_UPDATE,
+    GATE_DELETE
+};
+
+/* One command. Slices borrow. Absent fields as in struct event. */
+struct command {
+    enum command_kind kind;
+
+    /* COMMAND_GATE: what the camera said, types checked, nothing decided. */
+    enum gate_type gate;
+    struct slice camera_id; /* decimal text for numbers */
+    struct slice camera_name, camera_type, source, edge_id;
+    struct slice sent_id;    /* event_id as sent */
+    struct slice plate_text; /* as sent; GATE_UPDATE: the new plate */
+    double confidence;       /* NaN = absent */
+    int64_t device_ms;       /* EVENT_NONE = absent */
+    struct slice location;
+    int64_t location_ms;
+
+    /* COMMAND_EDIT, _DELETE, _UNDELETE: the visit by local row number or by name. */
+    int64_t history_id; /* 0 = by `visit` */
+    struct slice visit;
+    struct slice plate_view; /* EDIT: the new plate as people read it; plate_text = the id sent */
+    int64_t entry_ms, exit_ms;
+    struct slice author, reason;
+
+    /* COMMAND_TARIFF */
+    struct tariff tariff;
+};
+
+void command_init(struct command *command, enum command_kind kind);
+int command_pack(const struct command *command, struct buffer *out);
+/* Our own bytes: -1 means a bug of ours, and the caller answers INTERNAL. Slices borrow. */
+int command_unpack(struct command *command, struct slice bytes);
+
+/* The answer to a command. `code` PROBLEM_OK: done and durable. ALREADY_INSIDE, NO_OPEN_VISIT:
+ * logged and durable, but not what the camera hoped for. Anything else: nothing was stored. */
+struct answer {
+    enum problem_code code;
+    char text[300]; /* for people; Vietnamese as the existing system's */
+    bool deduped;   /* a retry: the fields repeat the first answer as far as known */
+    enum gate_type gate;
+    char visit[LIMIT_EVENT_ID + 1]; /* event_id */
+    char plate_id[LIMIT_PLATE + 1];
+    char plate_view[LIMIT_PLATE + 1];
+    int64_t history_id;        /* 0 = none */
+    int64_t entry_ms, exit_ms; /* EVENT_NONE = absent */
+    int64_t fee;               /* EVENT_NONE = absent */
+    struct position position;  /* seq 0 = nothing was logged */
+    struct tariff tariff;      /* COMMAND_TARIFF: what is in force now */
+};
+
+void answer_init(struct answer *answer, enum problem_code code);
+int answer_pack(const struct answer *answer, struct buffer *out);
+int answer_unpack(struct answer *answer, struct slice bytes);
+
+/*
+ * The supervisor: request [verb, json], answer [code, text, hint, json]. JSON because the
+ * configuration is JSON for people on both sides.
+ */
+enum supervisor_verb {
+    SUPERVISOR_CONFIG_GET = 1, /* answer json: the configuration, secrets removed */
+    SUPERVISOR_CONFIG_PUT,     /* json: what to merge; answer json as GET; text says what follows */
+    SUPERVISOR_MESH_START,
+    SUPERVISOR_MESH_STOP
+};
+
+struct supervisor_request {
+    enum supervisor_verb verb;
+    struct slice json;
+};
+
+struct supervisor_answer {
+    struct problem problem;
+    struct slice json; /* borrows */
+};
+
+int supervisor_request_pack(const struct supervisor_request *request, struct buffer *out);
+int supervisor_request_unpack(struct supervisor_request *request, struct slice bytes);
+int supervisor_answer_pack(const struct supervisor_answer *answer, struct buffer *out);
+int supervisor_answer_unpack(struct supervisor_answer *answer, struct slice bytes);
+
+#endif

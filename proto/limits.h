@@ -1,0 +1,76 @@
+/*
+ * Every ceiling of the program, in one place, with its unit and its reason. Nothing that comes
+ * from outside is used as a length before it was compared with one of these.
+ */
+#ifndef PROTO_LIMITS_H
+#define PROTO_LIMITS_H
+
+#include <stdint.h>
+
+/* Names */
+#define LIMIT_NODE_ID 63     /* bytes; an id must fit a file name and a ZeroMQ routing id */
+#define LIMIT_EVENT_ID 200   /* bytes; `<central>_<ms>_<plate>` with room for foreign systems */
+#define LIMIT_PLATE 64       /* bytes of plate text; the longest real plate has 12 */
+#define LIMIT_PLATE_MIN 6    /* characters A-Z0-9 of a usable plate (existing cameras' rule) */
+#define LIMIT_TEXT 512       /* bytes of any other text field of an event (names, sources) */
+#define LIMIT_JSON_TEXT 8192 /* bytes of JSON text kept inside one event body */
+
+/* Events and messages */
+#define LIMIT_HEADER_BYTES 256            /* packed header; the real one has under 40 */
+#define LIMIT_BODY_BYTES 32768            /* packed body; a settings event is the largest */
+#define LIMIT_INTEGER (INT64_C(1) << 61)  /* any integer of an event: sums stay safe */
+#define LIMIT_SEQ INT64_MAX               /* seq and hlc; SQLite's integers are signed */
+#define LIMIT_SUPERSEDES 64               /* changes that one change may list as seen */
+#define LIMIT_MESSAGE_BYTES (1024 * 1024) /* one frame between centrals (ZMQ_MAXMSGSIZE) */
+#define LIMIT_RUN_BYTES (256 * 1024)      /* a chunk must pass a 1 Mbit/s line within 2 s */
+#define LIMIT_RUN_EVENTS 500              /* a gate waits for at most one such chunk */
+#define LIMIT_HEADS_CHANGED 64            /* heads in one HEARTBEAT; more are asked for */
+#define LIMIT_VECTOR_PAGE 1024            /* heads or digests in one VECTOR page */
+#define LIMIT_SYNC_WANTS 64               /* runs named by one SYNC_REQUEST */
+#define LIMIT_OUTSTANDING 2               /* SYNC_REQUESTs under way per peer: the flow control */
+#define LIMIT_DEPTH 16                    /* nesting of any msgpack or JSON document */
+#define LIMIT_ITEMS 65536                 /* objects in one msgpack document */
+#define LIMIT_HEADS 100000                /* streams known; 100 centrals, a start a day, 3 years */
+
+/* The writer */
+#define LIMIT_BATCH_COMMANDS 512         /* commands in one commit; more wait for the next */
+#define LIMIT_BATCH_LIVE 512             /* live peer events in one commit */
+#define LIMIT_FACTS_QUEUE 256            /* commits that a slow listener may lag; then it resyncs */
+#define LIMIT_COMMAND_BYTES (128 * 1024) /* one command or answer between threads */
+
+/* Mesh */
+#define LIMIT_PEERS 128            /* configured centrals */
+#define LIMIT_LINKS 512            /* transport links at once, unknown ones included */
+#define LIMIT_PENDING_PEERS 32     /* unconfigured centrals remembered for acceptance */
+#define LIMIT_PEER_QUEUE 1000      /* messages queued per link (ZMQ_SNDHWM) */
+#define LIMIT_CLOCK_AHEAD_MS 60000 /* a peer's clock further ahead does not drag ours */
+#define LIMIT_CLOCK_WARN_MS 2000   /* clock difference that raises a warning */
+
+/* Time of a gate event, relative to the central's clock */
+#define LIMIT_DEVICE_LATE_MS (7LL * 24 * 3600 * 1000) /* cameras queue over a long weekend */
+#define LIMIT_DEVICE_EARLY_MS 60000
+#define LIMIT_RETRY_WINDOW_MS (24LL * 3600 * 1000) /* retries without event_id end then */
+#define LIMIT_DUPLICATE_MS 60000 /* a second entry at one central within this: `duplicate` */
+
+/* HTTP */
+#define LIMIT_HTTP_THREADS 64        /* workers for plain requests; one per open connection */
+#define LIMIT_WS_CLIENTS 64          /* each holds one worker for its whole life */
+#define LIMIT_HTTP_BODY (256 * 1024) /* bytes of one request body */
+#define LIMIT_HTTP_BODY_MS 5000      /* a body must be complete by then */
+#define LIMIT_READERS 4              /* read-only database handles lent to requests */
+#define LIMIT_READERS_WAIT_MS 2000   /* then 503 with Retry-After */
+#define LIMIT_COMMAND_WAIT_MS 10000  /* a request waits this long for the writer, then 503 */
+#define LIMIT_WS_QUEUE 256           /* messages queued per WebSocket client; then it is cut */
+#define LIMIT_WS_FRAME 65536         /* bytes of one frame from a WebSocket client */
+#define LIMIT_PAGE_ROWS 256          /* history rows fetched in one short read transaction */
+
+/* Database */
+#define LIMIT_CACHE_KIB 8192                 /* SQLite page cache of the writer */
+#define LIMIT_READER_CACHE_KIB 1024          /* of each read-only handle */
+#define LIMIT_WAL_BYTES (16LL * 1024 * 1024) /* checkpoint when the WAL has grown by this */
+#define LIMIT_BUSY_MS 2000                   /* wait for a lock held by a foreign program */
+
+/* Configuration file */
+#define LIMIT_CONFIG_BYTES (256 * 1024)
+
+#endif

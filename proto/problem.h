@@ -1,0 +1,82 @@
+/*
+ * What can go wrong, with a stable code, the exit status (sysexits) and the HTTP status it leads
+ * to. A problem's text names what, where and what to do next.
+ */
+#ifndef PROTO_PROBLEM_H
+#define PROTO_PROBLEM_H
+
+#include <stddef.h>
+
+/*  X(NAME, exit status, HTTP status)  */
+#define ERROR_CODES(X)                                                                            \
+    X(OK, 0, 200)                                                                                 \
+    X(USAGE, 64, 400)             /* command line */                                              \
+    X(CONFIG_INVALID, 78, 400)    /* configuration file or PUT: syntax, key, value */             \
+    X(CONFIG_UNREADABLE, 78, 500) /* configuration file cannot be read or written */              \
+    X(PORT_IN_USE, 69, 409)       /* a listener could not be bound */                             \
+    X(ADDRESS_UNAVAILABLE, 69, 409)                                                               \
+    X(OPEN_WITHOUT_AUTH, 78, 400) /* non-loopback HTTP without auth or api_token */               \
+    X(DB_UNWRITABLE, 73, 500)     /* data directory or database cannot be created or written */   \
+    X(DB_NEWER, 65, 500)          /* database from a newer version; untouched */                  \
+    X(DB_FOREIGN, 65, 500)        /* not a ParkMesh or Python central database; untouched */      \
+    X(DB_CORRUPT, 65, 500)        /* quick_check failed */                                        \
+    X(DB_LOCKED, 69, 503)         /* another process holds it */                                  \
+    X(DB_FAILED, 74, 500)         /* I/O error, failed fsync: the process ends */                 \
+    X(DISK_FULL, 74, 507)         /* nothing was stored; works again when there is room */        \
+    X(PERMISSION, 77, 500)                                                                        \
+    X(JSON_INVALID, 65, 400)     /* malformed JSON, with line and column */                       \
+    X(FIELD_INVALID, 65, 400)    /* a field missing, of the wrong type or out of range */         \
+    X(PLATE_UNUSABLE, 65, 400)   /* fewer than 6 letters and digits */                            \
+    X(TYPE_UNKNOWN, 65, 400)     /* event type */                                                 \
+    X(ALREADY_INSIDE, 0, 200)    /* logged; the fold decides */                                   \
+    X(NO_OPEN_VISIT, 0, 200)     /* logged; waits as an orphan exit */                            \
+    X(VISIT_UNKNOWN, 0, 404)     /* no such visit */                                              \
+    X(DELETE_WITHOUT_ID, 0, 200) /* a camera's DELETE that names no visit; nothing was changed */ \
+    X(PLATE_INSIDE, 0, 409)      /* an edit would put a second open visit on this plate */        \
+    X(BODY_TOO_LARGE, 65, 413)                                                                    \
+    X(BODY_INCOMPLETE, 65, 400)  /* shorter than Content-Length, or too slow */                   \
+    X(LENGTH_AMBIGUOUS, 65, 400) /* Content-Length and Transfer-Encoding together */              \
+    X(NOT_FOUND, 0, 404)         /* no such path */                                               \
+    X(METHOD_NOT_ALLOWED, 0, 405)                                                                 \
+    X(PARAMETER_INVALID, 65, 422) /* query or path parameter */                                   \
+    X(UNAUTHORIZED, 77, 401)      /* api_token missing or wrong */                                \
+    X(FORBIDDEN, 77, 403)         /* Origin or Host not allowed */                                \
+    X(BUSY, 75, 503)              /* the writer or all readers are busy; retry */                 \
+    X(STOPPING, 75, 503)                                                                          \
+    X(MESH_MISMATCH, 0, 403) /* peer has another mesh secret */                                   \
+    X(MESH_VERSION, 0, 426)  /* peer speaks no protocol version of ours */                        \
+    X(DUPLICATE_ID, 0, 409)  /* two centrals use one id */                                        \
+    X(UNKNOWN_PEER, 0, 403)  /* right secret, id not configured: pending */                       \
+    X(PEER_UNREACHABLE, 69, 502)                                                                  \
+    X(MESH_WITHOUT_SECRET, 0, 200) /* mesh bound to loopback only */                              \
+    X(MESSAGE_INVALID, 0, 400)     /* bytes on the mesh port that are no message */               \
+    X(CHAIN_MISMATCH, 0, 500)      /* same (stream, seq), other bytes */                          \
+    X(CLOCK_SKEW, 0, 200)          /* clocks differ; both centrals are named */                   \
+    X(INTERNAL, 70, 500)
+
+enum problem_code {
+#define X(name, exit_status, http_status) PROBLEM_##name,
+    ERROR_CODES(X)
+#undef X
+    PROBLEM_COUNT
+};
+
+struct problem {
+    enum problem_code code;
+    char text[600]; /* one sentence: what and where */
+    char hint[300]; /* what to do next; may be empty */
+};
+
+/* "PORT_IN_USE"; never NULL. */
+const char *problem_name(enum problem_code code);
+/* The code of a name; PROBLEM_INTERNAL for NULL or a name that is none. */
+enum problem_code problem_parse(const char *name);
+int problem_exit_status(enum problem_code code);
+int problem_http_status(enum problem_code code);
+
+/* Fills `problem` (which may be NULL) and returns -1, so that `return problem_set(...)` reads
+ * well. `hint` may be NULL. */
+int problem_set(struct problem *problem, enum problem_code code, const char *hint,
+                const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+#endif

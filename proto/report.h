@@ -1,0 +1,72 @@
+/*
+ * Reports: the volatile state of the mesh (links, lag, clocks), latest only, never logged. Asked
+ * for at MESH_REPORT_ENDPOINT (inproc ROUTER of the mesh): any request bytes, the answer is one
+ * packed report.
+ */
+#ifndef PROTO_REPORT_H
+#define PROTO_REPORT_H
+
+#include "proto/bytes.h"
+#include "proto/ids.h"
+#include "proto/problem.h"
+
+#define MESH_REPORT_ENDPOINT "inproc://mesh-report"
+
+enum peer_state {
+    PEER_UNKNOWN,    /* never heard since the start */
+    PEER_CONNECTING, /* dialled, no HELLO yet */
+    PEER_CONNECTED,
+    PEER_DISCONNECTED, /* was up; since `since_ms` it is not */
+    PEER_REJECTED,     /* refused, by us or by the peer: see problem */
+    PEER_PENDING       /* right secret, not configured here; a person may accept it */
+};
+
+/* Equality by digests; unknown is never shown as equal. */
+enum peer_sync {
+    SYNC_UNKNOWN,
+    SYNC_EQUAL,
+    SYNC_BEHIND,
+    SYNC_AHEAD,
+    SYNC_BOTH
+};
+
+struct peer_report {
+    struct node_id id;
+    char ip[64];
+    uint16_t p2p_port, api_port;
+    enum peer_state state;
+    int64_t since_ms;      /* wall; when the state was entered */
+    int64_t last_heard_ms; /* wall; 0 = never */
+    enum peer_sync sync;
+    int64_t equal_at_ms; /* wall; when its log digest last equalled ours; 0 = never */
+    uint64_t behind;     /* events it has that we lack, as far as known */
+    uint64_t ahead;      /* events we have that it has not acknowledged, as far as known */
+    int64_t lag_s;       /* seconds since the digests were last equal; 0 when equal, -1 unknown */
+    int64_t rtt_ms;      /* -1 unknown */
+    int64_t clock_offset_ms; /* its clock minus ours; EVENT_NONE unknown */
+    char direction[12];      /* "dialled", "accepted" or "" */
+    char software[64];
+    enum problem_code problem; /* PROBLEM_OK = none */
+    char last_error[300];      /* in words, with what to do */
+    uint64_t sent, received;   /* messages */
+};
+
+struct mesh_report {
+    bool running;
+    bool has_secret;
+    char address[80];                 /* bound, "tcp://127.0.0.1:9000", or "" */
+    char error[300];                  /* why not running, or a warning */
+    uint64_t sent, received, refused; /* messages; refused = bytes that were no message of ours */
+    uint64_t events;                  /* in our log */
+    struct peer_report *peers;        /* owned after unpacking; configured first, then pending */
+    size_t count;
+};
+
+int mesh_report_pack(const struct mesh_report *report, struct buffer *out);
+int mesh_report_unpack(struct mesh_report *report, struct slice bytes);
+void mesh_report_free(struct mesh_report *report);
+
+const char *peer_state_name(enum peer_state state); /* "connected" ... */
+const char *peer_sync_name(enum peer_sync sync);    /* "equal" ... */
+
+#endif

@@ -1,0 +1,60 @@
+#include "proto/tariff.h"
+
+#include "proto/limits.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define HOUR_S 3600
+#define YEAR_S (365 * 24 * HOUR_S)
+
+const struct tariff TARIFF_DEFAULT = {.free_s = 1800, .per_hour = 25000};
+
+int64_t tariff_seconds(int64_t entry_ms, int64_t exit_ms)
+{
+    int64_t span = 0;
+
+    if (exit_ms <= entry_ms) {
+        return 0;
+    }
+    if (__builtin_sub_overflow(exit_ms, entry_ms, &span)) {
+        span = INT64_MAX;
+    }
+    return span / 1000;
+}
+
+int64_t tariff_fee(const struct tariff *tariff, int64_t seconds)
+{
+    int64_t free_s = tariff->free_s > 0 ? tariff->free_s : 0;
+    int64_t per_hour = tariff->per_hour > 0 ? tariff->per_hour : 0;
+    int64_t fee = 0;
+
+    if (seconds <= free_s) {
+        return 0;
+    }
+    int64_t started = (seconds - free_s - 1) / HOUR_S + 1;
+    /* A stay of ages in a broken clock must still give a fee that an event can carry. */
+    if (__builtin_mul_overflow(started, per_hour, &fee) || fee > LIMIT_INTEGER) {
+        return LIMIT_INTEGER;
+    }
+    return fee;
+}
+
+void tariff_duration_text(int64_t seconds, char *out, size_t size)
+{
+    int64_t minutes = seconds > 0 ? seconds / 60 : 0;
+
+    /* At most 19 digits, 17 bytes of words and 2 digits. */
+    (void)snprintf(out, size, "%" PRId64 " giờ %" PRId64 " phút", minutes / 60, minutes % 60);
+}
+
+int64_t tariff_hours_to_seconds(double hours)
+{
+    double seconds = hours * HOUR_S + 0.5;
+
+    /* Written so that NaN fails, too. */
+    if (!(hours >= 0) || !(seconds < (double)YEAR_S + 1)) {
+        return -1;
+    }
+    return (int64_t)seconds;
+}

@@ -1,0 +1,500 @@
+#include "proto/wire.h"
+
+#include "proto/limits.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Longest text of our own that is repaired when it is not UTF-8; the rest is cut. */
+#define REPAIR_BYTES 1024
+
+/* A msgpack_object takes 24 bytes in the zone, and comes from at least one byte of input. */
+#define ZONE_PER_BYTE 24
+#define ZONE_LEAST 512
+
+void wire_packer(msgpack_packer *packer, struct buffer *buffer)
+{
+    msgpack_packer_init(packer, buffer, buffer_msgpack_write);
+}
+
+/*
+ * The results of msgpack_pack_* are those of buffer_append, and the buffer remembers a failure:
+ * who packs looks at `full` once, at the end.
+ */
+
+void wire_put_slice_str(msgpack_packer *packer, struct slice text)
+{
+    if (text.data) {
+        msgpack_pack_str_with_body(packer, text.data, text.len);
+    } else {
+        msgpack_pack_nil(packer);
+    }
+}
+
+void wire_put_slice_bin(msgpack_packer *packer, struct slice bytes)
+{
+    if (bytes.data) {
+        msgpack_pack_bin_with_body(packer, bytes.data, bytes.len);
+    } else {
+        msgpack_pack_nil(packer);
+    }
+}
+
+void wire_put_text(msgpack_packer *packer, const char *text)
+{
+    struct slice slice = slice_text(text);
+    if (!text || wire_is_utf8(slice)) {
+        wire_put_slice_str(packer, slice);
+        return;
+    }
+    char repaired[REPAIR_BYTES];
+    slice.len = slice.len < sizeof repaired ? slice.len : sizeof repaired;
+    for (size_t i = 0; i < slice.len; i++) {
+        repaired[i] = (char)((unsigned char)text[i] < 0x80 ? text[i] : '?');
+    }
+    wire_put_slice_str(packer, (struct slice){repaired, slice.len});
+}
+
+void wire_put_digest(msgpack_packer *packer, const struct digest *digest)
+{
+    msgpack_pack_bin_with_body(packer, digest->bytes, sizeof digest->bytes);
+}
+
+void wire_put_head(msgpack_packer *packer, const struct head *head)
+{
+    msgpack_pack_array(packer, 4);
+    wire_put_text(packer, head->stream.node.text);
+    msgpack_pack_uint64(packer, head->stream.epoch);
+    msgpack_pack_uint64(packer, head->seq);
+    wire_put_digest(packer, &head->chain);
+}
+
+/* What one object's first bytes announce. */
+struct announced {
+    size_t head;    /* bytes of the marker and its length */
+    uint64_t bytes; /* bytes of payload behind */
+    uint64_t items; /* objects inside */
+    bool container;
+    bool bad;
+};
+
+static uint64_t big_endian(const uint8_t *bytes, size_t count)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < count; i++) {
+        value = value << 8 | bytes[i];
+    }
+    return value;
+}
+
+/* Markers 0xC0..0xDF. `at` has `left` >= 1 bytes. */
+static struct announced read_marker(const uint8_t *at, size_t left)
+{
+    enum {
+        BAD,
+        PLAIN,
+        BYTES,
+        ARRAY,
+        MAP
+    };
+    /* What follows a marker: a value of `width` bytes, or a length of so many. */
+    static const struct {
+        uint8_t kind, width;
+    } markers[32] = {
+        {PLAIN, 0}, {BAD, 0},   {PLAIN, 0}, {PLAIN, 0}, /* nil, never used, false, true */
+        {BYTES, 1}, {BYTES, 2}, {BYTES, 4},             /* bin */
+        {BAD, 0},   {BAD, 0},   {BAD, 0},               /* ext */
+        {PLAIN, 4}, {PLAIN, 8},                         /* float */
+        {PLAIN, 1}, {PLAIN, 2}, {PLAIN, 4}, {PLAIN, 8}, /* uint */
+        {PLAIN, 1}, {PLAIN, 2}, {PLAIN, 4}, {PLAIN, 8}, /* int */
+        {BAD, 0},   {BAD, 0},   {BAD, 0},   {BAD, 0},   /* fixext */
+        {BAD, 0},   {BYTES, 1}, {BYTES, 2}, {BYTES, 4}, /* fixext, str */
+        {ARRAY, 2}, {ARRAY, 4}, {MAP, 2},   {MAP, 4},
+    };
+    uint8_t kind = markers[*at - 0xC0].kind;
+    size_t width = markers[*at - 0xC0].width;
+
+    if (kind == BAD || left - 1 < width) {
+        return (struct announced){.bad = true};
+    }
+    uint64_t value = kind == PLAIN ? 0 : big_endian(at + 1, width);
+    return (struct announced){.head = 1 + width,
+                              .bytes = kind == BYTES ? value : 0,
+                              .items = kind == ARRAY ? value
+                                       : kind == MAP ? value * 2
+                                                     : 0,
+                              .container = kind == ARRAY || kind == MAP};
+}
+
+static struct announced read_announced(const uint8_t *at, size_t left)
+{
+    uint8_t marker = *at;
+
+    if (marker < 0x80 || marker >= 0xE0) { /* small integers */
+        return (struct announced){.head = 1};
+    }
+    if (marker < 0x90) { /* small map */
+        return (struct announced){.head = 1, .items = (marker & 0x0FU) * 2U, .container = true};
+    }
+    if (marker < 0xA0) { /* small array */
+        return (struct announced){.head = 1, .items = marker & 0x0FU, .container = true};
+    }
+    if (marker < 0xC0) { /* small string */
+        return (struct announced){.head = 1, .bytes = marker & 0x1FU};
+    }
+    return read_marker(at, left);
+}
+
+/* Length of the whole object at the start of `bytes`; 0 when it is not well-formed. */
+static size_t object_len(struct slice bytes)
+{
+    uint64_t open[LIMIT_DEPTH]; /* objects still due in each open container */
+    size_t depth = 0;
+    size_t items = 0;
+    const uint8_t *at = (const uint8_t *)bytes.data;
+    size_t left = bytes.data ? bytes.len : 0;
+
+    do {
+        if (left == 0 || items++ == LIMIT_ITEMS) {
+            return 0;
+        }
+        struct announced object = read_announced(at, left);
+        if (object.bad) {
+            return 0;
+        }
+        at += object.head;
+        left -= object.head;
+        /* Every object inside takes at least a byte. */
+        if (object.bytes > left || object.items > left) {
+            return 0;
+        }
+        at += object.bytes;
+        left -= object.bytes;
+        if (object.container && depth == LIMIT_DEPTH) {
+            return 0;
+        }
+        if (depth) {
+            open[depth - 1]--;
+        }
+        if (object.items) {
+            open[depth++] = object.items;
+        }
+        while (depth && open[depth - 1] == 0) {
+            depth--;
+        }
+    } while (depth);
+    return bytes.len - left;
+}
+
+bool wire_check(struct slice bytes)
+{
+    size_t len = object_len(bytes);
+    return len && len == bytes.len;
+}
+
+int wire_open(struct wire *wire, struct slice bytes)
+{
+    size_t offset = 0;
+
+    if (!wire_check(bytes)) {
+        return -1;
+    }
+    /* A small document takes a small chunk: events are opened one by one and often. */
+    size_t chunk = MSGPACK_ZONE_CHUNK_SIZE;
+    if (bytes.len < (MSGPACK_ZONE_CHUNK_SIZE - ZONE_LEAST) / ZONE_PER_BYTE) {
+        chunk = bytes.len * ZONE_PER_BYTE + ZONE_LEAST;
+    }
+    if (!msgpack_zone_init(&wire->zone, chunk)) {
+        return -1;
+    }
+    msgpack_unpack_return result =
+        msgpack_unpack(bytes.data, bytes.len, &offset, &wire->zone, &wire->root);
+    if (result != MSGPACK_UNPACK_SUCCESS || offset != bytes.len) {
+        msgpack_zone_destroy(&wire->zone);
+        return -1;
+    }
+    return 0;
+}
+
+void wire_close(struct wire *wire)
+{
+    msgpack_zone_destroy(&wire->zone);
+    wire->root = (msgpack_object){.type = MSGPACK_OBJECT_NIL};
+}
+
+bool wire_get_u64(const msgpack_object *object, uint64_t min, uint64_t max, uint64_t *out)
+{
+    if (!object || object->type != MSGPACK_OBJECT_POSITIVE_INTEGER || object->via.u64 < min ||
+        object->via.u64 > max) {
+        return false;
+    }
+    *out = object->via.u64;
+    return true;
+}
+
+bool wire_get_i64(const msgpack_object *object, int64_t min, int64_t max, int64_t *out)
+{
+    int64_t value = 0;
+
+    if (object && object->type == MSGPACK_OBJECT_POSITIVE_INTEGER && object->via.u64 <= INT64_MAX) {
+        value = (int64_t)object->via.u64;
+    } else if (object && object->type == MSGPACK_OBJECT_NEGATIVE_INTEGER) {
+        value = object->via.i64;
+    } else {
+        return false;
+    }
+    if (value < min || value > max) {
+        return false;
+    }
+    *out = value;
+    return true;
+}
+
+bool wire_get_double(const msgpack_object *object, double *out)
+{
+    if (!object) {
+        return false;
+    }
+    if (object->type == MSGPACK_OBJECT_POSITIVE_INTEGER) {
+        *out = (double)object->via.u64;
+    } else if (object->type == MSGPACK_OBJECT_NEGATIVE_INTEGER) {
+        *out = (double)object->via.i64;
+    } else if ((object->type == MSGPACK_OBJECT_FLOAT32 || object->type == MSGPACK_OBJECT_FLOAT64) &&
+               isfinite(object->via.f64)) {
+        *out = object->via.f64;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+bool wire_get_bool(const msgpack_object *object, bool *out)
+{
+    if (!object || object->type != MSGPACK_OBJECT_BOOLEAN) {
+        return false;
+    }
+    *out = object->via.boolean;
+    return true;
+}
+
+bool wire_get_str(const msgpack_object *object, size_t max, struct slice *out)
+{
+    if (!object || object->type != MSGPACK_OBJECT_STR || object->via.str.size > max) {
+        return false;
+    }
+    struct slice text = {object->via.str.size ? object->via.str.ptr : "", object->via.str.size};
+    if (!wire_is_utf8(text)) {
+        return false;
+    }
+    *out = text;
+    return true;
+}
+
+bool wire_get_bin(const msgpack_object *object, size_t max, struct slice *out)
+{
+    if (!object || object->type != MSGPACK_OBJECT_BIN || object->via.bin.size > max) {
+        return false;
+    }
+    *out = (struct slice){object->via.bin.size ? object->via.bin.ptr : "", object->via.bin.size};
+    return true;
+}
+
+const msgpack_object *wire_at(const msgpack_object *array, size_t index)
+{
+    return index < wire_count(array) ? &array->via.array.ptr[index] : NULL;
+}
+
+size_t wire_count(const msgpack_object *array)
+{
+    return array && array->type == MSGPACK_OBJECT_ARRAY ? array->via.array.size : 0;
+}
+
+bool wire_is_nil(const msgpack_object *object)
+{
+    return !object || object->type == MSGPACK_OBJECT_NIL;
+}
+
+size_t wire_map_count(const msgpack_object *map)
+{
+    return map && map->type == MSGPACK_OBJECT_MAP ? map->via.map.size : 0;
+}
+
+const msgpack_object_kv *wire_map_at(const msgpack_object *map, size_t index)
+{
+    return index < wire_map_count(map) ? &map->via.map.ptr[index] : NULL;
+}
+
+struct slice wire_map_value(struct slice packed_map, size_t index)
+{
+    const struct slice absent = {NULL, 0};
+    if (!packed_map.data || packed_map.len == 0) {
+        return absent;
+    }
+    struct announced map = read_announced((const uint8_t *)packed_map.data, packed_map.len);
+    if (map.bad || !map.container || index >= map.items / 2) {
+        return absent;
+    }
+    struct slice rest = {packed_map.data + map.head, packed_map.len - map.head};
+    for (size_t i = 0; i < 2 * index + 1; i++) {
+        size_t len = object_len(rest);
+        rest = (struct slice){rest.data + len, rest.len - len};
+    }
+    rest.len = object_len(rest);
+    return rest.len ? rest : absent;
+}
+
+/* Length of the character at `at`, 0 when it is none (RFC 3629: shortest form, no surrogates). */
+static size_t character(const uint8_t *at, size_t left)
+{
+    uint8_t first = at[0];
+    size_t len = first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
+
+    if (len == 0 || len > left) {
+        return 0;
+    }
+    for (size_t i = 1; i < len; i++) {
+        if ((at[i] & 0xC0) != 0x80) {
+            return 0;
+        }
+    }
+    bool bad = (first == 0xE0 && at[1] < 0xA0) || (first == 0xED && at[1] > 0x9F) ||
+               (first == 0xF0 && at[1] < 0x90) || (first == 0xF4 && at[1] > 0x8F);
+    return bad ? 0 : len;
+}
+
+bool wire_is_utf8(struct slice text)
+{
+    const uint8_t *bytes = (const uint8_t *)text.data;
+
+    for (size_t at = 0; at < text.len;) {
+        size_t len = bytes[at] == 0     ? 0
+                     : bytes[at] < 0x80 ? 1
+                                        : character(bytes + at, text.len - at);
+        if (len == 0) {
+            return false;
+        }
+        at += len;
+    }
+    return true;
+}
+
+struct wire_row wire_row(const msgpack_object *array)
+{
+    return (struct wire_row){
+        .array = array,
+        .bad = !array || array->type != MSGPACK_OBJECT_ARRAY,
+    };
+}
+
+const msgpack_object *wire_row_any(struct wire_row *row)
+{
+    const msgpack_object *object = row->bad ? NULL : wire_at(row->array, row->next++);
+    row->bad = !object;
+    return object;
+}
+
+uint64_t wire_row_u64(struct wire_row *row, uint64_t min, uint64_t max)
+{
+    uint64_t value = 0;
+    row->bad = !wire_get_u64(wire_row_any(row), min, max, &value);
+    return value;
+}
+
+int64_t wire_row_i64(struct wire_row *row, int64_t min, int64_t max)
+{
+    int64_t value = 0;
+    row->bad = !wire_get_i64(wire_row_any(row), min, max, &value);
+    return value;
+}
+
+double wire_row_double(struct wire_row *row)
+{
+    double value = (double)NAN;
+    const msgpack_object *object = wire_row_any(row);
+    if (object && !wire_is_nil(object)) {
+        row->bad = !wire_get_double(object, &value);
+    }
+    return value;
+}
+
+bool wire_row_bool(struct wire_row *row)
+{
+    bool value = false;
+    row->bad = !wire_get_bool(wire_row_any(row), &value);
+    return value;
+}
+
+struct slice wire_row_str(struct wire_row *row, size_t max)
+{
+    struct slice value = {NULL, 0};
+    const msgpack_object *object = wire_row_any(row);
+    if (object && !wire_is_nil(object)) {
+        row->bad = !wire_get_str(object, max, &value);
+    }
+    return value;
+}
+
+struct slice wire_row_bin(struct wire_row *row, size_t max)
+{
+    struct slice value = {NULL, 0};
+    const msgpack_object *object = wire_row_any(row);
+    if (object && !wire_is_nil(object)) {
+        row->bad = !wire_get_bin(object, max, &value);
+    }
+    return value;
+}
+
+void wire_row_text(struct wire_row *row, char *out, size_t size)
+{
+    (void)slice_copy(wire_row_str(row, LIMIT_TEXT), out, size); /* a longer one may be cut */
+}
+
+struct digest wire_row_digest(struct wire_row *row)
+{
+    struct digest digest = {{0}};
+    struct slice bytes = wire_row_bin(row, sizeof digest.bytes);
+    if (bytes.len == sizeof digest.bytes) {
+        memcpy(digest.bytes, bytes.data, sizeof digest.bytes);
+    } else {
+        row->bad = true;
+    }
+    return digest;
+}
+
+struct node_id wire_row_node(struct wire_row *row)
+{
+    struct node_id node = {{0}};
+    if (!node_id_parse(wire_row_str(row, LIMIT_NODE_ID), &node)) {
+        row->bad = true;
+    }
+    return node;
+}
+
+struct head wire_row_head(struct wire_row *row)
+{
+    struct wire_row inner = wire_row(wire_row_any(row));
+    struct head head;
+
+    head.stream.node = wire_row_node(&inner);
+    head.stream.epoch = wire_row_u64(&inner, 1, UINT64_MAX);
+    head.seq = wire_row_u64(&inner, 0, LIMIT_SEQ);
+    head.chain = wire_row_digest(&inner);
+    /* A stream without events has nothing to chain. */
+    if (inner.bad || (head.seq == 0 && !digest_is_zero(&head.chain))) {
+        row->bad = true;
+        return (struct head){.seq = 0};
+    }
+    return head;
+}
+
+const msgpack_object *wire_row_array(struct wire_row *row, size_t max, size_t *count)
+{
+    const msgpack_object *array = wire_row_any(row);
+    *count = wire_count(array);
+    if (!array || array->type != MSGPACK_OBJECT_ARRAY || *count > max) {
+        row->bad = true;
+        *count = 0;
+        return NULL;
+    }
+    return array;
+}
