@@ -68,7 +68,7 @@ enum event_key {
     EVENT_KEY_FEE = 13,           /* int VND: EXIT, IMPORT: money taken; a fact */
     EVENT_KEY_FREE_S = 14,        /* int s: tariff used (EXIT) or set (CONFIG_UPDATE) */
     EVENT_KEY_PER_HOUR = 15,      /* int VND */
-    EVENT_KEY_SUPERSEDES = 16, /* bin: packed array of [node, epoch, seq]: changes the author saw */
+    EVENT_KEY_SUPERSEDES = 16, /* array of [node, epoch, seq]: changes its author saw */
     EVENT_KEY_AUTHOR = 17,     /* str */
     EVENT_KEY_REASON = 18,     /* str */
     EVENT_KEY_ENTRY_MS = 19,   /* int: HISTORY_UPDATE/UNDELETE: corrected; EXIT: as believed */
