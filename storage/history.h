@@ -1,0 +1,82 @@
+/*
+ * Read-only questions that people ask. One handle per thread at a time; every call is one short read
+ * transaction, so that a slow reader never holds back a checkpoint.
+ */
+#ifndef STORAGE_HISTORY_H
+#define STORAGE_HISTORY_H
+
+#include "proto/problem.h"
+#include "proto/tariff.h"
+#include "storage/visit.h"
+
+struct history;
+
+struct history *history_open(const char *path, struct problem *problem);
+void history_close(struct history **history);
+
+/* Filters of GET /api/parking/history. */
+struct history_query {
+    int64_t limit;  /* -1 = all */
+    int64_t offset;
+    bool today_only; /* entry within the local day of now_ms */
+    int64_t now_ms;
+    /* NULL = every visit but SUPERSEDED and DELETED; else exactly this status name */
+    const char *status;
+    struct slice search; /* absent = none; reduced like a plate, matched literally in id or view */
+};
+
+/* Called once a row, in order of (entry_ms, id) descending. Non-zero stops. */
+typedef int (*history_row_fn)(void *context, const struct visit *visit);
+
+/*
+ * Pages through the rows, at most LIMIT_PAGE_ROWS a read transaction, resuming by key, so that rows
+ * arriving meanwhile neither repeat nor hide others. The callback runs outside any transaction (a
+ * page is copied first). 0, or -1 with a problem, or the callback's value.
+ */
+int history_each(struct history *history, const struct history_query *query, history_row_fn row,
+                 void *context, struct problem *problem);
+
+/* 1 found (slices live until the next call), 0 not, -1 problem. */
+int history_find(struct history *history, struct slice event_id, struct visit *visit,
+                 struct problem *problem);
+
+struct history_stats {
+    int64_t inside, entries_today, exits_today, revenue_today;
+};
+int history_stats(struct history *history, int64_t now_ms, struct history_stats *out,
+                  struct problem *problem);
+
+/* One administrator's change, newest first. Slices live during the callback. */
+struct history_change {
+    int64_t id;
+    int64_t history_id; /* local row number; 0 when the row is gone */
+    struct slice event_id;
+    struct slice change_type; /* UPDATE, DELETE, UNDELETE */
+    struct slice old_plate_id, old_plate_view, new_plate_id, new_plate_view;
+    struct slice old_data, new_data; /* JSON objects */
+    struct slice changed_at; /* UTC text */
+    struct slice changed_by, reason, source_central;
+};
+typedef int (*history_change_fn)(void *context, const struct history_change *change);
+int history_changes(struct history *history, int64_t history_id /* 0 = all */, int64_t limit,
+                    int64_t offset, history_change_fn each, void *context,
+                    struct problem *problem);
+
+/* Rows of p2p_sync_state, by peer id. */
+struct history_synced {
+    struct slice peer_central_id;
+    int64_t last_sync_timestamp; /* ms */
+    struct slice last_sync_time, updated_at; /* UTC text */
+};
+typedef int (*history_synced_fn)(void *context, const struct history_synced *synced);
+int history_synced(struct history *history, history_synced_fn each, void *context,
+                   struct problem *problem);
+
+/* Tariff in force at an instant; `*from_log` false when it is the built-in default. */
+int history_tariff(struct history *history, int64_t at_ms, struct tariff *out, bool *from_log,
+                   struct problem *problem);
+
+/* Counters for status: events in the log, anomalies by code are later questions. */
+int history_event_count(struct history *history, uint64_t *events, struct problem *problem);
+
+#endif

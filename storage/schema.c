@@ -1,0 +1,309 @@
+/*
+ * One string per version; MIGRATIONS[n] makes version n + 1 from version n. A published migration
+ * is never edited, a new one is appended.
+ *
+ * Integers that are unsigned 64 bits elsewhere (epoch, hlc, target_*) are stored as their signed
+ * view, so compare them for equality in SQL and for order in C. Times named *_ms, t are ms UTC.
+ */
+#include "storage/schema.h"
+
+#include "storage/sql.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *const MIGRATIONS[SCHEMA_VERSION] = {
+    /* Values kept in step with the log by the transaction that changes it: hlc, events,
+     * log_digest, state_digest, history_id; and of this file: clean (0 while open), zone of the
+     * texts. */
+    "CREATE TABLE meta("
+    " key TEXT PRIMARY KEY,"
+    " value) WITHOUT ROWID;"
+
+    /* sid is dense from 1 and local. head 0 = known, nothing held. */
+    "CREATE TABLE stream("
+    " sid INTEGER PRIMARY KEY,"
+    " node TEXT NOT NULL,"
+    " epoch INTEGER NOT NULL,"
+    " head INTEGER NOT NULL,"
+    " chain BLOB NOT NULL,"
+    " base INTEGER NOT NULL DEFAULT 0,"
+    " base_chain BLOB,"
+    " UNIQUE(node, epoch)) STRICT;"
+
+    /* The log. header and body are the origin's bytes; body NULL = erased. visit is the key under
+     * which the fold finds the event, NULL for kinds that the fold does not read. */
+    "CREATE TABLE event("
+    " lsn INTEGER PRIMARY KEY,"
+    " sid INTEGER NOT NULL,"
+    " seq INTEGER NOT NULL,"
+    " kind INTEGER NOT NULL,"
+    " hlc INTEGER NOT NULL,"
+    " visit TEXT,"
+    " header BLOB NOT NULL,"
+    " body BLOB,"
+    " body_hash BLOB NOT NULL,"
+    " chain BLOB NOT NULL,"
+    " UNIQUE(sid, seq)) STRICT;"
+    "CREATE INDEX event_visit ON event(visit) WHERE visit IS NOT NULL;"
+
+    /* Everything below is derived from the log and can be rebuilt. */
+
+    /* Every plate that any event of a visit has ever carried, and the time that the visit takes up
+     * in a timeline (store_closure.c); last = 2^63-1 while it is open. */
+    "CREATE TABLE visit_plate("
+    " plate TEXT NOT NULL,"
+    " visit TEXT NOT NULL,"
+    " first INTEGER NOT NULL,"
+    " last INTEGER NOT NULL,"
+    " PRIMARY KEY(plate, visit)) STRICT, WITHOUT ROWID;"
+
+    /* Gate events whose retry could not be found by their visit: hash of what a camera repeats. */
+    "CREATE TABLE retry("
+    " key BLOB PRIMARY KEY,"
+    " lsn INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+
+    /* Visits with a closing event that carries no fee, and when it says they closed: what a tariff
+     * for a time in the past can change. */
+    "CREATE TABLE unpriced("
+    " t INTEGER NOT NULL,"
+    " visit TEXT NOT NULL,"
+    " PRIMARY KEY(t, visit)) STRICT, WITHOUT ROWID;"
+
+    /* kind 9 (CONFIG_UPDATE): t = t_eff with clock fixes applied, free_s, per_hour.
+     * kind 12 (CLOCK_FIX): target_*, offset_ms. */
+    "CREATE TABLE setting("
+    " sid INTEGER NOT NULL,"
+    " seq INTEGER NOT NULL,"
+    " kind INTEGER NOT NULL,"
+    " t_eff INTEGER NOT NULL,"
+    " t INTEGER NOT NULL,"
+    " hlc INTEGER NOT NULL,"
+    " node TEXT NOT NULL,"
+    " epoch INTEGER NOT NULL,"
+    " free_s INTEGER,"
+    " per_hour INTEGER,"
+    " target_node TEXT,"
+    " target_epoch INTEGER,"
+    " target_from INTEGER,"
+    " target_to INTEGER,"
+    " offset_ms INTEGER,"
+    " PRIMARY KEY(sid, seq)) STRICT, WITHOUT ROWID;"
+
+    /* Positions whose bodies a REDACT event (sid, seq) erased, also when they arrive later. */
+    "CREATE TABLE redaction("
+    " sid INTEGER NOT NULL,"
+    " seq INTEGER NOT NULL,"
+    " target_node TEXT NOT NULL,"
+    " target_epoch INTEGER NOT NULL,"
+    " target_from INTEGER NOT NULL,"
+    " target_to INTEGER NOT NULL,"
+    " PRIMARY KEY(sid, seq)) STRICT, WITHOUT ROWID;"
+
+    /* One row per visit; meta.history_id is the highest id ever given (AUTOINCREMENT would write a
+     * second table with every row). The columns up to is_anomaly are those of the Python central.
+     * Camera ids have no affinity: decimal ones are integers, others text ('007' must stay what it
+     * is). */
+    "CREATE TABLE history("
+    " id INTEGER PRIMARY KEY,"
+    " event_id TEXT NOT NULL UNIQUE,"
+    " source_central TEXT,"
+    " edge_id TEXT,"
+    " plate_id TEXT NOT NULL,"
+    " plate_view TEXT NOT NULL,"
+    " entry_time TEXT NOT NULL,"
+    " entry_camera_id,"
+    " entry_camera_name TEXT,"
+    " entry_confidence REAL,"
+    " entry_source TEXT,"
+    " exit_time TEXT,"
+    " exit_camera_id,"
+    " exit_camera_name TEXT,"
+    " exit_confidence REAL,"
+    " exit_source TEXT,"
+    " duration TEXT,"
+    " fee INTEGER DEFAULT 0,"
+    " status TEXT NOT NULL,"
+    " sync_status TEXT DEFAULT 'LOCAL',"
+    " created_at TEXT,"
+    " updated_at TEXT,"
+    " last_location TEXT,"
+    " last_location_time TEXT,"
+    " is_anomaly INTEGER NOT NULL DEFAULT 0,"
+    " entry_ms INTEGER NOT NULL,"
+    " exit_ms INTEGER,"
+    " exit_central TEXT,"
+    " superseded_by TEXT,"
+    " last_location_ms INTEGER,"
+    " suspect INTEGER NOT NULL DEFAULT 0,"
+    " revision INTEGER NOT NULL DEFAULT 1,"
+    " digest BLOB NOT NULL);"
+    "CREATE INDEX history_entry ON history(entry_ms, id);"
+    "CREATE INDEX history_exit ON history(exit_ms) WHERE exit_ms IS NOT NULL;"
+    "CREATE INDEX history_inside ON history(plate_id) WHERE status = 'IN';"
+
+    /* What the fold listed for a person to look at; (node, epoch, seq) is the event. */
+    "CREATE TABLE anomaly("
+    " id INTEGER PRIMARY KEY,"
+    " plate_id TEXT NOT NULL,"
+    " t INTEGER NOT NULL,"
+    " code TEXT NOT NULL,"
+    " visit TEXT,"
+    " other TEXT,"
+    " node TEXT NOT NULL,"
+    " epoch INTEGER NOT NULL,"
+    " seq INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX anomaly_plate ON anomaly(plate_id);"
+
+    /* One row per HISTORY_* event, and those of a Python central (sid NULL). history_id is the row
+     * as it was when the change arrived, 0 when there was none: join by event_id. */
+    "CREATE TABLE history_changes("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " history_id INTEGER NOT NULL,"
+    " change_type TEXT NOT NULL,"
+    " old_plate_id TEXT,"
+    " old_plate_view TEXT,"
+    " new_plate_id TEXT,"
+    " new_plate_view TEXT,"
+    " old_data TEXT,"
+    " new_data TEXT,"
+    " changed_at TEXT,"
+    " changed_by TEXT DEFAULT 'system',"
+    " event_id TEXT,"
+    " sid INTEGER,"
+    " seq INTEGER,"
+    " reason TEXT,"
+    " source_central TEXT,"
+    " UNIQUE(sid, seq));"
+    "CREATE INDEX history_changes_event ON history_changes(event_id);"
+
+    /* Local bookkeeping, not derived: when a peer's log digest last equalled ours. */
+    "CREATE TABLE p2p_sync_state("
+    " peer_central_id TEXT PRIMARY KEY,"
+    " last_sync_timestamp INTEGER NOT NULL,"
+    " last_sync_time TEXT,"
+    " updated_at TEXT);"
+    "PRAGMA application_id = 1347244872;" /* SCHEMA_APPLICATION_ID */
+    "PRAGMA user_version = 1;",
+};
+
+/* Tables that only a database of the Python central has. */
+static const char LEGACY_TABLES[] =
+    "SELECT count(*) FROM sqlite_master WHERE type = 'table'"
+    " AND name IN ('history', 'events', 'cameras', 'vehicles', 'parking_lots', 'history_changes')";
+
+/* A `file:` URI for the path; characters with a meaning in URIs are escaped. 0 or -1. */
+static int uri_of(const char *path, const char *query, char *out, size_t size)
+{
+    struct buffer text;
+    buffer_init(&text, size - 1);
+    buffer_printf(&text, "file:");
+    for (const char *c = path; *c; c++) {
+        if (*c == '%' || *c == '?' || *c == '#')
+            buffer_printf(&text, "%%%02X", (unsigned)(unsigned char)*c);
+        else
+            buffer_append(&text, c, 1);
+    }
+    buffer_printf(&text, "%s", query);
+    bool fits = !text.full && slice_copy(buffer_slice(&text), out, size);
+    buffer_free(&text);
+    return fits ? 0 : -1;
+}
+
+static bool has_bytes(const char *path, const char *suffix)
+{
+    char name[4200];
+    struct stat stat_buffer;
+    int len = snprintf(name, sizeof name, "%s%s", path, suffix);
+    return len > 0 && (size_t)len < sizeof name && stat(name, &stat_buffer) == 0 &&
+           stat_buffer.st_size > 0;
+}
+
+static int unreadable(const char *path, struct problem *problem, struct problem *because)
+{
+    if (because->code == PROBLEM_DB_UNWRITABLE || because->code == PROBLEM_DB_LOCKED) {
+        *problem = *because;
+        return -1;
+    }
+    return problem_set(problem, PROBLEM_DB_CORRUPT,
+                       "move the file away; the peers give back what they hold, a backup the rest",
+                       "%s cannot be read as a database: %s", path, because->text);
+}
+
+/* Decides by application_id and version, then by the tables that are there. */
+static int judge(sqlite3 *db, const char *path, enum schema_origin *origin, struct problem *problem)
+{
+    struct problem because;
+    int64_t id = 0, version = 0, tables = 0, legacy = 0;
+    if (sql_integer(db, "PRAGMA application_id", &id, &because) < 0 ||
+        sql_integer(db, "PRAGMA user_version", &version, &because) < 0 ||
+        sql_integer(db, "SELECT count(*) FROM sqlite_master", &tables, &because) < 0 ||
+        sql_integer(db, LEGACY_TABLES, &legacy, &because) < 0)
+        return unreadable(path, problem, &because);
+    if (id == SCHEMA_APPLICATION_ID && version > SCHEMA_VERSION)
+        return problem_set(problem, PROBLEM_DB_NEWER, "install the newer parkmesh again",
+                           "%s was written by a newer parkmesh (database version %d, this one "
+                           "knows %d); it was not touched",
+                           path, (int)version, SCHEMA_VERSION);
+    if (id == SCHEMA_APPLICATION_ID)
+        *origin = SCHEMA_OURS;
+    else if (id == 0 && tables == 0)
+        *origin = SCHEMA_EMPTY;
+    else if (id == 0 && legacy > 0)
+        *origin = SCHEMA_LEGACY;
+    else
+        return problem_set(problem, PROBLEM_DB_FOREIGN, "give another data_dir",
+                           "%s is a database of another program; it was not touched", path);
+    return 0;
+}
+
+int schema_look(const char *path, enum schema_origin *origin, struct problem *problem)
+{
+    struct stat stat_buffer;
+    if (stat(path, &stat_buffer)) {
+        *origin = SCHEMA_EMPTY;
+        if (errno == ENOENT)
+            return 0;
+        return problem_set(problem, PROBLEM_DB_UNWRITABLE, "check data_dir and its permissions",
+                           "%s: %s", path, strerror(errno));
+    }
+    if (!S_ISREG(stat_buffer.st_mode))
+        return problem_set(problem, PROBLEM_DB_UNWRITABLE, "give another data_dir",
+                           "%s is not a file", path);
+    if (stat_buffer.st_size == 0 && !has_bytes(path, "-wal")) {
+        *origin = SCHEMA_EMPTY;
+        return 0;
+    }
+    /* `immutable` creates nothing beside the file, but does not see a WAL. Where there is a WAL,
+     * an ordinary reader creates nothing new either. */
+    char uri[4200];
+    const char *query = has_bytes(path, "-wal") ? "?mode=ro" : "?immutable=1";
+    if (uri_of(path, query, uri, sizeof uri))
+        return problem_set(problem, PROBLEM_DB_UNWRITABLE, "give a shorter data_dir",
+                           "the path of the database is too long");
+    sqlite3 *db = NULL;
+    struct problem because;
+    if (sql_open(uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, &db, &because))
+        return unreadable(path, problem, &because);
+    int result = judge(db, path, origin, problem);
+    sqlite3_close(db);
+    return result;
+}
+
+int schema_migrate(sqlite3 *db, struct problem *problem)
+{
+    int64_t version = 0;
+    if (sql_integer(db, "PRAGMA user_version", &version, problem) < 0)
+        return -1;
+    /* A Python central leaves user_version at 0; its application_id tells the two apart. */
+    if (version < 0 || version > SCHEMA_VERSION)
+        return problem_set(problem, PROBLEM_DB_NEWER, NULL, "database version %d is unknown",
+                           (int)version);
+    for (int64_t next = version; next < SCHEMA_VERSION; next++)
+        if (sql_run(db, MIGRATIONS[next], problem))
+            return -1;
+    return 0;
+}

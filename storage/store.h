@@ -1,0 +1,130 @@
+/*
+ * The one writer of a central's database: the log, the fold into `history`, digests, all in one
+ * transaction per batch. Call only from the node thread; it alone checkpoints (a second
+ * checkpointer would expose SQLite's WAL-reset bug, sqlite.org/wal.html).
+ *
+ * A batch:  store_begin, then per request { store_mark, store_append / store_append_run,
+ * store_fold, and store_release or store_undo }, then store_commit, then store_take_fact.
+ * Digests, heads and the clock are adopted by the commit; a failed commit leaves everything as
+ * before the batch.
+ */
+#ifndef STORAGE_STORE_H
+#define STORAGE_STORE_H
+
+#include "proto/event.h"
+#include "proto/fact.h"
+#include "proto/problem.h"
+#include "proto/run.h"
+#include "proto/tariff.h"
+#include "storage/visit.h"
+
+struct store;
+
+struct store_options {
+    const char *path;       /* database file, created when missing */
+    struct node_id node;    /* from the configuration, never from the database */
+    bool reserve;           /* keep a reserve file beside it for a full disk */
+};
+
+/*
+ * Opens, checks (quick_check after an unclean stop), migrates, imports a database of the existing
+ * Python system in place (a backup file beside it first), and rebuilds rendered text when the time
+ * zone changed. NULL with a problem: DB_UNWRITABLE, DB_NEWER (untouched), DB_FOREIGN (untouched),
+ * DB_CORRUPT, DB_LOCKED, DISK_FULL, DB_FAILED.
+ */
+struct store *store_open(const struct store_options *options, struct problem *problem);
+
+/* Checkpoints, marks the stop clean and closes. */
+void store_close(struct store **store);
+
+/* One batch at a time. 0 or -1 with a problem; after -1 the transaction is rolled back.
+ * DISK_FULL: try again later. DB_FAILED: the process must end (never retry a failed fsync). */
+int store_begin(struct store *store, struct problem *problem);
+int store_commit(struct store *store, struct problem *problem);
+void store_rollback(struct store *store);
+
+/* A savepoint around one request of the batch; memory follows. */
+int store_mark(struct store *store, struct problem *problem);
+int store_release(struct store *store, struct problem *problem);
+void store_undo(struct store *store);
+
+/*
+ * Appends an event of this central: stamps hlc (when 0), mints the epoch at the first call since
+ * the start, packs, chains, indexes. `now_ms` is the wall clock. 0, or -1 with a problem.
+ */
+int store_append(struct store *store, struct event *event, int64_t now_ms,
+                 struct position *position, struct problem *problem);
+
+enum store_run_result {
+    STORE_RUN_APPLIED, /* at least one event was new */
+    STORE_RUN_OLD,     /* all known, same bytes */
+    STORE_RUN_GAP,     /* starts beyond our head + 1: pull */
+    STORE_RUN_FORK,    /* our chain at run->from - 1, or a known event, differs */
+    STORE_RUN_FAILED   /* problem is set */
+};
+
+/* Appends what is new of a peer's run (any node's stream, former epochs of our own included). On
+ * FORK nothing of it is stored. `origin` goes into the fact. */
+enum store_run_result store_append_run(struct store *store, const struct run *run,
+                                       enum fact_origin origin, int64_t now_ms,
+                                       struct problem *problem);
+
+/* Folds what was touched since the last call. Reads below see the result. */
+int store_fold(struct store *store, struct problem *problem);
+
+/* After a commit: packs what it made durable into `out` (empty when nothing was). 0 or -1. */
+int store_take_fact(struct store *store, struct buffer *out);
+
+/* Checkpoints when the WAL has grown enough or `idle` is set. Call between batches. */
+void store_tidy(struct store *store, bool idle);
+
+/* Questions for decisions, in the writer's own view (uncommitted batch included). 1 = found,
+ * 0 = not, -1 = problem. Slices of `visit` live until the next store_* call. */
+int store_find_open(struct store *store, const char *plate_id, struct visit *visit,
+                    struct problem *problem);
+int store_find_visit(struct store *store, struct slice event_id, struct visit *visit,
+                     struct problem *problem);
+int store_find_row(struct store *store, int64_t history_id, struct visit *visit,
+                   struct problem *problem);
+
+/* An earlier event that this one repeats: same kind, sent_id, camera_id, device_ms, plate_id; without
+ * a sent_id only with a device time and within LIMIT_RETRY_WINDOW_MS of now. */
+struct store_retry {
+    char visit[LIMIT_EVENT_ID + 1]; /* the visit it named */
+    struct position position;
+};
+int store_find_retry(struct store *store, const struct event *event, int64_t now_ms,
+                     struct store_retry *retry, struct problem *problem);
+
+/* The changes of a visit that no other change supersedes, for `supersedes` of a new one. Returns the
+ * count (at most LIMIT_SUPERSEDES), or -1. */
+int store_changes_seen(struct store *store, struct slice event_id, struct position *out,
+                       struct problem *problem);
+
+/* What the change in force (the one that the fold lets win) set; EVENT_NONE where it set nothing or
+ * there is none. 0 or -1. */
+int store_correction(struct store *store, struct slice event_id, int64_t *entry_ms,
+                     int64_t *exit_ms, int64_t *fee, struct problem *problem);
+
+/* The row as JSON text of its folded columns and rendered times, for `before`. 1 = found, 0 = not,
+ * -1 = problem. */
+int store_visit_json(struct store *store, struct slice event_id, struct buffer *out,
+                     struct problem *problem);
+
+/* Tariff in force at an instant. */
+int store_tariff(struct store *store, int64_t at_ms, struct tariff *out, struct problem *problem);
+
+/* Log state after the last commit. */
+struct digest store_log_digest(const struct store *store);
+struct digest store_state_digest(const struct store *store);
+uint64_t store_event_count(const struct store *store);
+uint64_t store_hlc(const struct store *store);
+
+/* p2p_sync_state: when the peer's log digest last equalled ours. Outside a batch. */
+int store_set_synced(struct store *store, const struct node_id *peer, int64_t at_ms,
+                     struct problem *problem);
+
+/* Drops every folded table and folds the whole log again; for tests and `parkmesh verify`. */
+int store_rebuild(struct store *store, struct problem *problem);
+
+#endif

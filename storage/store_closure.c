@@ -1,0 +1,292 @@
+/*
+ * Which events a fold needs: the plates that any event of a touched visit carries, the visits in
+ * which those plates ever occurred, all events of those visits. An exit that names no known visit
+ * has an id of its own and is found by it like any other.
+ *
+ * A plate that comes every day has thousands of events, and nearly all of them are settled. So each
+ * visit has a span, the time it takes up in a timeline: from its first event to its last (edits
+ * count when they were made and for the times they set), to the end of time while it is open, and
+ * to the entry of the visit that superseded it. Where no span crosses an instant, no vehicle was
+ * inside then, and no later event names an earlier visit: what lies before cannot touch what comes
+ * after. The timeline is cut at the last such instant before everything touched, whether as it was
+ * or as it is now. A visit that carries several plates of one fold would tie their timelines
+ * together; those are folded whole.
+ */
+#include "storage/store_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void stretch(struct store_member *member, int64_t t)
+{
+    if (t == EVENT_NONE || t == EVENT_REOPEN)
+        return;
+    if (t < member->first)
+        member->first = t;
+    if (t > member->last)
+        member->last = t;
+}
+
+static void stretch_by_event(const struct store *store, struct store_member *member,
+                             const struct fold_event *event)
+{
+    stretch(member, store_time(store, &event->position, event->event.t_eff));
+    if (event->event.kind == EVENT_VEHICLE_EXIT)
+        return; /* its other times are beliefs, not facts of the timeline */
+    stretch(member, event->event.entry_ms);
+    stretch(member, event->event.exit_ms);
+}
+
+/* Reads the events of one visit into the closure; its plates too when it was touched. */
+static int read_visit(struct store *store, size_t visit, bool touched, struct problem *problem)
+{
+    struct store_member *member = &store->members[visit];
+    member->event = store->event_count;
+    struct sql sql = store_sql(store, STORE_EVENTS_OF_VISIT);
+    sql_bind_text(&sql, store->visits.items[visit]);
+    int more;
+    while ((more = sql_step(&sql, problem)) > 0) {
+        size_t stream = (size_t)sql_int(&sql, 0) - 1;
+        struct slice body = arena_copy(&store->bodies, sql_blob(&sql, 3));
+        if (sql_u64(&sql, 4) <= store->now.folded)
+            member->fresh = false;
+        if (stream >= store->now.stream_count)
+            continue;
+        store->events = memory_grow(store->events, &store->event_capacity, store->event_count + 1,
+                                    sizeof *store->events);
+        struct fold_event *event = &store->events[store->event_count];
+        if (event_unpack(&event->event, sql_blob(&sql, 2), body))
+            continue; /* it was readable when it came in; then it has no say */
+        event->position = (struct position){store->streams[stream].stream, sql_u64(&sql, 1)};
+        event->body = body;
+        store->event_count++;
+        member->event_count++;
+        stretch_by_event(store, member, event);
+        if (touched && event->event.plate_id.len > 0) /* an empty one is no plate */
+            texts_add(&store->plates, event->event.plate_id);
+    }
+    return more ? store_fail(store, problem) : 0;
+}
+
+/* Members for visits from number `from` on. */
+static void add_members(struct store *store, size_t from, bool fresh)
+{
+    store->members = memory_grow(store->members, &store->member_capacity, store->visits.count,
+                                 sizeof *store->members);
+    for (size_t i = from; i < store->visits.count; i++)
+        store->members[i] = (struct store_member){
+            .first = INT64_MAX, .last = INT64_MIN, .was_first = INT64_MAX, .fresh = fresh};
+}
+
+static int by_first(const void *a, const void *b)
+{
+    const struct store_span *left = a, *right = b;
+    return (left->first > right->first) - (left->first < right->first);
+}
+
+/* Reads the spans of a plate, in order of time. */
+static int read_spans(struct store *store, size_t plate, size_t *count, struct problem *problem)
+{
+    struct sql sql = store_sql(store, STORE_VISITS_OF_PLATE);
+    sql_bind_text(&sql, store->plates.items[plate]);
+    int more;
+    *count = 0;
+    while ((more = sql_step(&sql, problem)) > 0) {
+        store->spans =
+            memory_grow(store->spans, &store->span_capacity, *count + 1, sizeof *store->spans);
+        store->spans[(*count)++] = (struct store_span){
+            arena_copy(&store->bodies, sql_text(&sql, 0)), sql_int(&sql, 1), sql_int(&sql, 2)};
+    }
+    if (more)
+        return store_fail(store, problem);
+    if (*count > 1)
+        qsort(store->spans, *count, sizeof *store->spans, by_first);
+    return 0;
+}
+
+/* The number of the first span that the fold needs; sets where the cut is. */
+static size_t cut_spans(struct store *store, struct store_cut *cut, size_t count, size_t touched)
+{
+    cut->at = INT64_MIN;
+    if (cut->whole)
+        return 0;
+    int64_t earliest = cut->touched;
+    for (size_t i = 0; i < count && store->spans[i].first < earliest; i++) {
+        size_t visit = texts_find(&store->visits, store->spans[i].visit);
+        if (visit != TEXTS_NONE && visit < touched)
+            earliest = store->spans[i].first; /* where a touched visit was before */
+    }
+    size_t from = 0;
+    int64_t end = INT64_MIN;
+    for (size_t i = 0; i < count && store->spans[i].first <= earliest; i++) {
+        if (end < store->spans[i].first && i > 0) {
+            from = i;
+            cut->at = store->spans[i].first;
+        }
+        if (store->spans[i].last > end)
+            end = store->spans[i].last;
+    }
+    /* All that was there ended before what is new. */
+    if (count > 0 && end < earliest && store->spans[count - 1].first < earliest) {
+        from = count;
+        cut->at = earliest;
+    }
+    return from;
+}
+
+/* Adds the visits of one plate to the closure, from its cut on, and reads them. */
+static int add_plate(struct store *store, size_t plate, size_t touched, struct problem *problem)
+{
+    size_t count = 0, known = store->visits.count;
+    if (read_spans(store, plate, &count, problem))
+        return -1;
+    for (size_t i = cut_spans(store, &store->cuts[plate], count, touched); i < count; i++) {
+        const struct store_span *span = &store->spans[i];
+        size_t before = store->visits.count;
+        size_t visit = texts_add(&store->visits, span->visit);
+        if (visit == before)
+            add_members(store, before, false);
+        store->members[visit].was_first = span->first;
+        store->members[visit].was_last = span->last;
+        store->members[visit].rows++;
+    }
+    for (size_t i = known; i < store->visits.count; i++)
+        if (read_visit(store, i, false, problem))
+            return -1;
+    return 0;
+}
+
+/* The plates of P that the events from number `from` on carry; what ties two of them together. */
+static void tie_plates(struct store *store, size_t from_visit)
+{
+    for (size_t i = from_visit; i < store->visits.count; i++) {
+        struct store_member *member = &store->members[i];
+        for (size_t k = member->event; k < member->event + member->event_count; k++) {
+            size_t plate = texts_find(&store->plates, store->events[k].event.plate_id);
+            if (plate == TEXTS_NONE)
+                continue;
+            if (member->first < store->cuts[plate].touched)
+                store->cuts[plate].touched = member->first;
+            if (member->plate == 0)
+                member->plate = plate + 1;
+            if (member->plate != plate + 1)
+                store->cuts[plate].whole = store->cuts[member->plate - 1].whole = true;
+        }
+    }
+}
+
+static int read_touched(struct store *store, size_t *touched, struct problem *problem)
+{
+    struct texts spare = store->visits;
+    store->visits = store->touched;
+    store->touched = spare;
+    texts_clear(&store->touched);
+    spare = store->plates;
+    store->plates = store->touched_plates;
+    store->touched_plates = spare;
+    texts_clear(&store->touched_plates);
+    arena_clear(&store->bodies);
+    store->event_count = 0;
+    *touched = store->visits.count;
+    /* After a redaction a row may have outlived the events that made it. */
+    bool erased = store->plates.count > 0;
+    add_members(store, 0, !erased && !store->importing);
+    for (size_t i = 0; i < *touched; i++)
+        if (read_visit(store, i, true, problem))
+            return -1;
+    store->cuts =
+        memory_grow(store->cuts, &store->cut_capacity, store->plates.count, sizeof *store->cuts);
+    for (size_t i = 0; i < store->plates.count; i++)
+        store->cuts[i] = (struct store_cut){
+            .at = INT64_MIN, .touched = INT64_MAX, .whole = erased || store->importing};
+    return 0;
+}
+
+int store_closure(struct store *store, size_t *touched, struct problem *problem)
+{
+    if (read_touched(store, touched, problem))
+        return -1;
+    tie_plates(store, 0);
+    for (size_t i = 0; i < store->plates.count; i++)
+        if (add_plate(store, i, *touched, problem))
+            return -1;
+    /* A visit read just now may tie plates together that were cut; then they are added whole. */
+    for (size_t done = *touched; done < store->visits.count;) {
+        size_t read = store->visits.count;
+        tie_plates(store, done);
+        done = read;
+        for (size_t i = 0; i < store->plates.count; i++)
+            if (store->cuts[i].whole && store->cuts[i].at != INT64_MIN &&
+                add_plate(store, i, *touched, problem))
+                return -1;
+    }
+    return 0;
+}
+
+/* Saves the span of one visit under every plate that it carries. */
+static int save_span(struct store *store, size_t visit, struct problem *problem)
+{
+    const struct store_member *member = &store->members[visit];
+    for (size_t i = 0; i < member->event_count; i++) {
+        struct slice plate = store->events[member->event + i].event.plate_id;
+        bool again = plate.len == 0;
+        for (size_t k = 0; k < i && !again; k++)
+            again = slice_equal(store->events[member->event + k].event.plate_id, plate);
+        if (again)
+            continue;
+        struct sql sql = store_sql(store, STORE_PLATE_SAVE);
+        sql_bind_text(&sql, plate);
+        sql_bind_text(&sql, store->visits.items[visit]);
+        sql_bind_int(&sql, member->first);
+        sql_bind_int(&sql, member->last);
+        if (sql_finish(&sql, problem))
+            return store_fail(store, problem);
+    }
+    return 0;
+}
+
+/* It carries a plate that is not folded now. */
+static bool is_foreign(const struct store *store, const struct store_member *member)
+{
+    for (size_t i = member->event; i < member->event + member->event_count; i++)
+        if (store->events[i].event.plate_id.len > 0 &&
+            texts_find(&store->plates, store->events[i].event.plate_id) == TEXTS_NONE)
+            return true;
+    return false;
+}
+
+/* What the fold adds to the span that the events show. */
+static void stretch_by_output(struct store *store, struct store_member *member,
+                              const struct fold_output *output)
+{
+    if (member->output == 0)
+        return;
+    const struct visit *visit = &output->visits[member->output - 1];
+    stretch(member, visit->entry_ms);
+    stretch(member, visit->exit_ms);
+    if (visit->status == VISIT_IN)
+        member->last = INT64_MAX;
+    size_t by =
+        visit->superseded_by.data ? texts_find(&store->visits, visit->superseded_by) : TEXTS_NONE;
+    if (by != TEXTS_NONE && store->members[by].output)
+        stretch(member, output->visits[store->members[by].output - 1].entry_ms);
+}
+
+int store_closure_save(struct store *store, size_t touched, const struct fold_output *output,
+                       struct problem *problem)
+{
+    for (size_t i = 0; i < store->visits.count; i++) {
+        struct store_member *member = &store->members[i];
+        stretch_by_output(store, member, output);
+        /* A visit that may belong to another plate keeps what that plate's fold said. */
+        if (member->output == 0 && i >= touched && is_foreign(store, member) &&
+            member->was_last > member->last)
+            member->last = member->was_last;
+        bool same = member->first == member->was_first && member->last == member->was_last;
+        if (same && (i >= touched || member->rows >= member->event_count))
+            continue;
+        if (member->event_count > 0 && save_span(store, i, problem))
+            return -1;
+    }
+    return 0;
+}

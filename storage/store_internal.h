@@ -1,0 +1,312 @@
+/*
+ * What the files of the writer share. The state in memory (heads, digests, clock, fact) follows the
+ * transaction: `now` is the view of the batch, `begun` what the last commit left, `marked` what the
+ * savepoint found.
+ *
+ *   store_open.c     open, check, migrate, close
+ *   store.c          batches, savepoints, facts, checkpoints
+ *   store_stream.c   streams and their heads
+ *   store_log.c      appending and what is derived from one event
+ *   store_setting.c  tariffs, clock fixes, redactions
+ *   store_closure.c  which events a fold needs
+ *   store_fold.c     fold, tables history and anomaly
+ *   store_row.c      a row of history, written and read
+ *   store_find.c     questions
+ *   store_check.c    digests after an unclean stop, texts after a new zone, rebuilding
+ */
+#ifndef STORAGE_STORE_INTERNAL_H
+#define STORAGE_STORE_INTERNAL_H
+
+#include "storage/fold.h"
+#include "storage/memory.h"
+#include "storage/sql.h"
+#include "storage/store.h"
+
+#define STORE_NO_STREAM SIZE_MAX
+
+/* The writer's statements, prepared once. Texts in store_sql.c. */
+enum store_statement {
+    STORE_BEGIN,
+    STORE_COMMIT,
+    STORE_ROLLBACK,
+    STORE_MARK,
+    STORE_RELEASE,
+    STORE_UNDO,
+    STORE_META_SET,
+    STORE_STREAM_ADD,
+    STORE_STREAM_SAVE,
+    STORE_EVENT_ADD,
+    STORE_EVENT_CHAIN,
+    STORE_EVENT_AT,
+    STORE_EVENTS_IN_RANGE,
+    STORE_EVENT_ERASE,
+    STORE_EVENTS_OF_VISIT,
+    STORE_EVENTS_OF_KIND,
+    STORE_PLATE_ADD,
+    STORE_PLATE_SAVE,
+    STORE_PLATE_DROP,
+    STORE_VISITS_OF_PLATE,
+    STORE_RETRY_ADD,
+    STORE_RETRY_FIND,
+    STORE_RETRY_DROP,
+    STORE_UNPRICED_ADD,
+    STORE_UNPRICED_DROP,
+    STORE_UNPRICED_SINCE,
+    STORE_SETTING_ADD,
+    STORE_SETTING_TIME,
+    STORE_SETTING_DROP,
+    STORE_SETTINGS,
+    STORE_REDACTION_ADD,
+    STORE_REDACTIONS,
+    STORE_CHANGE_ADD,
+    STORE_CHANGE_DROP,
+    STORE_ROW_FIND,
+    STORE_ROW_ADD,
+    STORE_ROW_CHANGE,
+    STORE_ROW_CLOSE,
+    STORE_ROW_DROP,
+    STORE_ANOMALY_ADD,
+    STORE_ANOMALY_DROP,
+    STORE_FIND_OPEN,
+    STORE_FIND_VISIT,
+    STORE_FIND_ROW,
+    STORE_VISIT_JSON,
+    STORE_SYNCED_SET,
+    STORE_STATEMENTS
+};
+
+struct store_stream {
+    struct stream stream;
+    uint64_t seq; /* head in the batch's view */
+    struct digest chain;
+    uint64_t begun_seq; /* head after the last commit */
+    struct digest begun_chain;
+    struct digest part; /* head_digest of that */
+    bool changed;       /* listed in store->changed */
+    uint64_t mark;      /* number of the last savepoint that saved this head */
+};
+
+/* A head as a savepoint found it. */
+struct store_saved {
+    size_t stream;
+    uint64_t seq;
+    struct digest chain;
+};
+
+struct store_setting {
+    uint32_t kind; /* EVENT_CONFIG_UPDATE or EVENT_CLOCK_FIX */
+    int64_t t_eff;
+    struct fold_tariff tariff;
+    struct fold_clock_fix fix;
+};
+
+struct store_range {
+    struct stream stream;
+    uint64_t from, to;
+};
+
+/* An event of the fact under construction; its run lies in store->runs. */
+struct store_item {
+    uint64_t lsn;
+    enum fact_origin origin;
+    size_t at, len;
+};
+
+/* A visit in the closure of a fold. */
+struct store_member {
+    size_t event, event_count; /* in store->events */
+    int64_t first, last;       /* its time as its events say */
+    int64_t was_first, was_last;
+    size_t rows;   /* of table visit_plate that were read for it */
+    size_t output; /* index in the fold's output + 1 */
+    size_t plate;  /* index + 1 of the plate of P it was first seen with */
+    bool fresh;    /* no row of history can exist yet */
+};
+
+/* Where the timeline of a plate is cut: nothing before `at` can change. INT64_MIN: not cut. */
+struct store_cut {
+    int64_t at;
+    int64_t touched; /* earliest time of a touched visit */
+    bool whole;
+};
+
+/* A row of table visit_plate. */
+struct store_span {
+    struct slice visit;
+    int64_t first, last;
+};
+
+struct store_tally {
+    uint64_t hlc;
+    uint64_t events;
+    uint64_t lsn;       /* highest given */
+    uint64_t folded;    /* lsn up to which every event was folded */
+    int64_t history_id; /* highest row number given */
+    struct digest state_digest;
+    size_t stream_count;
+    size_t own; /* our stream since the start, or STORE_NO_STREAM */
+    size_t item_count;
+    size_t run_bytes;
+    size_t visit_count;
+    uint64_t settings; /* counts changes of the tables setting and redaction */
+};
+
+struct store {
+    sqlite3 *db;
+    sqlite3_stmt *statements[STORE_STATEMENTS];
+    char *path;
+    struct node_id node;
+    int lock_fd;
+    bool reserve; /* keep a reserve file */
+
+    bool in_batch, has_mark;
+    bool importing; /* rows take id and created_at from the table temp.kept */
+    bool truncate;  /* erased bodies must leave the WAL too */
+    bool dead;      /* the batch is lost; `why` is the reason */
+    bool failed;    /* the database is lost; only closing is left */
+    struct problem why;
+    struct store_tally now, begun, marked;
+    uint64_t marks; /* savepoints so far */
+    struct digest log_digest;
+    int64_t now_ms;
+    int64_t updated_s;     /* what `updated` is the text of, in seconds */
+    char updated_text[32]; /* rows of a batch share it */
+    uint64_t wal_frames;   /* since the last complete checkpoint */
+
+    struct store_stream *streams; /* sid - 1 is the index */
+    size_t stream_capacity;
+    uint32_t *stream_slots; /* index + 1; 0 = free */
+    size_t stream_slot_count;
+    size_t *changed;
+    size_t changed_count, changed_capacity;
+    struct store_saved *saved;
+    size_t saved_count, saved_capacity;
+
+    struct store_setting *settings;
+    size_t setting_count, setting_capacity;
+    struct fold_tariff *tariffs; /* what the fold takes, made from settings */
+    size_t tariff_count, tariff_capacity;
+    struct fold_clock_fix *fixes;
+    size_t fix_count, fix_capacity;
+    struct store_range *redactions;
+    size_t redaction_count, redaction_capacity;
+
+    struct buffer header, body, json; /* scratch */
+    struct texts touched;             /* visit keys to fold */
+    struct texts touched_plates;      /* plates that erased events carried */
+
+    /* one fold; kept for their memory */
+    struct texts visits, plates;
+    struct store_member *members; /* one for each of visits */
+    size_t member_capacity;
+    struct store_cut *cuts; /* one for each of plates */
+    size_t cut_capacity;
+    struct store_span *spans; /* of one plate */
+    size_t span_capacity;
+    struct texts listed; /* plates that may have rows in table anomaly */
+    struct fold_event *events;
+    size_t event_count, event_capacity;
+    struct arena bodies;
+    const char **plate_list;
+    size_t plate_capacity;
+
+    /* the fact of the batch */
+    uint64_t batch;
+    bool has_fact;
+    struct store_item *items;
+    size_t item_capacity;
+    struct buffer runs;
+    struct fact_visit *fact_visits;
+    size_t fact_visit_capacity;
+    struct arena fact_memory;
+
+    struct arena answer; /* of the last question */
+};
+
+/* store_sql.c */
+int store_prepare(struct store *store, struct problem *problem);
+void store_finalize(struct store *store);
+struct sql store_sql(struct store *store, enum store_statement which);
+
+/* store.c */
+/* Starts a batch in a transaction that is already open. */
+void store_adopt(struct store *store);
+/* What to do after a failed statement: notes whether SQLite gave up the whole transaction. -1. */
+int store_fail(struct store *store, struct problem *problem);
+/* -1 when there is no usable batch. */
+int store_usable(struct store *store, struct problem *problem);
+int store_meta_set(struct store *store, const char *key, int64_t value, struct problem *problem);
+int store_meta_set_text(struct store *store, const char *key, struct slice value,
+                        struct problem *problem);
+/* Erases the reserve file, so that a checkpoint has room. Makes it again when there is room. */
+void store_reserve_release(struct store *store);
+void store_reserve_make(struct store *store);
+
+/* store_stream.c */
+size_t store_stream_find(const struct store *store, const struct stream *stream);
+int store_stream_add(struct store *store, const struct stream *stream, size_t *index,
+                     struct problem *problem);
+int store_stream_load(struct store *store, struct problem *problem);
+void store_stream_advance(struct store *store, size_t index, const struct digest *chain);
+int store_stream_save(struct store *store, struct problem *problem); /* before the commit */
+void store_stream_undo(struct store *store);                         /* to the savepoint */
+void store_stream_rollback(struct store *store);
+void store_stream_commit(struct store *store);
+
+/* store_log.c */
+/* Derives what one event says by itself; its bytes are in the log already. */
+int store_derive(struct store *store, size_t stream, uint64_t seq, uint64_t lsn,
+                 const struct event *event, struct problem *problem);
+/* The key under which the fold finds the event, in `out`; absent when the fold does not read it. */
+struct slice store_visit_key(const struct event *event, size_t stream, uint64_t seq,
+                             char out[LIMIT_EVENT_ID + 1]);
+/* Hash of what a camera repeats; false when the event has nothing to recognise it by. */
+bool store_retry_key(const struct event *event, struct digest *key);
+
+/* store_setting.c */
+int store_setting_load(struct store *store, struct problem *problem);
+int store_setting_add(struct store *store, const struct position *position,
+                      const struct event *event, struct problem *problem);
+/* REDACT: erases what is here and remembers the range. */
+int store_redact(struct store *store, const struct position *position, const struct event *event,
+                 struct problem *problem);
+bool store_is_redacted(const struct store *store, const struct position *position, uint32_t kind);
+
+/* Its corrected time. */
+int64_t store_time(const struct store *store, const struct position *position, int64_t t_eff);
+
+/* store_closure.c */
+/* Moves what was touched to visits, plates, events: a closed set. The touched visits come first. */
+int store_closure(struct store *store, size_t *touched, struct problem *problem);
+/* Notes the time that each visit takes up after the fold. members[].output is set. */
+int store_closure_save(struct store *store, size_t touched, const struct fold_output *output,
+                       struct problem *problem);
+
+/* store_fold.c */
+/* Folds plate by plate, everything. */
+int store_fold_all(struct store *store, struct problem *problem);
+
+/* store_row.c */
+/* The visit with all texts rendered, as JSON columns or a fact need it. */
+struct store_row {
+    int64_t id, revision;
+    struct digest digest;
+    struct slice plate_id; /* as the row has it */
+    int64_t entry_ms;
+};
+/* 1 = there is one, 0 = none, -1. */
+int store_row_find(struct store *store, struct slice event_id, struct store_row *row,
+                   struct problem *problem);
+/* `row` NULL inserts. */
+int store_row_write(struct store *store, const struct store_row *row, const struct visit *visit,
+                    const struct digest *digest, struct problem *problem);
+int store_row_drop(struct store *store, const struct store_row *row, struct slice event_id,
+                   struct problem *problem);
+/* Reads the columns of STORE_FIND_*; slices live in `arena`. */
+void store_row_read(const struct sql *sql, struct arena *arena, struct visit *visit);
+
+/* store_check.c */
+int store_check_unclean(struct store *store, struct problem *problem);
+int store_check_zone(struct store *store, struct problem *problem);
+
+#endif

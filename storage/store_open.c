@@ -1,0 +1,283 @@
+/*
+ * Opening: look, lock, recover, migrate, import, verify; and closing.
+ */
+#include "storage/legacy.h"
+#include "storage/schema.h"
+#include "storage/store_internal.h"
+
+#include "proto/clock.h"
+#include "proto/localtime.h"
+#include "proto/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#define NUMBER_TEXT(number) #number
+#define NUMBER(macro) NUMBER_TEXT(macro)
+
+/* Two writers of one database would each keep heads and digests of their own. The lock is not on
+ * the database itself: closing that descriptor would drop SQLite's own locks in this process. */
+static int take_lock(struct store *store, struct problem *problem)
+{
+    char path[4200];
+    int len = snprintf(path, sizeof path, "%s.lock", store->path);
+    if (len < 0 || (size_t)len >= sizeof path)
+        return problem_set(problem, PROBLEM_DB_UNWRITABLE, "give a shorter data_dir",
+                           "the path of the database is too long");
+    store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (store->lock_fd < 0)
+        return problem_set(problem, PROBLEM_DB_UNWRITABLE,
+                           "create the data directory, or check its owner and permissions",
+                           "%s cannot be written: %s", path, strerror(errno));
+    if (flock(store->lock_fd, LOCK_EX | LOCK_NB))
+        return problem_set(problem, PROBLEM_DB_LOCKED,
+                           "stop the other parkmesh, or give this one another data_dir",
+                           "%s is in use by another process", store->path);
+    return 0;
+}
+
+static int note_frames(void *context, sqlite3 *db, const char *name, int frames)
+{
+    struct store *store = context;
+    (void)db;
+    (void)name;
+    store->wal_frames = (uint64_t)frames;
+    return SQLITE_OK;
+}
+
+/* A file system without shared memory answers with the mode that stays. */
+static int use_wal(struct store *store, struct problem *problem)
+{
+    sqlite3_stmt *stmt = NULL;
+    if (sql_prepare(store->db, "PRAGMA journal_mode = WAL", &stmt, problem))
+        return -1;
+    struct sql sql = sql_start(stmt);
+    int found = sql_step(&sql, problem);
+    if (found >= 0 && (found == 0 || !slice_equal(sql_text(&sql, 0), slice_text("wal"))))
+        found =
+            problem_set(problem, PROBLEM_DB_UNWRITABLE,
+                        "put data_dir on a local file system (ext4, xfs, btrfs)",
+                        "%s: this file system does not support write-ahead logging", store->path);
+    sqlite3_finalize(stmt);
+    return found < 0 ? -1 : 0;
+}
+
+static int set_up(struct store *store, struct problem *problem)
+{
+    if (use_wal(store, problem) ||
+        sql_run(
+            store->db,
+            "PRAGMA synchronous = FULL;"
+            "PRAGMA secure_delete = OFF;"
+            "PRAGMA temp_store = MEMORY;"
+            "PRAGMA cache_size = -" NUMBER(LIMIT_CACHE_KIB) ";"
+                                                            "PRAGMA journal_size_limit = 67108864",
+            problem))
+        return -1;
+    /* Also takes the place of automatic checkpoints. */
+    sqlite3_wal_hook(store->db, note_frames, store);
+    return 0;
+}
+
+/* What a crash or a power cut may have left. */
+static int check_file(struct store *store, struct problem *problem)
+{
+    sqlite3_stmt *stmt = NULL;
+    if (sql_prepare(store->db, "PRAGMA quick_check(1)", &stmt, problem))
+        return -1;
+    struct sql sql = sql_start(stmt);
+    int found = sql_step(&sql, problem);
+    if (found > 0 && !slice_equal(sql_text(&sql, 0), slice_text("ok"))) {
+        char said[200];
+        slice_copy(sql_text(&sql, 0), said, sizeof said);
+        found = problem_set(problem, PROBLEM_DB_CORRUPT,
+                            "move the file away and start again: the peers give back what they "
+                            "hold; what they lack is in the last backup",
+                            "%s is damaged: %s", store->path, said);
+    }
+    sqlite3_finalize(stmt);
+    return found < 0 ? -1 : 0;
+}
+
+static int load_listed(struct store *store, struct problem *problem)
+{
+    sqlite3_stmt *stmt = NULL;
+    if (sql_prepare(store->db, "SELECT plate_id FROM anomaly", &stmt, problem))
+        return -1;
+    struct sql sql = sql_start(stmt);
+    int more;
+    while ((more = sql_step(&sql, problem)) > 0)
+        texts_add(&store->listed, sql_text(&sql, 0));
+    sqlite3_finalize(stmt);
+    return more;
+}
+
+static int load_meta(struct store *store, bool *clean, struct problem *problem)
+{
+    sqlite3_stmt *stmt = NULL;
+    if (sql_prepare(store->db, "SELECT key, value FROM meta", &stmt, problem))
+        return -1;
+    struct sql sql = sql_start(stmt);
+    int more;
+    while ((more = sql_step(&sql, problem)) > 0) {
+        struct slice key = sql_text(&sql, 0);
+        if (slice_equal(key, slice_text("hlc")))
+            store->now.hlc = sql_u64(&sql, 1);
+        else if (slice_equal(key, slice_text("events")))
+            store->now.events = sql_u64(&sql, 1);
+        else if (slice_equal(key, slice_text("history_id")))
+            store->now.history_id = sql_int(&sql, 1);
+        else if (slice_equal(key, slice_text("log_digest")))
+            store->log_digest = sql_digest(&sql, 1);
+        else if (slice_equal(key, slice_text("state_digest")))
+            store->now.state_digest = sql_digest(&sql, 1);
+        else if (slice_equal(key, slice_text("clean")))
+            *clean = sql_int(&sql, 1) != 0;
+    }
+    sqlite3_finalize(stmt);
+    int64_t lsn = 0;
+    if (more ||
+        sql_integer(store->db, "SELECT coalesce(max(lsn), 0) FROM event", &lsn, problem) < 0)
+        return -1;
+    store->now.lsn = store->now.folded = (uint64_t)lsn;
+    return 0;
+}
+
+/* Inside the transaction of the opening. */
+static int bring_up(struct store *store, enum schema_origin origin, struct problem *problem)
+{
+    bool clean = true;
+    if ((origin == SCHEMA_LEGACY && legacy_set_aside(store->db, problem)) ||
+        schema_migrate(store->db, problem) || store_prepare(store, problem) ||
+        load_meta(store, &clean, problem) || store_stream_load(store, problem) ||
+        store_setting_load(store, problem) || load_listed(store, problem))
+        return -1;
+    store_adopt(store);
+    if (!clean && (check_file(store, problem) || store_check_unclean(store, problem)))
+        return -1;
+    if (origin == SCHEMA_LEGACY && legacy_import(store, problem))
+        return -1;
+    if (store_check_zone(store, problem) || store_meta_set(store, "clean", 0, problem))
+        return -1;
+    return 0;
+}
+
+static int open_database(struct store *store, struct problem *problem)
+{
+    enum schema_origin origin = SCHEMA_EMPTY;
+    if (schema_look(store->path, &origin, problem) || take_lock(store, problem))
+        return -1;
+    /* The file may have changed until the lock was ours. */
+    if (schema_look(store->path, &origin, problem) ||
+        sql_open(store->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &store->db, problem) ||
+        (origin == SCHEMA_LEGACY && legacy_backup(store->db, store->path, problem)) ||
+        set_up(store, problem) || sql_run(store->db, "BEGIN IMMEDIATE", problem))
+        return -1;
+    if (bring_up(store, origin, problem)) {
+        store_rollback(store);
+        return -1;
+    }
+    if (store_commit(store, problem))
+        return -1;
+    /* What was imported or repaired is no news to anybody. */
+    store->has_fact = false;
+    store->batch = 0;
+    store_reserve_make(store);
+    return 0;
+}
+
+static void release(struct store *store)
+{
+    store_finalize(store);
+    if (store->db && sqlite3_close(store->db) != SQLITE_OK)
+        log_error("DB_CLOSE_FAILED", "text=statements_open");
+    if (store->lock_fd >= 0)
+        close(store->lock_fd);
+    free(store->path);
+    free(store->streams);
+    free(store->stream_slots);
+    free(store->changed);
+    free(store->saved);
+    free(store->settings);
+    free(store->tariffs);
+    free(store->fixes);
+    free(store->redactions);
+    free(store->events);
+    free(store->members);
+    free(store->cuts);
+    free(store->spans);
+    free(store->plate_list);
+    free(store->items);
+    free(store->fact_visits);
+    buffer_free(&store->header);
+    buffer_free(&store->body);
+    buffer_free(&store->json);
+    buffer_free(&store->runs);
+    texts_free(&store->touched);
+    texts_free(&store->touched_plates);
+    texts_free(&store->visits);
+    texts_free(&store->plates);
+    texts_free(&store->listed);
+    arena_free(&store->bodies);
+    arena_free(&store->fact_memory);
+    arena_free(&store->answer);
+    free(store);
+}
+
+struct store *store_open(const struct store_options *options, struct problem *problem)
+{
+    struct problem spare;
+    if (!problem)
+        problem = &spare;
+    /* Counting every allocation under a lock costs a tenth of the writer's time. Refused, without
+     * harm, when SQLite is in use already. */
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    struct store *store = calloc(1, sizeof *store);
+    if (!store)
+        abort();
+    store->lock_fd = -1;
+    store->path = strdup(options->path);
+    if (!store->path)
+        abort();
+    store->node = options->node;
+    store->reserve = options->reserve;
+    store->now.own = STORE_NO_STREAM;
+    store->now_ms = clock_wall_ms();
+    if (open_database(store, problem) == 0)
+        return store;
+    /* While opening, a malformed file is a finding, not a failure of the disk. */
+    int code = store->db ? sqlite3_errcode(store->db) : SQLITE_OK;
+    if (problem->code == PROBLEM_DB_FAILED && (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)) {
+        problem->code = PROBLEM_DB_CORRUPT;
+        snprintf(problem->hint, sizeof problem->hint, "%s",
+                 "move the file away and start again: the peers give back what they hold");
+    }
+    release(store);
+    return NULL;
+}
+
+void store_close(struct store **store_pointer)
+{
+    struct store *store = *store_pointer;
+    *store_pointer = NULL;
+    if (!store)
+        return;
+    struct problem problem;
+    store_rollback(store);
+    if (!store->failed) {
+        /* Last of all, so that a crash before it counts as one. */
+        store->truncate = true;
+        store_tidy(store, true);
+        if (store->failed || store_meta_set(store, "clean", 1, &problem))
+            log_warn("DB_CLOSE_UNCLEAN", "hint=checked_at_next_start");
+        else
+            /* Closing as the last handle moves the WAL into the file and removes it. */
+            sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, (int *)NULL);
+    }
+    release(store);
+}

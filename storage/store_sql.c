@@ -1,0 +1,139 @@
+#include "storage/store_internal.h"
+
+/* The columns that store_row_read reads, in its order. */
+#define ROW_COLUMNS                                                                               \
+    "SELECT id, event_id, source_central, edge_id, plate_id, plate_view, entry_ms,"               \
+    " entry_camera_id, entry_camera_name, entry_source, entry_confidence, exit_ms, exit_central," \
+    " exit_camera_id, exit_camera_name, exit_source, exit_confidence, fee, status,"               \
+    " superseded_by, last_location, last_location_ms, is_anomaly, suspect, revision,"             \
+    " sync_status, entry_time, exit_time, duration, last_location_time, created_at, updated_at"   \
+    " FROM history "
+
+/* The columns that bind_row binds, in its order. */
+#define ROW_CHANGES                                                                               \
+    "plate_view = ?, source_central = ?, edge_id = ?, entry_time = ?, entry_camera_id = ?,"       \
+    " entry_camera_name = ?, entry_confidence = ?, entry_source = ?, exit_ms = ?, exit_time = ?," \
+    " exit_central = ?, exit_camera_id = ?, exit_camera_name = ?, exit_confidence = ?,"           \
+    " exit_source = ?, duration = ?, fee = ?, status = ?, superseded_by = ?, sync_status = ?,"    \
+    " last_location = ?, last_location_ms = ?, last_location_time = ?, is_anomaly = ?,"           \
+    " suspect = ?, digest = ?, updated_at = ?"
+
+static const char *const TEXTS[STORE_STATEMENTS] = {
+    [STORE_BEGIN] = "BEGIN IMMEDIATE",
+    [STORE_COMMIT] = "COMMIT",
+    [STORE_ROLLBACK] = "ROLLBACK",
+    [STORE_MARK] = "SAVEPOINT request",
+    [STORE_RELEASE] = "RELEASE request",
+    [STORE_UNDO] = "ROLLBACK TO request",
+    [STORE_META_SET] = "INSERT INTO meta(key, value) VALUES(?, ?)"
+                       " ON CONFLICT(key) DO UPDATE SET value = excluded.value",
+    [STORE_STREAM_ADD] = "INSERT INTO stream(sid, node, epoch, head, chain) VALUES(?, ?, ?, 0, ?)",
+    [STORE_STREAM_SAVE] = "UPDATE stream SET head = ?, chain = ? WHERE sid = ?",
+    [STORE_EVENT_ADD] = "INSERT INTO event(lsn, sid, seq, kind, hlc, visit, header, body,"
+                        " body_hash, chain) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [STORE_EVENT_CHAIN] = "SELECT chain FROM event WHERE sid = ? AND seq = ?",
+    [STORE_EVENT_AT] = "SELECT sid, seq, header, body FROM event WHERE lsn = ?",
+    [STORE_EVENTS_IN_RANGE] = "SELECT lsn, seq, kind, visit, header, body FROM event"
+                              " WHERE sid = ? AND seq BETWEEN ? AND ?",
+    [STORE_EVENT_ERASE] = "UPDATE event SET body = NULL, visit = NULL WHERE lsn = ?",
+    [STORE_EVENTS_OF_VISIT] = "SELECT sid, seq, header, body, lsn FROM event WHERE visit = ?",
+    [STORE_EVENTS_OF_KIND] = "SELECT sid, seq, header, body FROM event"
+                             " WHERE visit = ? AND kind = ?",
+    [STORE_PLATE_ADD] = "INSERT OR IGNORE INTO visit_plate(plate, visit, first, last)"
+                        " VALUES(?, ?, 0, 0)",
+    [STORE_PLATE_SAVE] = "INSERT INTO visit_plate(plate, visit, first, last) VALUES(?, ?, ?, ?)"
+                         " ON CONFLICT(plate, visit) DO UPDATE SET first = excluded.first,"
+                         " last = excluded.last",
+    [STORE_PLATE_DROP] = "DELETE FROM visit_plate WHERE plate = ? AND visit = ?",
+    [STORE_VISITS_OF_PLATE] = "SELECT visit, first, last FROM visit_plate WHERE plate = ?",
+    [STORE_RETRY_ADD] = "INSERT OR IGNORE INTO retry(key, lsn) VALUES(?, ?)",
+    [STORE_RETRY_FIND] = "SELECT sid, seq, header, body FROM event"
+                         " WHERE lsn = (SELECT lsn FROM retry WHERE key = ?)",
+    [STORE_RETRY_DROP] = "DELETE FROM retry WHERE key = ?",
+    [STORE_UNPRICED_ADD] = "INSERT OR IGNORE INTO unpriced(t, visit) VALUES(?, ?)",
+    [STORE_UNPRICED_DROP] = "DELETE FROM unpriced WHERE visit = ?",
+    [STORE_UNPRICED_SINCE] = "SELECT visit FROM unpriced WHERE t >= ?",
+    [STORE_SETTING_ADD] = "INSERT INTO setting(sid, seq, kind, t_eff, t, hlc, node, epoch, free_s,"
+                          " per_hour, target_node, target_epoch, target_from, target_to,"
+                          " offset_ms) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [STORE_SETTING_TIME] = "UPDATE setting SET t = ? WHERE sid = ? AND seq = ?",
+    [STORE_SETTING_DROP] = "DELETE FROM setting WHERE sid = ? AND seq = ?",
+    [STORE_SETTINGS] = "SELECT sid, seq, kind, t_eff, hlc, free_s, per_hour, target_node,"
+                       " target_epoch, target_from, target_to, offset_ms FROM setting",
+    [STORE_REDACTION_ADD] = "INSERT INTO redaction(sid, seq, target_node, target_epoch,"
+                            " target_from, target_to) VALUES(?, ?, ?, ?, ?, ?)",
+    [STORE_REDACTIONS] = "SELECT target_node, target_epoch, target_from, target_to FROM redaction",
+    [STORE_CHANGE_ADD] =
+        "INSERT INTO history_changes(history_id, change_type, old_plate_id, old_plate_view,"
+        " new_plate_id, new_plate_view, old_data, changed_at, changed_by, event_id, sid, seq,"
+        " reason, source_central)"
+        " VALUES(coalesce((SELECT id FROM history WHERE event_id = ?1), 0), ?2,"
+        " CASE WHEN json_valid(?3) THEN json_extract(?3, '$.plate_id') END,"
+        " CASE WHEN json_valid(?3) THEN json_extract(?3, '$.plate_view') END,"
+        " ?4, ?5, ?3, ?6, coalesce(?7, 'system'), ?1, ?8, ?9, ?10, ?11)",
+    [STORE_CHANGE_DROP] = "DELETE FROM history_changes WHERE sid = ? AND seq = ?",
+    [STORE_ROW_FIND] = "SELECT id, revision, digest, plate_id, entry_ms FROM history"
+                       " WHERE event_id = ?",
+    [STORE_ROW_ADD] =
+        "INSERT INTO history(plate_view, source_central, edge_id, entry_time,"
+        " entry_camera_id, entry_camera_name, entry_confidence, entry_source, exit_ms, exit_time,"
+        " exit_central, exit_camera_id, exit_camera_name, exit_confidence, exit_source, duration,"
+        " fee, status, superseded_by, sync_status, last_location, last_location_ms,"
+        " last_location_time, is_anomaly, suspect, digest, updated_at, plate_id, entry_ms,"
+        " event_id, created_at, id)"
+        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+        " ?, ?, ?, ?, ?)",
+    /* Indexed columns are named only where they change: naming one rewrites its index entry. */
+    [STORE_ROW_CHANGE] = "UPDATE history SET " ROW_CHANGES
+                         ", revision = revision + 1, plate_id = ?, entry_ms = ? WHERE id = ?",
+    [STORE_ROW_CLOSE] = "UPDATE history SET " ROW_CHANGES ", revision = revision + 1 WHERE id = ?",
+    [STORE_ROW_DROP] = "DELETE FROM history WHERE id = ?",
+    [STORE_ANOMALY_ADD] = "INSERT INTO anomaly(plate_id, t, code, visit, other, node, epoch, seq)"
+                          " VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+    [STORE_ANOMALY_DROP] = "DELETE FROM anomaly WHERE plate_id = ? AND t >= ?",
+    /* The fold leaves one at most; an ORDER BY would make a sorter for every question. */
+    [STORE_FIND_OPEN] = ROW_COLUMNS "WHERE plate_id = ? AND status = 'IN'",
+    [STORE_FIND_VISIT] = ROW_COLUMNS "WHERE event_id = ?",
+    [STORE_FIND_ROW] = ROW_COLUMNS "WHERE id = ?",
+    [STORE_VISIT_JSON] =
+        "SELECT json_object('id', id, 'event_id', event_id, 'source_central', source_central,"
+        " 'edge_id', edge_id, 'plate_id', plate_id, 'plate_view', plate_view,"
+        " 'entry_time', entry_time, 'entry_ms', entry_ms, 'entry_camera_id', entry_camera_id,"
+        " 'entry_camera_name', entry_camera_name, 'entry_confidence', entry_confidence,"
+        " 'entry_source', entry_source, 'exit_time', exit_time, 'exit_ms', exit_ms,"
+        " 'exit_central', exit_central, 'exit_camera_id', exit_camera_id,"
+        " 'exit_camera_name', exit_camera_name, 'exit_confidence', exit_confidence,"
+        " 'exit_source', exit_source, 'duration', duration, 'fee', fee, 'status', status,"
+        " 'superseded_by', superseded_by, 'last_location', last_location,"
+        " 'last_location_time', last_location_time, 'is_anomaly', is_anomaly),"
+        " json_object('id', id, 'event_id', event_id, 'plate_id', plate_id,"
+        " 'plate_view', plate_view, 'entry_time', entry_time, 'exit_time', exit_time,"
+        " 'fee', fee, 'status', status)"
+        " FROM history WHERE event_id = ?",
+    [STORE_SYNCED_SET] =
+        "INSERT INTO p2p_sync_state(peer_central_id, last_sync_timestamp, last_sync_time,"
+        " updated_at) VALUES(?1, ?2, ?3, ?3) ON CONFLICT(peer_central_id) DO UPDATE SET"
+        " last_sync_timestamp = ?2, last_sync_time = ?3, updated_at = ?3",
+};
+
+int store_prepare(struct store *store, struct problem *problem)
+{
+    for (size_t i = 0; i < STORE_STATEMENTS; i++)
+        if (!store->statements[i] &&
+            sql_prepare(store->db, TEXTS[i], &store->statements[i], problem))
+            return -1;
+    return 0;
+}
+
+void store_finalize(struct store *store)
+{
+    for (size_t i = 0; i < STORE_STATEMENTS; i++) {
+        sqlite3_finalize(store->statements[i]);
+        store->statements[i] = NULL;
+    }
+}
+
+struct sql store_sql(struct store *store, enum store_statement which)
+{
+    return sql_start(store->statements[which]);
+}

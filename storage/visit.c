@@ -1,0 +1,160 @@
+#include "storage/visit.h"
+
+#include "proto/event.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+/* The length that stands for an absent column in the digest. */
+#define ABSENT UINT32_MAX
+
+static const char *const names[] = {
+    [VISIT_IN] = "IN",
+    [VISIT_OUT] = "OUT",
+    [VISIT_SUPERSEDED] = "SUPERSEDED",
+    [VISIT_DELETED] = "DELETED",
+};
+
+const char *visit_status_name(enum visit_status status)
+{
+    return (size_t)status < sizeof names / sizeof *names ? names[status] : "";
+}
+
+int visit_status_parse(struct slice name, enum visit_status *out)
+{
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (slice_equal(name, slice_text(names[i]))) {
+            *out = (enum visit_status)i;
+            return 0;
+        }
+    }
+    return -1;
+}
+
+void visit_init(struct visit *visit)
+{
+    memset(visit, 0, sizeof *visit);
+    visit->entry_ms = EVENT_NONE;
+    visit->entry_confidence = NAN;
+    visit->exit_ms = EVENT_NONE;
+    visit->exit_confidence = NAN;
+    visit->last_location_ms = EVENT_NONE;
+}
+
+/* The texts of a visit, the local ones too. */
+static const size_t text_offsets[] = {
+    offsetof(struct visit, event_id),          offsetof(struct visit, source_central),
+    offsetof(struct visit, edge_id),           offsetof(struct visit, plate_id),
+    offsetof(struct visit, plate_view),        offsetof(struct visit, entry_camera_id),
+    offsetof(struct visit, entry_camera_name), offsetof(struct visit, entry_source),
+    offsetof(struct visit, exit_central),      offsetof(struct visit, exit_camera_id),
+    offsetof(struct visit, exit_camera_name),  offsetof(struct visit, exit_source),
+    offsetof(struct visit, superseded_by),     offsetof(struct visit, last_location),
+    offsetof(struct visit, entry_time),        offsetof(struct visit, exit_time),
+    offsetof(struct visit, duration),          offsetof(struct visit, last_location_time),
+    offsetof(struct visit, created_at),        offsetof(struct visit, updated_at),
+};
+
+void visit_copy(struct visit_copy *copy, const struct visit *from)
+{
+    size_t used = 0;
+
+    copy->visit = *from;
+    for (size_t i = 0; i < sizeof text_offsets / sizeof *text_offsets; i++) {
+        struct slice text;
+        memcpy(&text, (const char *)from + text_offsets[i], sizeof text);
+        if (!text.data) {
+            continue;
+        }
+        text.len = slice_cut(text, sizeof copy->text - used);
+        memcpy(copy->text + used, text.data, text.len);
+        text.data = copy->text + used;
+        used += text.len;
+        memcpy((char *)&copy->visit + text_offsets[i], &text, sizeof text);
+    }
+}
+
+/* The buffer has no limit that a visit could reach, so appending cannot fail. */
+static void put(struct buffer *out, const void *data, size_t len)
+{
+    (void)buffer_append(out, data, len);
+}
+
+static void put_length(struct buffer *out, uint32_t len)
+{
+    const uint8_t bytes[] = {(uint8_t)len, (uint8_t)(len >> 8), (uint8_t)(len >> 16),
+                             (uint8_t)(len >> 24)};
+    put(out, bytes, sizeof bytes);
+}
+
+static void put_text(struct buffer *out, struct slice text)
+{
+    put_length(out, text.data ? (uint32_t)text.len : ABSENT);
+    if (text.len) {
+        put(out, text.data, text.len);
+    }
+}
+
+static void put_bits(struct buffer *out, uint64_t bits)
+{
+    put_length(out, sizeof bits);
+    for (unsigned shift = 0; shift < 64; shift += 8) {
+        put(out, &(uint8_t){(uint8_t)(bits >> shift)}, 1);
+    }
+}
+
+static void put_integer(struct buffer *out, int64_t value)
+{
+    if (value == EVENT_NONE) {
+        put_length(out, ABSENT);
+    } else {
+        put_bits(out, (uint64_t)value);
+    }
+}
+
+static void put_real(struct buffer *out, double value)
+{
+    uint64_t bits = 0;
+
+    /* There are many NaNs; all mean absent. */
+    if (isnan(value)) {
+        put_length(out, ABSENT);
+        return;
+    }
+    memcpy(&bits, &value, sizeof bits);
+    put_bits(out, bits);
+}
+
+struct digest visit_digest(const struct visit *visit)
+{
+    struct buffer out;
+
+    buffer_init(&out, SIZE_MAX);
+    put_text(&out, visit->event_id);
+    put_text(&out, visit->source_central);
+    put_text(&out, visit->edge_id);
+    put_text(&out, visit->plate_id);
+    put_text(&out, visit->plate_view);
+    put_integer(&out, visit->entry_ms);
+    put_text(&out, visit->entry_camera_id);
+    put_text(&out, visit->entry_camera_name);
+    put_text(&out, visit->entry_source);
+    put_real(&out, visit->entry_confidence);
+    put_integer(&out, visit->exit_ms);
+    put_text(&out, visit->exit_central);
+    put_text(&out, visit->exit_camera_id);
+    put_text(&out, visit->exit_camera_name);
+    put_text(&out, visit->exit_source);
+    put_real(&out, visit->exit_confidence);
+    put_integer(&out, visit->fee);
+    put_text(&out, slice_text(visit_status_name(visit->status)));
+    put_text(&out, visit->superseded_by);
+    put_text(&out, visit->last_location);
+    put_integer(&out, visit->last_location_ms);
+    put_bits(&out, visit->is_anomaly);
+    put_bits(&out, visit->suspect);
+    struct digest digest = body_hash(buffer_slice(&out));
+    buffer_free(&out);
+    return digest;
+}
