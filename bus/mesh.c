@@ -1,0 +1,508 @@
+/*
+ * The mesh actor's loop, the commands of its pipe, start and stop.
+ *
+ * Stopped, it has no socket but the one that reports; started, it has a replica and everything the
+ * replica needs. A change of what the replica is made of (keys, our id, what we announce) is a stop
+ * and a start; a change of the address or of the peers is applied to the running one, so that
+ * unchanged links do not notice.
+ *
+ * Every handler of the loop ends in mesh_settle, so outputs and the timer can not be forgotten.
+ */
+#include "bus/mesh_internal.h"
+#include "bus/zap.h"
+
+#include "proto/clock.h"
+#include "proto/fact.h"
+#include "proto/handoff.h"
+#include "proto/log.h"
+#include "proto/report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TIMER_MIN_MS 5
+#define TIMER_MAX_MS 1000
+#define PIPE_SEND_MS 1000 /* the supervisor waits for our answers; if not, they are not for it */
+
+struct replica_now mesh_now(void)
+{
+    return (struct replica_now){.mono_ms = clock_mono_ms(), .wall_ms = clock_wall_ms()};
+}
+
+/* ---- the loop ---- */
+
+int mesh_watch(struct mesh *mesh, zsock_t *socket, zloop_reader_fn *handler, void *argument)
+{
+    if (zloop_reader(mesh->loop, socket, handler, argument)) {
+        return -1;
+    }
+    zloop_reader_set_tolerant(mesh->loop, socket);
+    return 0;
+}
+
+void mesh_unwatch(struct mesh *mesh, zsock_t **socket)
+{
+    if (*socket) {
+        zloop_reader_end(mesh->loop, *socket);
+        zsock_destroy(socket);
+    }
+}
+
+void mesh_refuse(struct mesh *mesh, const char *reason, const char *address)
+{
+    char quoted[160], from[160];
+    int64_t now_ms = clock_mono_ms();
+
+    mesh->refused++;
+    mesh->unlogged++;
+    if (mesh->refused > 1 && now_ms - mesh->refused_ms < MESH_QUIET_MS) {
+        return;
+    }
+    log_warn("MESH_REFUSED", "reason=%s address=%s count=%" PRIu64,
+             log_quote(reason, quoted, sizeof quoted), log_quote(address, from, sizeof from),
+             mesh->unlogged);
+    mesh->refused_ms = now_ms;
+    mesh->unlogged = 0;
+}
+
+static int on_timer(zloop_t *loop, int timer, void *argument)
+{
+    struct mesh *mesh = argument;
+
+    (void)loop;  /* one loop */
+    (void)timer; /* one timer, fired once and gone */
+    mesh->timer = -1;
+    if (mesh->replica) {
+        struct replica_now now = mesh_now();
+        replica_tick(mesh->replica, now);
+        mesh_handoff_outputs(mesh);
+        mesh_handoff_tick(mesh, now.mono_ms);
+        mesh_dial_tick(mesh, now.mono_ms);
+    }
+    return mesh_settle(mesh);
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* One timer at the earliest deadline. It is left alone when it fires early enough: a tick too many
+ * does no harm. */
+static void set_timer(struct mesh *mesh)
+{
+    int64_t now_ms = clock_mono_ms();
+    int64_t due_ms = least(replica_deadline(mesh->replica),
+                           least(mesh_dial_deadline(mesh), mesh->vector.due_ms));
+    due_ms = due_ms < now_ms + TIMER_MIN_MS ? now_ms + TIMER_MIN_MS : due_ms;
+    due_ms = least(due_ms, now_ms + TIMER_MAX_MS);
+    if (mesh->timer >= 0 && mesh->timer_ms <= due_ms) {
+        return;
+    }
+    if (mesh->timer >= 0) {
+        (void)zloop_timer_end(mesh->loop, mesh->timer); /* it exists */
+    }
+    mesh->timer = zloop_timer(mesh->loop, (size_t)(due_ms - now_ms), 1, on_timer, mesh);
+    mesh->timer_ms = due_ms;
+}
+
+int mesh_settle(struct mesh *mesh)
+{
+    if (mesh->replica) {
+        mesh_handoff_outputs(mesh);
+        set_timer(mesh);
+    }
+    return mesh->ending ? -1 : 0;
+}
+
+static int on_resolved(zloop_t *loop, zmq_pollitem_t *item, void *argument)
+{
+    struct mesh *mesh = argument;
+
+    (void)loop; /* one loop */
+    (void)item; /* the resolver's descriptor */
+    mesh_dial_resolved(mesh);
+    return mesh_settle(mesh);
+}
+
+/* ---- start and stop ---- */
+
+static void set_problem(struct mesh *mesh, const char *text)
+{
+    /* A text that was cut still helps. */
+    (void)slice_copy(slice_text(text), mesh->problem, sizeof mesh->problem);
+}
+
+static int check_secret(const struct mesh_config *config, struct problem *problem)
+{
+    if (config->keys.present || resolve_is_loopback(config->bind_ip)) {
+        return 0;
+    }
+    return problem_set(problem, PROBLEM_MESH_WITHOUT_SECRET,
+                       "make one with `parkmesh secret new`, and put the same mesh_secret into "
+                       "the configuration of every central",
+                       "not listening on %s: without a mesh_secret only 127.0.0.1 is possible",
+                       config->bind_ip);
+}
+
+static void stop(struct mesh *mesh, const char *reason)
+{
+    if (!mesh->replica) {
+        return;
+    }
+    replica_bye(mesh->replica, reason, mesh_now());
+    mesh_handoff_outputs(mesh);
+    mesh_dial_close_all(mesh);
+    mesh_link_close(mesh);
+    mesh_handoff_close(mesh);
+    replica_destroy(&mesh->replica);
+    set_problem(mesh, "");
+    log_info("MESH_STOPPED", "reason=\"%s\"", reason);
+}
+
+static int start(struct mesh *mesh, struct problem *problem)
+{
+    const struct mesh_config *config = &mesh->config;
+    const struct replica_options options = {.node = config->node,
+                                            .mesh_id = config->keys.mesh_id,
+                                            .boot = mesh->boot,
+                                            .heartbeat_ms = config->heartbeat_ms,
+                                            .api_port = config->api_port,
+                                            .software = config->software,
+                                            .seed = random_nonzero()};
+
+    if (check_secret(config, problem)) {
+        return -1;
+    }
+    if (mesh->zap && zap_admit(mesh->zap, config->keys.public_key)) {
+        return problem_set(problem, PROBLEM_INTERNAL, NULL, "no ZAP handler: nobody could link");
+    }
+    /* 32 is a multiple of 4: cannot fail. */
+    (void)zmq_z85_encode(mesh->public_text, config->keys.public_key,
+                         sizeof config->keys.public_key);
+    if (mesh_link_listen(mesh, problem)) {
+        return -1;
+    }
+    mesh->replica = replica_new(&options);
+    if (mesh_handoff_open(mesh, problem)) {
+        mesh_link_close(mesh);
+        replica_destroy(&mesh->replica);
+        return -1;
+    }
+    replica_set_peers(mesh->replica, config->peers, config->peer_count, mesh_now());
+    mesh_dial_update(mesh);
+    set_problem(mesh, "");
+    if (!config->keys.present) {
+        log_warn("MESH_WITHOUT_SECRET", "address=%s hint=\"parkmesh secret new\"", mesh->address);
+        set_problem(mesh, "no mesh_secret: only centrals on this machine can link; make one with "
+                          "`parkmesh secret new`");
+    }
+    return 0;
+}
+
+/* ---- CONFIGURE ---- */
+
+/* What the replica and the sockets are made of. */
+static bool is_made_alike(const struct mesh_config *a, const struct mesh_config *b)
+{
+    return node_id_compare(&a->node, &b->node) == 0 && a->api_port == b->api_port &&
+           a->heartbeat_ms == b->heartbeat_ms && strcmp(a->software, b->software) == 0 &&
+           a->keys.present == b->keys.present && digest_equal(&a->keys.mesh_id, &b->keys.mesh_id) &&
+           memcmp(a->keys.public_key, b->keys.public_key, sizeof a->keys.public_key) == 0 &&
+           memcmp(a->keys.secret_key, b->keys.secret_key, sizeof a->keys.secret_key) == 0;
+}
+
+static void adopt(struct mesh *mesh, struct mesh_config *config)
+{
+    mesh_config_free(&mesh->config);
+    mesh->config = *config;
+    *config = (struct mesh_config){.p2p_port = 0};
+    mesh->configured = true;
+}
+
+/* Another replica: stop and start. When that fails, what ran before runs again. */
+static int replace(struct mesh *mesh, struct mesh_config *config, struct problem *problem)
+{
+    struct mesh_config before = mesh->config;
+
+    stop(mesh, "configuration changed");
+    mesh->config = *config;
+    if (start(mesh, problem) == 0) {
+        mesh_config_free(&before);
+        *config = (struct mesh_config){.p2p_port = 0};
+        return 0;
+    }
+    mesh->config = before;
+    struct problem again;
+    if (start(mesh, &again)) {
+        set_problem(mesh, again.text);
+        log_problem(LOG_LEVEL_ERROR, &again);
+    }
+    return -1;
+}
+
+/* Takes the configuration, or leaves everything as it was. */
+static int configure(struct mesh *mesh, struct mesh_config *config, struct problem *problem)
+{
+    if (!mesh->replica) {
+        adopt(mesh, config);
+        return 0;
+    }
+    if (check_secret(config, problem)) {
+        return -1;
+    }
+    if (!is_made_alike(&mesh->config, config)) {
+        return replace(mesh, config, problem);
+    }
+    bool moves = strcmp(mesh->config.bind_ip, config->bind_ip) != 0 ||
+                 mesh->config.p2p_port != config->p2p_port;
+    if (moves && mesh_link_move(mesh, config, problem)) {
+        return -1;
+    }
+    adopt(mesh, config);
+    replica_set_peers(mesh->replica, mesh->config.peers, mesh->config.peer_count, mesh_now());
+    mesh_handoff_outputs(mesh); /* those who are left out hear so before their sockets close */
+    mesh_dial_update(mesh);
+    return 0;
+}
+
+/* ---- the pipe ---- */
+
+static int do_configure(struct mesh *mesh, zframe_t *argument, struct problem *problem)
+{
+    struct mesh_config config;
+    struct slice bytes = {NULL, 0};
+
+    if (argument) {
+        bytes = (struct slice){(const char *)zframe_data(argument), zframe_size(argument)};
+    }
+    if (mesh_config_unpack(&config, bytes)) {
+        return problem_set(problem, PROBLEM_CONFIG_INVALID, NULL,
+                           "the mesh cannot read its configuration");
+    }
+    int failed = configure(mesh, &config, problem);
+    mesh_config_free(&config);
+    return failed;
+}
+
+static int do_start(struct mesh *mesh, zframe_t *argument, struct problem *problem)
+{
+    (void)argument; /* has none */
+    if (!mesh->configured) {
+        return problem_set(problem, PROBLEM_CONFIG_INVALID, NULL,
+                           "the mesh was not configured before START");
+    }
+    if (mesh->replica) {
+        return 0;
+    }
+    if (start(mesh, problem)) {
+        set_problem(mesh, problem->text);
+        return -1;
+    }
+    return 0;
+}
+
+static int do_stop(struct mesh *mesh, zframe_t *argument, struct problem *problem)
+{
+    (void)argument; /* has none */
+    (void)problem;  /* cannot fail */
+    stop(mesh, "stopped");
+    return 0;
+}
+
+struct command {
+    const char *name;
+    int (*run)(struct mesh *mesh, zframe_t *argument, struct problem *problem);
+};
+
+static void answer_command(struct mesh *mesh, int failed, const struct problem *problem)
+{
+    if (!failed) {
+        (void)zstr_send(mesh->pipe, "OK"); /* see PIPE_SEND_MS */
+        return;
+    }
+    log_problem(LOG_LEVEL_ERROR, problem);
+    (void)zstr_sendx(mesh->pipe, "ERROR", problem_name(problem->code), problem->text, problem->hint,
+                     NULL); /* the same */
+}
+
+static int on_pipe(zloop_t *loop, zsock_t *pipe, void *argument)
+{
+    static const struct command commands[] = {
+        {"CONFIGURE", do_configure}, {"START", do_start}, {"STOP", do_stop}};
+    struct mesh *mesh = argument;
+    struct problem problem = {.code = PROBLEM_INTERNAL, .text = "unknown command"};
+
+    (void)loop; /* one loop */
+    zmsg_t *message = zmsg_recv(pipe);
+    zframe_t *name = message ? zmsg_first(message) : NULL;
+    if (!name || zframe_streq(name, "$TERM")) {
+        mesh->ending = true;
+    } else {
+        int failed = -1;
+        for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+            if (zframe_streq(name, commands[i].name)) {
+                failed = commands[i].run(mesh, zmsg_next(message), &problem);
+            }
+        }
+        answer_command(mesh, failed, &problem);
+    }
+    zmsg_destroy(&message);
+    return mesh_settle(mesh);
+}
+
+/* ---- reports ---- */
+
+/* While stopped nobody knows more of the peers than that they are configured. */
+static void report_stopped(const struct mesh *mesh, struct mesh_report *report)
+{
+    report->peers = bytes_allocate(mesh->config.peer_count, sizeof *report->peers);
+    report->count = mesh->config.peer_count;
+    for (size_t i = 0; i < report->count; i++) {
+        const struct replica_peer *peer = &mesh->config.peers[i];
+        struct peer_report *out = &report->peers[i];
+        out->id = peer->id;
+        memcpy(out->ip, peer->ip, sizeof out->ip);
+        out->p2p_port = peer->p2p_port;
+        out->api_port = peer->api_port;
+        out->lag_s = -1;
+        out->rtt_ms = -1;
+        out->clock_offset_ms = EVENT_NONE;
+    }
+}
+
+static int pack_report(const struct mesh *mesh, struct buffer *out)
+{
+    struct mesh_report report = {.running = mesh->replica != NULL};
+
+    if (mesh->replica) {
+        replica_report(mesh->replica, &report, mesh_now());
+    } else {
+        report_stopped(mesh, &report);
+    }
+    report.running = mesh->replica != NULL;
+    report.has_secret = mesh->configured && mesh->config.keys.present;
+    report.refused += mesh->refused;
+    memcpy(report.address, mesh->address, sizeof report.address);
+    memcpy(report.error, mesh->problem, sizeof report.error);
+    int failed = mesh_report_pack(&report, out);
+    mesh_report_free(&report);
+    return failed;
+}
+
+static void answer_report(struct mesh *mesh, zmsg_t *request)
+{
+    struct buffer packed = {.data = NULL};
+    zframe_t *last = zmsg_last(request);
+
+    if (!last || pack_report(mesh, &packed)) {
+        log_error("INTERNAL", "reason=\"no report\"");
+    } else {
+        /* The envelope goes back as it came, whether the asker is a DEALER or a REQ. */
+        zframe_reset(last, packed.data, packed.len);
+        while (zmsg_size(request)) {
+            zframe_t *frame = zmsg_pop(request);
+            int flags = ZFRAME_DONTWAIT | (zmsg_size(request) ? ZFRAME_MORE : 0);
+            if (zframe_send(&frame, mesh->reports, flags)) {
+                zframe_destroy(&frame); /* who asked has left */
+                break;
+            }
+        }
+    }
+    buffer_free(&packed);
+}
+
+static int on_report(zloop_t *loop, zsock_t *socket, void *argument)
+{
+    struct mesh *mesh = argument;
+    zmsg_t *request = zmsg_recv(socket);
+
+    (void)loop; /* one loop */
+    if (request) {
+        answer_report(mesh, request);
+    }
+    zmsg_destroy(&request);
+    return mesh_settle(mesh);
+}
+
+/* ---- life ---- */
+
+static void name_endpoints(struct mesh *mesh, const struct mesh_endpoints *given)
+{
+    if (given) {
+        mesh->at = *given;
+    }
+    mesh->at.node = mesh->at.node ? mesh->at.node : HANDOFF_NODE;
+    mesh->at.reader = mesh->at.reader ? mesh->at.reader : HANDOFF_READER;
+    mesh->at.facts = mesh->at.facts ? mesh->at.facts : FACTS_ENDPOINT;
+    mesh->at.report = mesh->at.report ? mesh->at.report : MESH_REPORT_ENDPOINT;
+}
+
+/* What lives as long as the actor. 0 or -1. */
+static int open_all(struct mesh *mesh)
+{
+    mesh->resolve = resolve_new();
+    mesh->reports = zsock_new(ZMQ_ROUTER);
+    mesh->zap = mesh->at.no_zap ? NULL : zactor_new(zap_actor, NULL);
+    if (!mesh->resolve || !mesh->loop || (!mesh->at.no_zap && !mesh->zap)) {
+        return -1;
+    }
+    zmq_pollitem_t answers = {NULL, resolve_fd(mesh->resolve), ZMQ_POLLIN, 0};
+    return mesh_link_set(zsock_resolve(mesh->reports), ZMQ_LINGER, 0) ||
+                   zmq_bind(zsock_resolve(mesh->reports), mesh->at.report) ||
+                   mesh_watch(mesh, mesh->reports, on_report, mesh) ||
+                   mesh_watch(mesh, mesh->pipe, on_pipe, mesh) ||
+                   zloop_poller(mesh->loop, &answers, on_resolved, mesh)
+               ? -1
+               : 0;
+}
+
+static void close_all(struct mesh *mesh)
+{
+    stop(mesh, "going down");
+    mesh_unwatch(mesh, &mesh->reports);
+    zactor_destroy(&mesh->zap);
+    zloop_destroy(&mesh->loop);
+    resolve_destroy(&mesh->resolve);
+    mesh_config_free(&mesh->config);
+}
+
+/* Nothing can be served: says so to every command until the end. */
+static void refuse_all(struct mesh *mesh)
+{
+    const struct problem problem = {.code = PROBLEM_INTERNAL,
+                                    .text = "the mesh could not open its own sockets"};
+    for (;;) {
+        zmsg_t *message = zmsg_recv(mesh->pipe);
+        bool end = !message || zframe_streq(zmsg_first(message), "$TERM");
+        zmsg_destroy(&message);
+        if (end) {
+            return;
+        }
+        answer_command(mesh, -1, &problem);
+    }
+}
+
+void mesh_actor(zsock_t *pipe, void *args)
+{
+    /* Large: two tables of pointers; the thread's stack is not the place. */
+    struct mesh *mesh = bytes_allocate(1, sizeof *mesh);
+
+    mesh->pipe = pipe;
+    mesh->timer = -1;
+    mesh->boot = random_nonzero();
+    mesh->loop = zloop_new();
+    mesh->vector.due_ms = MESH_NEVER;
+    name_endpoints(mesh, args);
+    zsock_set_sndtimeo(pipe, PIPE_SEND_MS);
+    int failed = open_all(mesh);
+    (void)zsock_signal(pipe, 0); /* zactor_new waits for it: there is room */
+    if (failed) {
+        refuse_all(mesh);
+    }
+    while (!failed && !mesh->ending) {
+        (void)zloop_start(mesh->loop); /* a signal ends it, too; only $TERM ends us */
+    }
+    close_all(mesh);
+    free(mesh);
+}

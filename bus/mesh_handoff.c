@@ -1,0 +1,336 @@
+#include "bus/mesh_internal.h"
+
+#include "proto/clock.h"
+#include "proto/fact.h"
+#include "proto/handoff.h"
+#include "proto/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define VECTOR_TOKEN (UINT64_C(1) << 62) /* questions of our own; the replica counts from 1 */
+#define VECTOR_ANSWER_MS 10000           /* then the question is asked again */
+#define VECTOR_RETRY_MS 1000             /* the reader could not read */
+#define VECTOR_AGAIN_MS 1000             /* after START: a commit while we subscribed was missed */
+
+/* ---- our vector ---- */
+
+static int send_packed(zsock_t *socket, const struct buffer *packed)
+{
+    return zmq_send(zsock_resolve(socket), packed->data, packed->len, ZMQ_DONTWAIT) < 0 ? -1 : 0;
+}
+
+/* Asks the reader. Until it answers, facts wait in their queue, so that none older than the answer
+ * is taken for news and none newer is lost. */
+static void ask_vector(struct mesh *mesh, int64_t now_ms)
+{
+    struct mesh_vector *vector = &mesh->vector;
+    struct buffer packed = {.data = NULL};
+
+    if (!vector->waiting) {
+        zloop_reader_end(mesh->loop, mesh->facts);
+    }
+    vector->token = VECTOR_TOKEN | ++mesh->last_number;
+    const struct read_request request = {.token = vector->token, .verb = READ_VECTOR};
+    bool asked =
+        read_request_pack(&request, &packed) == 0 && send_packed(mesh->reader, &packed) == 0;
+    vector->waiting = true;
+    vector->due_ms = now_ms + (asked ? VECTOR_ANSWER_MS : VECTOR_RETRY_MS);
+    buffer_free(&packed);
+}
+
+static int on_facts(zloop_t *loop, zsock_t *socket, void *argument);
+
+static void take_vector(struct mesh *mesh, const struct read_answer *answer)
+{
+    struct mesh_vector *vector = &mesh->vector;
+    struct replica_now now = mesh_now();
+
+    if (!vector->waiting || answer->token != vector->token) {
+        return; /* an answer that came too late; a newer one is under way */
+    }
+    if (answer->verb != READ_VECTOR) {
+        vector->due_ms = now.mono_ms + VECTOR_RETRY_MS;
+        return;
+    }
+    replica_set_vector(mesh->replica, answer->heads, answer->count, answer->events,
+                       &answer->state_digest, now);
+    vector->due_ms = vector->known ? MESH_NEVER : now.mono_ms + VECTOR_AGAIN_MS;
+    vector->known = true;
+    vector->waiting = false;
+    vector->events = answer->events;
+    if (mesh_watch(mesh, mesh->facts, on_facts, mesh)) {
+        vector->due_ms = now.mono_ms + VECTOR_RETRY_MS;
+    }
+}
+
+/* ---- facts ---- */
+
+static void take_fact(struct mesh *mesh, struct slice bytes)
+{
+    struct mesh_vector *vector = &mesh->vector;
+    struct replica_now now = mesh_now();
+    struct fact fact;
+
+    if (fact_unpack(&fact, bytes)) {
+        log_error("INTERNAL", "reason=\"a fact cannot be read\" bytes=%zu", bytes.len);
+        vector->batch_known = false; /* whatever it was, the next one shows the gap */
+        return;
+    }
+    bool gap = !vector->batch_known || fact.batch != vector->batch + 1;
+    vector->batch_known = true;
+    vector->batch = fact.batch;
+    if (gap) {
+        ask_vector(mesh, now.mono_ms); /* its answer includes this fact */
+    } else if (fact.events >= vector->events) {
+        replica_committed(mesh->replica, &fact, now);
+    }
+    fact_free(&fact);
+}
+
+/* One frame of a message, the others are taken along; false when there was none. */
+static bool take_frame(zsock_t *socket, zmq_msg_t *frame)
+{
+    if (zmq_msg_recv(frame, zsock_resolve(socket), ZMQ_DONTWAIT) < 0) {
+        return false;
+    }
+    (void)mesh_link_rest(zsock_resolve(socket), frame); /* ours have one frame */
+    return true;
+}
+
+static struct slice frame_slice(zmq_msg_t *frame)
+{
+    return (struct slice){zmq_msg_data(frame), zmq_msg_size(frame)};
+}
+
+static int on_facts(zloop_t *loop, zsock_t *socket, void *argument)
+{
+    struct mesh *mesh = argument;
+
+    (void)loop; /* one loop */
+    for (int i = 0; i < MESH_TURN && !mesh->vector.waiting; i++) {
+        zmq_msg_t frame;
+        (void)zmq_msg_init(&frame); /* cannot fail */
+        bool got = take_frame(socket, &frame);
+        if (got) {
+            take_fact(mesh, frame_slice(&frame));
+            mesh_handoff_outputs(mesh);
+        }
+        (void)zmq_msg_close(&frame); /* valid message: cannot fail */
+        if (!got) {
+            break;
+        }
+    }
+    return mesh_settle(mesh);
+}
+
+/* ---- answers of node and reader ---- */
+
+static void take_applied(struct mesh *mesh, struct slice bytes)
+{
+    struct apply_answer answer;
+    if (apply_answer_unpack(&answer, bytes)) {
+        log_error("INTERNAL", "reason=\"the node's answer cannot be read\"");
+        return;
+    }
+    replica_applied(mesh->replica, answer.token, answer.outcome, mesh_now());
+}
+
+static void take_read(struct mesh *mesh, struct slice bytes)
+{
+    struct read_answer answer;
+    if (read_answer_unpack(&answer, bytes)) {
+        log_error("INTERNAL", "reason=\"the reader's answer cannot be read\"");
+        return;
+    }
+    if (answer.token & VECTOR_TOKEN) {
+        take_vector(mesh, &answer);
+    } else {
+        replica_read(mesh->replica, answer.token, answer.verb != READ_RUN, answer.run, mesh_now());
+    }
+    read_answer_free(&answer);
+}
+
+static int on_answer(zloop_t *loop, zsock_t *socket, void *argument)
+{
+    struct mesh *mesh = argument;
+    void (*const take)(struct mesh *, struct slice) =
+        socket == mesh->node ? take_applied : take_read;
+
+    (void)loop; /* one loop */
+    for (int i = 0; i < MESH_TURN; i++) {
+        zmq_msg_t frame;
+        (void)zmq_msg_init(&frame); /* cannot fail */
+        bool got = take_frame(socket, &frame);
+        if (got) {
+            take(mesh, frame_slice(&frame));
+            mesh_handoff_outputs(mesh);
+        }
+        (void)zmq_msg_close(&frame); /* valid message: cannot fail */
+        if (!got) {
+            break;
+        }
+    }
+    return mesh_settle(mesh);
+}
+
+/* ---- what the replica wants ---- */
+
+static void apply(struct mesh *mesh, const struct replica_output *output)
+{
+    struct buffer packed = {.data = NULL};
+    bool is_run = output->kind == REPLICA_APPLY;
+    const struct apply_request request = {.token = is_run ? output->token : 0,
+                                          .origin = output->origin,
+                                          .run = output->bytes,
+                                          .peer = output->peer,
+                                          .wall_ms = output->wall_ms};
+    int failed = apply_request_pack(&request, &packed) || send_packed(mesh->node, &packed);
+
+    if (failed && is_run) {
+        replica_applied(mesh->replica, output->token, APPLY_REFUSED, mesh_now());
+    }
+    buffer_free(&packed);
+}
+
+static void ask_run(struct mesh *mesh, const struct replica_output *output)
+{
+    struct buffer packed = {.data = NULL};
+    const struct read_request request = {.token = output->token,
+                                         .verb = READ_RUN,
+                                         .stream = output->stream,
+                                         .from = output->from,
+                                         .max_bytes = output->max_bytes,
+                                         .max_events = output->max_events};
+
+    if (read_request_pack(&request, &packed) || send_packed(mesh->reader, &packed)) {
+        replica_read(mesh->replica, output->token, true, (struct slice){NULL, 0}, mesh_now());
+    }
+    buffer_free(&packed);
+}
+
+static void close_link(struct mesh *mesh, const struct replica_output *output)
+{
+    struct mesh_link *link = mesh_link_find(mesh, output->link);
+    if (link && link->dial) {
+        mesh_dial_hang_up(link->dial, output->retry_ms);
+    } else {
+        mesh_link_forget(mesh, output->link);
+    }
+}
+
+/* The ID of a log line. Good news has no problem's name. */
+static const char *alarm_id(const struct replica_output *output)
+{
+    if (output->code == PROBLEM_OK) {
+        return "PEER_UP";
+    }
+    if (!output->is_warning && output->code == PROBLEM_PEER_UNREACHABLE) {
+        return "PEER_DOWN";
+    }
+    return problem_name(output->code);
+}
+
+static void report_alarm(const struct replica_output *output)
+{
+    char text[700];
+    log_line(output->is_warning ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, alarm_id(output), "text=%s",
+             log_quote(output->text ? output->text : "", text, sizeof text));
+}
+
+static void carry_out(struct mesh *mesh, const struct replica_output *output)
+{
+    switch (output->kind) {
+    case REPLICA_SEND:
+        mesh_link_send(mesh, output->link, output->bytes);
+        break;
+    case REPLICA_CLOSE:
+        close_link(mesh, output);
+        break;
+    case REPLICA_APPLY:
+    case REPLICA_SYNCED:
+        apply(mesh, output);
+        break;
+    case REPLICA_READ:
+        ask_run(mesh, output);
+        break;
+    case REPLICA_ALARM:
+        report_alarm(output);
+        break;
+    }
+}
+
+/* Tells the replica of links that sending found gone. True when there were any. */
+static bool sweep(struct mesh *mesh)
+{
+    for (size_t i = 0; i < mesh->link_count; i++) {
+        if (mesh->links[i]->lost) {
+            uint64_t number = mesh->links[i]->number;
+            mesh_link_forget(mesh, number);
+            replica_link_down(mesh->replica, number, mesh_now());
+            return true;
+        }
+    }
+    return false;
+}
+
+void mesh_handoff_outputs(struct mesh *mesh)
+{
+    struct replica_output output;
+
+    if (!mesh->replica) {
+        return;
+    }
+    do {
+        while (replica_next(mesh->replica, &output)) {
+            carry_out(mesh, &output);
+        }
+    } while (sweep(mesh));
+}
+
+/* ---- life ---- */
+
+static zsock_t *open_one(struct mesh *mesh, int type, const char *endpoint, int queue,
+                         zloop_reader_fn *handler)
+{
+    zsock_t *socket = zsock_new(type);
+    void *raw = zsock_resolve(socket);
+    bool good = !mesh_link_set(raw, ZMQ_LINGER, 0) && !mesh_link_set(raw, ZMQ_SNDHWM, queue) &&
+                !mesh_link_set(raw, ZMQ_RCVHWM, queue) &&
+                (type != ZMQ_SUB || !zmq_setsockopt(raw, ZMQ_SUBSCRIBE, "", 0)) &&
+                !zmq_connect(raw, endpoint) && !mesh_watch(mesh, socket, handler, mesh);
+    if (!good) {
+        zsock_destroy(&socket);
+    }
+    return socket;
+}
+
+int mesh_handoff_open(struct mesh *mesh, struct problem *problem)
+{
+    /* Subscribed first, then the vector is asked for: what is committed between is in both. */
+    mesh->facts = open_one(mesh, ZMQ_SUB, mesh->at.facts, LIMIT_FACTS_QUEUE, on_facts);
+    mesh->node = open_one(mesh, ZMQ_DEALER, mesh->at.node, LIMIT_PEER_QUEUE, on_answer);
+    mesh->reader = open_one(mesh, ZMQ_DEALER, mesh->at.reader, LIMIT_PEER_QUEUE, on_answer);
+    if (!mesh->facts || !mesh->node || !mesh->reader) {
+        mesh_handoff_close(mesh);
+        return problem_set(problem, PROBLEM_INTERNAL, NULL, "the mesh cannot reach the node: %s",
+                           zmq_strerror(errno));
+    }
+    mesh->vector = (struct mesh_vector){.due_ms = MESH_NEVER};
+    ask_vector(mesh, clock_mono_ms());
+    return 0;
+}
+
+void mesh_handoff_close(struct mesh *mesh)
+{
+    mesh_unwatch(mesh, &mesh->facts);
+    mesh_unwatch(mesh, &mesh->node);
+    mesh_unwatch(mesh, &mesh->reader);
+}
+
+void mesh_handoff_tick(struct mesh *mesh, int64_t now_ms)
+{
+    if (now_ms >= mesh->vector.due_ms) {
+        ask_vector(mesh, now_ms);
+    }
+}

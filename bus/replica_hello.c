@@ -1,0 +1,367 @@
+/*
+ * Greeting. Each link begins with HELLO in both directions; until the other side's came, nothing
+ * else of it counts. HELLO may be lost like any message, so it is said again every heartbeat until
+ * the other side's arrives, and a repeated one is answered: its sender has not heard ours.
+ *
+ * A second process with the same id (another boot nonce) is either a reboot whose old link has not
+ * died yet, or a copied central. The old link decides: it is asked with a HELLO, and if it answers
+ * within REPLICA_PROBE_MS the newcomer is refused.
+ */
+#include "bus/replica_internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define BYE_RETRY_MS 2000        /* a stopped central is often back soon */
+#define RETRY_MAX_MS (5 * 60000) /* a peer may not send us away for longer */
+
+/* "central-2 at 10.0.0.2:9000" */
+static void describe(const struct replica_link *link, const struct node_id *id, char out[200])
+{
+    (void)snprintf(out, 200, "%s at %s", id->text, link->address); /* fits */
+}
+
+/* 25 to 35 s, so that refused centrals do not come back all at once. */
+static int64_t refused_retry(struct replica *replica)
+{
+    return REPLICA_REFUSED_RETRY_MS * 5 / 6 +
+           (int64_t)replica_random(replica, REPLICA_REFUSED_RETRY_MS / 3);
+}
+
+void replica_hello_send(struct replica *replica, struct replica_link *link)
+{
+    struct buffer message = {.limit = 0};
+    struct message_hello hello = {
+        .version_min = MESSAGE_VERSION_MIN,
+        .version_max = MESSAGE_VERSION,
+        .mesh_id = replica->options.mesh_id,
+        .node = replica->options.node,
+        .epoch = replica->own.seq ? replica->own.stream.epoch : 0,
+        .boot = replica->options.boot,
+        .wall_ms = replica->now.wall_ms,
+        .hlc = replica->hlc,
+        .log_digest = replica->log_digest,
+        .state_digest = replica->state_digest,
+        .api_port = replica->options.api_port,
+    };
+    memcpy(hello.software, replica->software, sizeof hello.software);
+    int packed = message_pack_hello(&message, &hello);
+    replica_send(replica, link, &message, packed);
+    link->hello_sent_ms = replica->now.mono_ms;
+}
+
+/* ---- greeting ---- */
+
+static void adopt(struct replica *replica, struct replica_link *link, struct replica_central *peer,
+                  const struct message_hello *hello)
+{
+    bool is_new = link->boot != 0; /* another process at the other end of this very link */
+
+    link->waiting = false;
+    if (peer->boot != hello->boot) {
+        replica_peer_restarted(replica, peer);
+        peer->boot = hello->boot;
+    }
+    link->peer = peer;
+    link->boot = hello->boot;
+    link->probed_ms = REPLICA_NEVER;
+    peer->heard_ms = replica->now.wall_ms;
+    memcpy(peer->software, hello->software, sizeof peer->software);
+    if (is_new) {
+        replica_hello_send(replica, link);
+    }
+    /* An older link in the same direction was replaced by this one. */
+    for (size_t i = 0; i < replica->link_count; i++) {
+        struct replica_link *other = replica->links[i];
+        if (other != link && !other->gone && other->peer == peer &&
+            other->dialled == link->dialled) {
+            replica_link_leave(replica, other, 0, "replaced");
+        }
+    }
+    replica_link_activate(replica, peer, replica_link_best(replica, peer));
+    replica_peer_up(replica, peer);
+    replica_peer_digests(replica, peer, &hello->log_digest, &hello->state_digest);
+    replica_fetch_plan(replica, peer);
+}
+
+/* A greeted link to another process of this id, or NULL. */
+static struct replica_link *rival(const struct replica *replica, const struct node_id *id,
+                                  uint64_t boot)
+{
+    for (size_t i = 0; i < replica->link_count; i++) {
+        struct replica_link *link = replica->links[i];
+        if (!link->gone && link->peer && link->boot != boot &&
+            node_id_compare(&link->peer->config.id, id) == 0) {
+            return link;
+        }
+    }
+    return NULL;
+}
+
+/* Asks all links of the id's other process whether they live; the newcomer waits. */
+static void probe(struct replica *replica, struct replica_link *link,
+                  const struct message_hello *hello)
+{
+    link->hello = *hello;
+    if (link->waiting) {
+        return; /* said again; the question runs */
+    }
+    link->waiting = true;
+    link->decide_ms = replica->now.mono_ms + REPLICA_PROBE_MS;
+    for (size_t i = 0; i < replica->link_count; i++) {
+        struct replica_link *old = replica->links[i];
+        if (!old->gone && old->peer && old->boot != hello->boot &&
+            node_id_compare(&old->peer->config.id, &hello->node) == 0) {
+            old->probed_ms = replica->now.mono_ms;
+            replica_hello_send(replica, old);
+            if (old == old->peer->active) {
+                replica_pulse_beat(replica, old->peer);
+            }
+        }
+    }
+}
+
+static void duplicate(struct replica *replica, struct replica_link *newcomer,
+                      const struct replica_link *old)
+{
+    char first[200];
+    char second[200];
+    struct replica_central *peer = old->peer;
+
+    describe(old, &newcomer->hello.node, first);
+    describe(newcomer, &newcomer->hello.node, second);
+    replica_hello_reject(replica, newcomer, PROBLEM_DUPLICATE_ID,
+                         "two centrals use the id %s: the one at %s is connected, the one at %s "
+                         "was refused; give one of them another this_central.id",
+                         newcomer->hello.node.text, old->address, newcomer->address);
+    char text[300];
+    (void)snprintf(text, sizeof text,
+                   "two centrals use this id, at %s and at %s; give one of them another "
+                   "this_central.id",
+                   old->address, newcomer->address); /* a longer text is cut */
+    replica_peer_problem(peer, PROBLEM_DUPLICATE_ID, text);
+}
+
+void replica_hello_alive(struct replica *replica, struct replica_link *link)
+{
+    link->probed_ms = REPLICA_NEVER;
+    for (size_t i = 0; i < replica->link_count; i++) {
+        struct replica_link *newcomer = replica->links[i];
+        if (!newcomer->gone && newcomer->waiting && newcomer->hello.boot != link->boot &&
+            node_id_compare(&newcomer->hello.node, &link->peer->config.id) == 0) {
+            duplicate(replica, newcomer, link);
+        }
+    }
+}
+
+/* Who is it, and may it in? Sends the REJECT itself. */
+static struct replica_central *admit(struct replica *replica, struct replica_link *link,
+                                     const struct message_hello *hello)
+{
+    const struct replica_options *us = &replica->options;
+    char who[200];
+
+    describe(link, &hello->node, who);
+    if (!digest_equal(&hello->mesh_id, &us->mesh_id)) {
+        replica_hello_reject(replica, link, PROBLEM_MESH_MISMATCH,
+                             "%s belongs to another mesh; put the same mesh_secret into the "
+                             "configuration of both centrals",
+                             who);
+    } else if (hello->version_min > MESSAGE_VERSION || hello->version_max < MESSAGE_VERSION_MIN) {
+        replica_hello_reject(replica, link, PROBLEM_MESH_VERSION,
+                             "%s (%s) speaks mesh versions %llu to %llu, %s speaks %d to %d; "
+                             "update the older one",
+                             who, hello->software, (unsigned long long)hello->version_min,
+                             (unsigned long long)hello->version_max, us->node.text,
+                             MESSAGE_VERSION_MIN, MESSAGE_VERSION);
+    } else if (node_id_compare(&hello->node, &us->node) == 0) {
+        replica_hello_reject(
+            replica, link, PROBLEM_DUPLICATE_ID,
+            hello->boot == us->boot
+                ? "%s is %s itself; remove this address from its own peer_centrals"
+                : "%s uses the id of this central, %s; give one of them another this_central.id",
+            who, us->node.text);
+    } else if (link->dialled && node_id_compare(&link->expected, &hello->node) != 0) {
+        replica_hello_reject(replica, link, PROBLEM_UNKNOWN_PEER,
+                             "%s dialled %s at %s, but %s answers there; correct ip and p2p_port "
+                             "of %s in peer_centrals",
+                             us->node.text, link->expected.text, link->address, hello->node.text,
+                             link->expected.text);
+    } else {
+        struct replica_central *peer = replica_peer_find(replica, &hello->node);
+        if (!peer) {
+            replica_peer_stranger(replica, link, hello);
+            replica_hello_reject(replica, link, PROBLEM_UNKNOWN_PEER,
+                                 "%s does not know %s yet; accept it there, or add it to "
+                                 "peer_centrals",
+                                 us->node.text, who);
+        }
+        return peer;
+    }
+    return NULL;
+}
+
+/* Another process answers at the other end of this very link (the transport connects again on its
+ * own): it starts from the beginning. */
+static void detach(struct replica *replica, struct replica_link *link)
+{
+    struct replica_central *peer = link->peer;
+
+    link->peer = NULL;
+    link->probed_ms = REPLICA_NEVER;
+    if (peer->active == link) {
+        peer->active = NULL;
+        struct replica_link *spare = replica_link_best(replica, peer);
+        if (spare) {
+            replica_link_activate(replica, peer, spare);
+        } else {
+            replica_peer_down(replica, peer, "it started again");
+        }
+    }
+}
+
+void replica_hello_heard(struct replica *replica, struct replica_link *link,
+                         const struct message_hello *hello)
+{
+    int64_t now = replica->now.mono_ms;
+
+    if (link->peer && link->boot == hello->boot &&
+        node_id_compare(&link->peer->config.id, &hello->node) == 0) {
+        /* Once in half a heartbeat: two greeted sides must not greet each other for ever. */
+        if (now - link->hello_sent_ms >= replica->options.heartbeat_ms / 2) {
+            replica_hello_send(replica, link);
+        }
+        replica_peer_digests(replica, link->peer, &hello->log_digest, &hello->state_digest);
+        if (link->probed_ms != REPLICA_NEVER) {
+            replica_hello_alive(replica, link);
+        }
+        return;
+    }
+    link->hello = *hello;
+    struct replica_central *peer = admit(replica, link, hello);
+    if (!peer) {
+        return;
+    }
+    if (link->peer) {
+        detach(replica, link);
+    }
+    if (rival(replica, &hello->node, hello->boot)) {
+        probe(replica, link, hello);
+    } else {
+        adopt(replica, link, peer, hello);
+    }
+}
+
+/* ---- deciding about newcomers ---- */
+
+/* The old process of an id has no link any more: the first who waits takes over. */
+void replica_hello_resolve(struct replica *replica, const struct node_id *id)
+{
+    for (size_t i = 0; i < replica->link_count; i++) {
+        struct replica_link *link = replica->links[i];
+        if (link->gone || !link->waiting || node_id_compare(&link->hello.node, id) != 0) {
+            continue;
+        }
+        link->waiting = false;
+        struct replica_central *peer = replica_peer_find(replica, id);
+        if (!peer) {
+            replica_link_leave(replica, link, 0, "no longer configured");
+        } else if (rival(replica, id, link->hello.boot)) {
+            struct message_hello hello = link->hello;
+            probe(replica, link, &hello);
+        } else {
+            adopt(replica, link, peer, &link->hello);
+        }
+    }
+}
+
+/* The old links kept silent: their process is gone. */
+void replica_hello_decide(struct replica *replica, struct replica_link *link)
+{
+    struct node_id id = link->hello.node;
+
+    for (size_t i = 0; i < replica->link_count; i++) {
+        struct replica_link *old = replica->links[i];
+        if (!old->gone && old->peer && old->boot != link->hello.boot &&
+            node_id_compare(&old->peer->config.id, &id) == 0) {
+            replica_link_leave(replica, old, 0, "it started again");
+        }
+    }
+    if (!link->gone && link->waiting) {
+        replica_hello_resolve(replica, &id);
+    }
+}
+
+/* ---- refusing ---- */
+
+void replica_hello_reject(struct replica *replica, struct replica_link *link,
+                          enum problem_code code, const char *format, ...)
+{
+    struct buffer message = {.limit = 0};
+    struct message_reject reject = {.retry_ms = REPLICA_REFUSED_RETRY_MS};
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(reject.text, sizeof reject.text, format, arguments); /* cut if longer */
+    va_end(arguments);
+    (void)snprintf(reject.code, sizeof reject.code, "%s", problem_name(code)); /* fits */
+    int packed = message_pack_reject(&message, &reject);
+    replica_send(replica, link, &message, packed);
+
+    /* An accepted link names itself; what a dialled one says does not count for another peer. */
+    struct replica_central *peer =
+        replica_peer_find(replica, link->dialled ? &link->expected : &link->hello.node);
+    link->waiting = false;
+    replica_link_leave(replica, link, refused_retry(replica), reject.text);
+    if (peer) {
+        replica_peer_refused(replica, peer, code, reject.text);
+    } else {
+        replica_alarm_seldom(replica, code, reject.text);
+    }
+}
+
+static enum problem_code code_of(const char *name)
+{
+    for (int code = 0; code < PROBLEM_COUNT; code++) {
+        if (strcmp(problem_name((enum problem_code)code), name) == 0) {
+            return (enum problem_code)code;
+        }
+    }
+    return PROBLEM_PEER_UNREACHABLE; /* a newer version's reason; its text says it */
+}
+
+void replica_hello_rejected(struct replica *replica, struct replica_link *link,
+                            const struct message_reject *reject)
+{
+    char text[420];
+    enum problem_code code = code_of(reject->code);
+    int64_t retry_ms = refused_retry(replica);
+    struct replica_central *peer = link->peer;
+
+    if (!peer && link->dialled) {
+        peer = replica_peer_find(replica, &link->expected);
+    }
+    (void)snprintf(text, sizeof text, "refused by %s: %s",
+                   peer ? peer->config.id.text : link->address, reject->text); /* fits */
+    if (reject->retry_ms > (uint64_t)retry_ms) {
+        retry_ms = reject->retry_ms < RETRY_MAX_MS ? (int64_t)reject->retry_ms : RETRY_MAX_MS;
+    }
+    link->waiting = false;
+    replica_link_leave(replica, link, retry_ms, text);
+    if (peer) {
+        replica_peer_refused(replica, peer, code, text);
+    } else {
+        replica_alarm_seldom(replica, code, text);
+    }
+}
+
+void replica_hello_bye(struct replica *replica, struct replica_link *link, const char *reason)
+{
+    char why[240];
+
+    (void)snprintf(why, sizeof why, "it said: %s", reason); /* fits */
+    link->waiting = false;
+    replica_link_leave(replica, link, BYE_RETRY_MS + (int64_t)replica_random(replica, BYE_RETRY_MS),
+                       why);
+}

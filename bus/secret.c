@@ -1,0 +1,57 @@
+#include "bus/secret.h"
+
+#include <sodium.h>
+#include <string.h>
+
+/* docs/protocol.md fixes these four for ever: other values are another mesh. */
+#define ARGON2_PASSES 3
+#define ARGON2_BYTES (16U * 1024 * 1024)
+#define SALT "parkmesh-mesh-v1"
+#define PUBLIC_TEXT "parkmesh without a mesh_secret"
+
+#define DERIVED 64 /* 32 CURVE secret key, 16 for the mesh id, 16 reserved */
+#define SHARE 32   /* characters of a new secret after its prefix, 5 bits each */
+
+_Static_assert(sizeof SALT - 1 == crypto_pwhash_argon2id_SALTBYTES, "Argon2id takes 16 bytes");
+
+int secret_derive(const char *secret, struct mesh_keys *keys)
+{
+    uint8_t derived[DERIVED];
+    const char *text = secret && *secret ? secret : PUBLIC_TEXT;
+
+    memset(keys, 0, sizeof *keys);
+    if (sodium_init() < 0 ||
+        crypto_pwhash_argon2id(derived, sizeof derived, text, strlen(text),
+                               (const unsigned char *)SALT, ARGON2_PASSES, ARGON2_BYTES,
+                               crypto_pwhash_argon2id_ALG_ARGON2ID13)) {
+        return -1;
+    }
+    memcpy(keys->secret_key, derived, sizeof keys->secret_key);
+    int failed =
+        crypto_scalarmult_base(keys->public_key, keys->secret_key) ||
+        crypto_generichash(keys->mesh_id.bytes, sizeof keys->mesh_id.bytes,
+                           derived + sizeof keys->secret_key, sizeof keys->mesh_id.bytes, NULL, 0);
+    sodium_memzero(derived, sizeof derived);
+    keys->present = secret && *secret;
+    return failed ? -1 : 0;
+}
+
+void secret_new(char out[SECRET_TEXT])
+{
+    /* Crockford's base 32: nothing that looks like something else, safe in a URL and a shell. */
+    static const char alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz";
+    static const char prefix[] = "pm1-";
+    uint8_t random[SHARE];
+
+    if (sodium_init() < 0) {
+        out[0] = '\0'; /* no random numbers: an empty secret is refused where it is used */
+        return;
+    }
+    randombytes_buf(random, sizeof random);
+    memcpy(out, prefix, sizeof prefix - 1);
+    for (size_t i = 0; i < SHARE; i++) {
+        out[sizeof prefix - 1 + i] = alphabet[random[i] & 31];
+    }
+    out[sizeof prefix - 1 + SHARE] = '\0';
+    sodium_memzero(random, sizeof random);
+}
