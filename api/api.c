@@ -1,0 +1,383 @@
+/*
+ * The server: civetweb's options, the life of workers, and the way of a request through admission
+ * and routing. civetweb matches handlers by prefix and ignoring case, so it gets none for plain
+ * requests: its begin_request callback sees every request from the first moment on, and route.c
+ * matches exactly.
+ */
+#include "api/api.h"
+
+#include "api/gateway.h"
+#include "api/respond.h"
+#include "api/route.h"
+#include "proto/clock.h"
+#include "proto/command.h"
+#include "proto/log.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#define API_STOP_MS 1000 /* for answers under way */
+#define API_STOP_POLL_NS 2000000
+#define API_THREAD_WORKER 1 /* civetweb's thread_type of those that call begin_request */
+
+struct api {
+    struct gateway gateway;
+    struct mg_context *context;
+    atomic_bool starting;
+    pthread_t starter;    /* binds the listeners, so that its complaints are about them */
+    char bind_error[300]; /* the first of them */
+};
+
+/* ---- workers --------------------------------------------------------------------------------- */
+
+static void *start_thread(const struct mg_context *context, int type)
+{
+    struct api *api = mg_get_user_data(context);
+    struct worker *worker;
+
+    if (type != API_THREAD_WORKER)
+        return NULL;
+    worker = bytes_allocate(1, sizeof *worker);
+    worker->node = ask_new(COMMAND_NODE, &api->gateway.abandon);
+    buffer_init(&worker->in, api->gateway.body_bytes);
+    buffer_init(&worker->question, LIMIT_COMMAND_BYTES + LIMIT_CONFIG_BYTES);
+    return worker;
+}
+
+static void end_thread(const struct mg_context *context, int type, void *pointer)
+{
+    struct worker *worker = pointer;
+
+    (void)context;
+    if (type != API_THREAD_WORKER || worker == NULL)
+        return;
+    ask_destroy(&worker->node);
+    buffer_free(&worker->in);
+    buffer_free(&worker->question);
+    buffer_free(&worker->out);
+    free(worker);
+}
+
+/* ---- one request ----------------------------------------------------------------------------- */
+
+static bool writes(const char *method)
+{
+    return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
+           strcmp(method, "DELETE") == 0 || strcmp(method, "PATCH") == 0;
+}
+
+/* False after an answer: this browser page, or anybody, may not do this now. */
+static bool admit(struct request *request, bool upgrade)
+{
+    const char *method = request->info->request_method;
+    bool allowed = request_origin_allowed(request);
+
+    if (!allowed && (upgrade || writes(method) || strcmp(method, "OPTIONS") == 0)) {
+        respond_error(request, PROBLEM_FORBIDDEN, "Origin không được phép (cors_origins)");
+        return false;
+    }
+    if (strcmp(method, "OPTIONS") == 0 && mg_get_header(request->connection, "Origin") != NULL &&
+        mg_get_header(request->connection, "Access-Control-Request-Method") != NULL) {
+        respond_preflight(request);
+        return false;
+    }
+    return true;
+}
+
+/* The route to follow, or NULL after an answer. */
+static const struct route *find(struct request *request, bool upgrade)
+{
+    struct slice path = slice_text(request->info->local_uri_raw);
+    const struct route *route;
+    char allow[64];
+
+    switch (
+        route_find(request, upgrade ? "WS" : request->info->request_method, path, &route, allow)) {
+    case ROUTE_FOUND:
+        return route;
+    case ROUTE_METHOD:
+        respond_method(request, allow);
+        break;
+    case ROUTE_SLASH:
+        path.len--;
+        respond_redirect(request, path);
+        break;
+    case ROUTE_UNKNOWN:
+        respond_error(request, PROBLEM_NOT_FOUND, "no such path");
+        break;
+    }
+    return NULL;
+}
+
+/* True when civetweb shall go on with a WebSocket handshake; false after an answer. */
+static bool serve(struct request *request)
+{
+    bool upgrade = request_is_upgrade(request);
+    const struct route *route;
+
+    if (!admit(request, upgrade))
+        return false;
+    route = find(request, upgrade);
+    if (route == NULL)
+        return false;
+    if (request_role(request) < route->role) {
+        respond_error(request, PROBLEM_UNAUTHORIZED, "Cần api_token (Authorization: Bearer)");
+        return false;
+    }
+    if (atomic_load(&request->gateway->stopping) && route->role != ROLE_ANYONE) {
+        respond_error(request, PROBLEM_STOPPING, "Hệ thống đang dừng");
+        return false;
+    }
+    if (route->handler != NULL) {
+        route->handler(request);
+        return false;
+    }
+    if (push_full(request->gateway->push)) {
+        respond_error(request, PROBLEM_BUSY, "Quá nhiều kết nối WebSocket");
+        return false;
+    }
+    return true;
+}
+
+static int begin_request(struct mg_connection *connection)
+{
+    struct api *api = mg_get_user_data(mg_get_context(connection));
+    struct request request;
+    bool handshake;
+
+    atomic_fetch_add(&api->gateway.under_way, 1);
+    request_init(&request, &api->gateway, connection);
+    handshake = serve(&request);
+    atomic_fetch_sub(&api->gateway.under_way, 1);
+    if (handshake)
+        return 0;
+    return request.status != 0 ? request.status : 500;
+}
+
+/* What civetweb refuses by itself (a request line that is none, a header that is too long). */
+static int refuse(struct mg_connection *connection, int status, const char *message)
+{
+    struct buffer body = {0};
+    struct json_writer writer = json_writer(&body);
+    enum problem_code code = status == 404 ? PROBLEM_NOT_FOUND : PROBLEM_FIELD_INVALID;
+    char text[512];
+    int len;
+
+    json_put_open(&writer, '{');
+    json_put_key(&writer, "success");
+    json_put_bool(&writer, false);
+    json_put_key(&writer, "error");
+    json_put_string(&writer, message != NULL ? message : "bad request");
+    json_put_key(&writer, "code");
+    json_put_string(&writer, problem_name(status >= 500 ? PROBLEM_INTERNAL : code));
+    json_put_close(&writer, '}');
+    mg_disable_connection_keep_alive(connection);
+    len = snprintf(text, sizeof text,
+                   "HTTP/1.1 %d %s\r\nContent-Type: application/json; charset=utf-8\r\n"
+                   "Content-Length: %zu\r\nConnection: close\r\n\r\n%.*s",
+                   status, mg_get_response_code_text(connection, status), body.len, (int)body.len,
+                   body.data);
+    if (len > 0 && len < (int)sizeof text)
+        (void)mg_write(connection, text, (size_t)len); /* it is closing anyway */
+    buffer_free(&body);
+    return 0;
+}
+
+/* ---- start ----------------------------------------------------------------------------------- */
+
+/* civetweb says why a listener failed only here. */
+static int take_log(const struct mg_connection *connection, const char *message)
+{
+    struct api *api = mg_get_user_data(mg_get_context(connection));
+    char quoted[400];
+
+    if (api != NULL && atomic_load(&api->starting) &&
+        pthread_equal(api->starter, pthread_self()) != 0) {
+        if (api->bind_error[0] == '\0')
+            (void)snprintf(api->bind_error, sizeof api->bind_error, "%s", message);
+    } else {
+        log_debug("HTTP", "message=%s", log_quote(message, quoted, sizeof quoted));
+    }
+    return 1;
+}
+
+/* "cannot bind to 127.0.0.1:8000: 98 (Address already in use)" as one of our problems. */
+static int bind_problem(const struct api *api, const char *ports, struct problem *problem)
+{
+    const char *text = api->bind_error;
+    const char *from = strstr(text, "bind to ");
+    const char *end = from != NULL ? strstr(from, ": ") : NULL;
+    int reason = end != NULL ? (int)strtol(end + 2, NULL, 10) : 0;
+    char address[80];
+
+    (void)snprintf(address, sizeof address, "%.*s",
+                   from != NULL && end != NULL ? (int)(end - from - 8) : (int)sizeof address - 1,
+                   from != NULL && end != NULL ? from + 8 : ports);
+    if (reason == EADDRINUSE)
+        return problem_set(problem, PROBLEM_PORT_IN_USE,
+                           "stop the program that listens there, or choose another api_port",
+                           "HTTP cannot listen on %s: the port is in use", address);
+    if (reason == EACCES)
+        return problem_set(problem, PROBLEM_PERMISSION,
+                           "ports below 1024 need privileges; choose another api_port",
+                           "HTTP may not listen on %s: permission denied", address);
+    if (reason == EADDRNOTAVAIL)
+        return problem_set(problem, PROBLEM_ADDRESS_UNAVAILABLE,
+                           "set bind or this_central.ip to an address of this machine",
+                           "HTTP cannot listen on %s: no interface has this address", address);
+    return problem_set(problem, PROBLEM_ADDRESS_UNAVAILABLE, NULL, "HTTP cannot listen on %s: %s",
+                       address, text[0] != '\0' ? text : "unknown reason");
+}
+
+static uint32_t chosen(uint32_t value, uint32_t otherwise)
+{
+    return value != 0 ? value : otherwise;
+}
+
+static void copy_options(struct gateway *gateway, const struct api_options *options)
+{
+    gateway->node = options->node;
+    gateway->auth = options->auth;
+    gateway->body_bytes = chosen(options->body_bytes, LIMIT_HTTP_BODY);
+    gateway->any_origin = options->auth == API_AUTH_OPEN;
+    (void)snprintf(gateway->version, sizeof gateway->version, "%s",
+                   options->version != NULL ? options->version : "");
+    if (options->api_token != NULL)
+        (void)snprintf(gateway->token, sizeof gateway->token, "%s", options->api_token);
+    for (size_t i = 0; i < API_ORIGINS && options->cors_origins[i] != NULL; i++) {
+        const char *origin = options->cors_origins[i];
+        if (strcmp(origin, "*") == 0)
+            gateway->any_origin = true;
+        else if (strlen(origin) < GATEWAY_ORIGIN && strpbrk(origin, "\r\n") == NULL)
+            (void)snprintf(gateway->origins[gateway->origin_count++], GATEWAY_ORIGIN, "%s", origin);
+    }
+}
+
+static int start_server(struct api *api, const struct api_options *options, struct problem *problem)
+{
+    const struct mg_callbacks callbacks = {.begin_request = begin_request,
+                                           .http_error = refuse,
+                                           .log_message = take_log,
+                                           .init_thread = start_thread,
+                                           .exit_thread = end_thread};
+    char threads[16], ports[API_LISTENERS * 64] = "";
+    const char *settings[] = {"listening_ports",
+                              ports,
+                              "num_threads",
+                              threads,
+                              "tcp_nodelay",
+                              "1", /* else Nagle costs 40 ms an answer */
+                              "enable_keep_alive",
+                              "yes",
+                              "keep_alive_timeout_ms",
+                              "2000",
+                              "request_timeout_ms",
+                              "5000",
+                              "enable_websocket_ping_pong",
+                              "yes",
+                              "websocket_timeout_ms",
+                              "5000",
+                              "decode_url",
+                              "no", /* it would cut at %00 and merge %2f */
+                              "max_request_size",
+                              "16384",
+                              "listen_backlog",
+                              "200",
+                              "access_control_allow_origin",
+                              "",
+                              "access_control_allow_methods",
+                              "",
+                              "access_control_allow_headers",
+                              "",
+                              "cgi_pattern",
+                              "",
+                              "enable_directory_listing",
+                              "no",
+                              NULL};
+
+    for (size_t i = 0; i < API_LISTENERS && options->listeners[i] != NULL; i++) {
+        size_t used = strlen(ports);
+        (void)snprintf(ports + used, sizeof ports - used, "%s%s", used > 0 ? "," : "",
+                       options->listeners[i]);
+    }
+    (void)snprintf(threads, sizeof threads, "%u",
+                   (unsigned)(chosen(options->http_threads, LIMIT_HTTP_THREADS) +
+                              chosen(options->ws_clients, LIMIT_WS_CLIENTS)));
+    api->starter = pthread_self();
+    atomic_store(&api->starting, true);
+    api->context = mg_start(&callbacks, api, settings);
+    atomic_store(&api->starting, false);
+    if (api->context == NULL)
+        return bind_problem(api, ports, problem);
+    push_serve(api->gateway.push, api->context);
+    return 0;
+}
+
+struct api *api_start(const struct api_options *options, struct problem *problem)
+{
+    struct api *api = bytes_allocate(1, sizeof *api);
+
+    copy_options(&api->gateway, options);
+    if (options->auth == API_AUTH_TOKEN && api->gateway.token[0] == '\0') {
+        (void)problem_set(problem, PROBLEM_OPEN_WITHOUT_AUTH, "add \"api_token\"",
+                          "HTTP with tokens needs an api_token");
+        goto free_api;
+    }
+    api->gateway.readers =
+        readers_new(options->database, chosen(options->readers, LIMIT_READERS), problem);
+    if (api->gateway.readers == NULL)
+        goto free_api;
+    api->gateway.push = push_new(&options->node, chosen(options->ws_clients, LIMIT_WS_CLIENTS));
+    (void)mg_init_library(0); /* counts users; without features it cannot fail */
+    if (start_server(api, options, problem) != 0)
+        goto exit_library;
+    return api;
+
+exit_library:
+    (void)mg_exit_library();
+    push_destroy(&api->gateway.push);
+    readers_destroy(&api->gateway.readers);
+free_api:
+    free(api);
+    return NULL;
+}
+
+void api_set_ready(struct api *api, bool ready)
+{
+    atomic_store(&api->gateway.ready, ready);
+}
+
+/* ---- stop ------------------------------------------------------------------------------------ */
+
+static void wait_for_answers(struct gateway *gateway)
+{
+    int64_t until_ms = clock_mono_ms() + API_STOP_MS;
+    const struct timespec pause = {.tv_nsec = API_STOP_POLL_NS};
+
+    while (atomic_load(&gateway->under_way) > 0 && clock_mono_ms() < until_ms)
+        (void)nanosleep(&pause, NULL); /* an early return only looks again sooner */
+}
+
+void api_stop(struct api **api)
+{
+    struct gateway *gateway;
+
+    if (*api == NULL)
+        return;
+    gateway = &(*api)->gateway;
+    atomic_store(&gateway->stopping, true);
+    wait_for_answers(gateway);
+    atomic_store(&gateway->abandon, true);
+    push_stop(gateway->push);
+    mg_stop((*api)->context);
+    (void)mg_exit_library();
+    push_destroy(&gateway->push);
+    readers_destroy(&gateway->readers);
+    free(*api);
+    *api = NULL;
+}

@@ -1,0 +1,50 @@
+/*
+ * What people, cameras and browsers call: HTTP and WebSocket on api_port (civetweb), the push of
+ * facts to WebSocket clients. Reads come from storage/history.h handles, writes go to the node as
+ * commands (proto/command.h), configuration goes to the supervisor, mesh state comes as reports.
+ */
+#ifndef API_API_H
+#define API_API_H
+
+#include "proto/ids.h"
+#include "proto/limits.h"
+#include "proto/problem.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct api;
+
+enum api_auth {
+    API_AUTH_LOCAL, /* loopback listeners only: open */
+    API_AUTH_OPEN,  /* every address open, as the existing system; warned about in status */
+    API_AUTH_TOKEN  /* other addresses need `Authorization: Bearer <api_token>` (loopback open) */
+};
+
+#define API_LISTENERS 4
+#define API_ORIGINS 16
+
+/* Texts are borrowed for the duration of api_start only. */
+struct api_options {
+    const char *listeners[API_LISTENERS]; /* "127.0.0.1:8000"; NULL-terminated */
+    const char *database;                 /* path, opened read-only */
+    struct node_id node;
+    const char *version;
+    enum api_auth auth;
+    const char *api_token;                     /* API_AUTH_TOKEN */
+    const char *cors_origins[API_ORIGINS + 1]; /* "http://10.0.0.5:3000" or "*"; NULL-terminated */
+    uint32_t http_threads, ws_clients, readers, body_bytes; /* 0 = the default of limits.h */
+};
+
+/* Starts listening. NULL with a problem: PORT_IN_USE, ADDRESS_UNAVAILABLE, PERMISSION (naming the
+ * address), DB_*. COMMAND_NODE and FACTS_ENDPOINT must be bound. Main thread. */
+struct api *api_start(const struct api_options *options, struct problem *problem);
+
+/* Readiness as /readyz tells it; starts false. Any thread. */
+void api_set_ready(struct api *api, bool ready);
+
+/* Refuses new work (503 STOPPING), lets answers under way finish (at most a second), closes
+ * WebSockets with 1001, stops. Main thread; the node must still be running. */
+void api_stop(struct api **api);
+
+#endif

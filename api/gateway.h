@@ -1,0 +1,43 @@
+/*
+ * What all requests of one running server share, and what each worker thread keeps for its life.
+ * Filled by api.c before the first request; constant afterwards but for the atomics.
+ */
+#ifndef API_GATEWAY_H
+#define API_GATEWAY_H
+
+#include "api/api.h"
+#include "api/ask.h"
+#include "api/push.h"
+#include "api/readers.h"
+#include "proto/bytes.h"
+
+#include <stdatomic.h>
+
+#define GATEWAY_ORIGIN 128 /* bytes of one configured origin, with the NUL */
+
+struct gateway {
+    struct node_id node;
+    char version[32];
+    enum api_auth auth;
+    char token[256];
+    char origins[API_ORIGINS][GATEWAY_ORIGIN];
+    size_t origin_count;
+    bool any_origin; /* "*" is configured, or auth is open as in the existing system */
+    uint32_t body_bytes;
+    struct readers *readers;
+    struct push *push;
+    atomic_bool ready;
+    atomic_bool stopping;  /* new work is refused */
+    atomic_bool abandon;   /* waiting for the node ends */
+    atomic_uint under_way; /* requests being answered */
+};
+
+/* A worker's own: a socket to the node and buffers that keep their memory between requests. */
+struct worker {
+    struct ask *node;
+    struct buffer in;       /* request body */
+    struct buffer question; /* packed command */
+    struct buffer out;      /* answer, with room for its head in front */
+};
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * The handlers that api/route.c names, by file. Each answers its request exactly once. Worker
+ * threads.
+ */
+#ifndef API_HANDLERS_H
+#define API_HANDLERS_H
+
+#include "api/request.h"
+
+/* status.c: who this is and how it does */
+void status_root(struct request *request);
+void status_summary(struct request *request);
+void status_live(struct request *request);
+void status_ready(struct request *request);
+
+/* gate.c: what cameras report */
+void gate_event(struct request *request);
+
+/* visits.c: the history and its corrections */
+void visits_list(struct request *request);
+void visits_changes(struct request *request);
+void visits_edit(struct request *request);
+void visits_delete(struct request *request);
+
+/* money.c: the tariff and the counters */
+void money_fees_get(struct request *request);
+void money_fees_put(struct request *request);
+void money_stats(struct request *request);
+/* The four counters as members of an open object, for the answers that carry them. */
+void money_put_stats(struct json_writer *writer, const struct history_stats *stats);
+
+/* p2p.c: the other centrals */
+void p2p_config_get(struct request *request);
+void p2p_config_put(struct request *request);
+void p2p_status(struct request *request);
+void p2p_sync_state(struct request *request);
+void p2p_start(struct request *request);
+void p2p_stop(struct request *request);
+
+#endif

@@ -1,0 +1,292 @@
+#include "api/json.h"
+
+#include "proto/limits.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+/* Line and column (from 1, in bytes) of an offset. */
+static void locate(struct slice text, size_t offset, int *line, int *column)
+{
+    *line = 1;
+    *column = 1;
+    for (size_t i = 0; i < offset && i < text.len; i++) {
+        *column += 1;
+        if (text.data[i] == '\n') {
+            *line += 1;
+            *column = 1;
+        }
+    }
+}
+
+/* Offset of the first bracket that nests too deep, or of a NUL (which jansson would skip as white
+ * space); the length when there is none. */
+static size_t find_excess(struct slice text)
+{
+    size_t depth = 0;
+    bool in_string = false;
+
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
+        if (c == '\0')
+            return i;
+        if (in_string) {
+            if (c == '\\' && i + 1 < text.len)
+                i++;
+            else if (c == '"')
+                in_string = false;
+        } else if (c == '"') {
+            in_string = true;
+        } else if (c == '[' || c == '{') {
+            if (++depth > LIMIT_DEPTH)
+                return i;
+        } else if ((c == ']' || c == '}') && depth > 0) {
+            depth--;
+        }
+    }
+    return text.len;
+}
+
+json_t *json_read(struct slice text, struct problem *problem)
+{
+    json_error_t error;
+    json_t *value;
+    size_t excess = find_excess(text);
+    int line = 1, column = 1;
+
+    if (excess < text.len) {
+        locate(text, excess, &line, &column);
+        (void)problem_set(
+            problem, PROBLEM_JSON_INVALID, NULL, "JSON không hợp lệ: %s: line %d column %d",
+            text.data[excess] == '\0' ? "NUL byte" : "nested too deeply", line, column);
+        return NULL;
+    }
+    value = json_loadb(text.data != NULL ? text.data : "", text.len,
+                       JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    if (value == NULL) {
+        /* jansson's column counts characters up to the end of the offending token */
+        (void)problem_set(problem, PROBLEM_JSON_INVALID, NULL,
+                          "JSON không hợp lệ: %s: line %d column %d", error.text,
+                          error.line > 0 ? error.line : 1, error.column > 0 ? error.column : 1);
+        return NULL;
+    }
+    return value;
+}
+
+json_t *json_read_object(struct slice text, struct problem *problem)
+{
+    json_t *value = json_read(text, problem);
+
+    if (value != NULL && !json_is_object(value)) {
+        json_decref(value);
+        (void)problem_set(problem, PROBLEM_FIELD_INVALID, NULL, "JSON phải là một object");
+        return NULL;
+    }
+    return value;
+}
+
+struct slice json_member_text(const json_t *object, const char *key)
+{
+    const json_t *member = json_object_get(object, key);
+
+    if (!json_is_string(member))
+        return (struct slice){0};
+    return (struct slice){json_string_value(member), json_string_length(member)};
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+struct json_writer json_writer(struct buffer *out)
+{
+    return (struct json_writer){.out = out, .comma = false};
+}
+
+/* A full buffer remembers it; whoever sends it looks there. */
+static void put(struct json_writer *writer, const char *data, size_t len)
+{
+    (void)buffer_append(writer->out, data, len);
+}
+
+static void separate(struct json_writer *writer)
+{
+    if (writer->comma)
+        put(writer, ",", 1);
+    writer->comma = true;
+}
+
+void json_put_open(struct json_writer *writer, char bracket)
+{
+    separate(writer);
+    put(writer, &bracket, 1);
+    writer->comma = false;
+}
+
+void json_put_close(struct json_writer *writer, char bracket)
+{
+    put(writer, &bracket, 1);
+    writer->comma = true;
+}
+
+void json_put_key(struct json_writer *writer, const char *key)
+{
+    separate(writer);
+    put(writer, "\"", 1);
+    put(writer, key, strlen(key));
+    put(writer, "\":", 2);
+    writer->comma = false;
+}
+
+/* Length of the well-formed UTF-8 character at `at` (first byte >= 0x80), or 0. */
+static size_t character(const unsigned char *at, size_t left)
+{
+    size_t len = at[0] >= 0xf0 ? 4 : at[0] >= 0xe0 ? 3 : 2;
+    unsigned second_min = 0x80, second_max = 0xbf;
+
+    if (at[0] < 0xc2 || at[0] > 0xf4 || left < len)
+        return 0;
+    if (at[0] == 0xe0)
+        second_min = 0xa0; /* overlong */
+    else if (at[0] == 0xed)
+        second_max = 0x9f; /* surrogate */
+    else if (at[0] == 0xf0)
+        second_min = 0x90;
+    else if (at[0] == 0xf4)
+        second_max = 0x8f;
+    if (at[1] < second_min || at[1] > second_max)
+        return 0;
+    for (size_t i = 2; i < len; i++)
+        if ((at[i] & 0xc0) != 0x80)
+            return 0;
+    return len;
+}
+
+static void put_escape(struct json_writer *writer, unsigned char c)
+{
+    char escape[8];
+
+    switch (c) {
+    case '"':
+        put(writer, "\\\"", 2);
+        break;
+    case '\\':
+        put(writer, "\\\\", 2);
+        break;
+    case '\n':
+        put(writer, "\\n", 2);
+        break;
+    default:
+        if (c >= 0x80) {
+            put(writer, "\xef\xbf\xbd", 3);
+        } else {
+            (void)snprintf(escape, sizeof escape, "\\u%04x", c);
+            put(writer, escape, 6);
+        }
+        break;
+    }
+}
+
+void json_put_text(struct json_writer *writer, struct slice text)
+{
+    const unsigned char *bytes = (const unsigned char *)text.data;
+    size_t start = 0, i = 0;
+
+    if (text.data == NULL) {
+        json_put_nothing(writer);
+        return;
+    }
+    separate(writer);
+    put(writer, "\"", 1);
+    while (i < text.len) {
+        size_t step = 1;
+        if (bytes[i] >= 0x80)
+            step = character(bytes + i, text.len - i);
+        else if (bytes[i] < 0x20 || bytes[i] == '"' || bytes[i] == '\\' || bytes[i] == 0x7f)
+            step = 0;
+        if (step > 0) {
+            i += step;
+            continue;
+        }
+        put(writer, text.data + start, i - start);
+        put_escape(writer, bytes[i]);
+        start = ++i;
+    }
+    put(writer, text.data + start, text.len - start);
+    put(writer, "\"", 1);
+}
+
+void json_put_string(struct json_writer *writer, const char *text)
+{
+    json_put_text(writer, slice_text(text));
+}
+
+void json_put_int(struct json_writer *writer, int64_t value)
+{
+    char text[24];
+    int len = snprintf(text, sizeof text, "%" PRId64, value);
+
+    separate(writer);
+    put(writer, text, (size_t)len);
+}
+
+void json_put_number(struct json_writer *writer, double value)
+{
+    char text[40];
+    int len;
+
+    if (!isfinite(value)) {
+        json_put_nothing(writer);
+        return;
+    }
+    len = snprintf(text, sizeof text, "%.15g", value);
+    if (strtod(text, NULL) < value || strtod(text, NULL) > value)
+        len = snprintf(text, sizeof text, "%.17g", value);
+    separate(writer);
+    put(writer, text, (size_t)len);
+}
+
+void json_put_bool(struct json_writer *writer, bool value)
+{
+    separate(writer);
+    put(writer, value ? "true" : "false", value ? 4 : 5);
+}
+
+void json_put_nothing(struct json_writer *writer)
+{
+    separate(writer);
+    put(writer, "null", 4);
+}
+
+void json_put_raw(struct json_writer *writer, struct slice json)
+{
+    separate(writer);
+    put(writer, json.data, json.len);
+}
+
+void json_put_u64(struct json_writer *writer, uint64_t value)
+{
+    char text[24];
+    int len = snprintf(text, sizeof text, "\"%" PRIu64 "\"", value);
+
+    separate(writer);
+    put(writer, text, (size_t)len);
+}
+
+void json_put_id(struct json_writer *writer, struct slice text)
+{
+    bool decimal = text.data != NULL && text.len > 0 && text.len <= 15 &&
+                   (text.data[0] != '0' || text.len == 1);
+
+    for (size_t i = 0; decimal && i < text.len; i++)
+        decimal = text.data[i] >= '0' && text.data[i] <= '9';
+    if (!decimal) {
+        json_put_text(writer, text);
+        return;
+    }
+    separate(writer);
+    put(writer, text.data, text.len);
+}

@@ -1,0 +1,52 @@
+/*
+ * JSON: reading what comes from outside (jansson, strict: UTF-8, no duplicate keys, bounded depth)
+ * and writing answers straight into a buffer.
+ */
+#ifndef API_JSON_H
+#define API_JSON_H
+
+#include "proto/bytes.h"
+#include "proto/problem.h"
+
+#include <jansson.h>
+
+/*
+ * Parses one document. The depth is counted before jansson sees the text, because jansson recurses
+ * and a worker's stack is small. NULL with JSON_INVALID that names line and column. The caller
+ * releases the value with json_decref.
+ */
+json_t *json_read(struct slice text, struct problem *problem);
+
+/* The same for a document that must be an object: FIELD_INVALID for anything else. */
+json_t *json_read_object(struct slice text, struct problem *problem);
+
+/* The text of a string member; absent for a missing member, null or another type. Borrows. */
+struct slice json_member_text(const json_t *object, const char *key);
+
+/*
+ * Writing. Values are put one after the other; commas come by themselves. Text that is not UTF-8
+ * (an old database may hold some) is written with U+FFFD instead of the bad bytes. Numbers that are
+ * not finite are null. The buffer's `full` says at the end whether all of it fitted.
+ */
+struct json_writer {
+    struct buffer *out;
+    bool comma; /* the next value or key needs one before it */
+};
+
+struct json_writer json_writer(struct buffer *out);
+void json_put_open(struct json_writer *writer, char bracket);       /* '{' or '[' */
+void json_put_close(struct json_writer *writer, char bracket);      /* '}' or ']' */
+void json_put_key(struct json_writer *writer, const char *key);     /* plain ASCII of ours */
+void json_put_text(struct json_writer *writer, struct slice text);  /* null when absent */
+void json_put_string(struct json_writer *writer, const char *text); /* null for NULL */
+void json_put_int(struct json_writer *writer, int64_t value);
+void json_put_number(struct json_writer *writer, double value); /* shortest that reads back */
+void json_put_bool(struct json_writer *writer, bool value);
+void json_put_nothing(struct json_writer *writer);                /* null */
+void json_put_raw(struct json_writer *writer, struct slice json); /* JSON already */
+/* An unsigned 64-bit number as a decimal string, because browsers would round it. */
+void json_put_u64(struct json_writer *writer, uint64_t value);
+/* A number for plain decimal text (camera ids), else the text; null when absent. */
+void json_put_id(struct json_writer *writer, struct slice text);
+
+#endif

@@ -1,0 +1,325 @@
+#include "api/handlers.h"
+
+#include "api/respond.h"
+#include "proto/command.h"
+#include "proto/event.h"
+#include "proto/localtime.h"
+#include "proto/report.h"
+
+/* A mesh that does not answer within this is shown as not running. */
+#define P2P_REPORT_MS 1000
+
+/* ---- configuration and start/stop: the supervisor -------------------------------------------- */
+
+/* 0 with `*answer`, which borrows from `*ask`; -1 after an answer. The socket is new each time:
+ * these requests are rare, and few workers ever see one. */
+static int ask_supervisor(struct request *request, const struct supervisor_request *question,
+                          struct ask **ask, struct supervisor_answer *answer)
+{
+    struct buffer *packed = &request->worker->question;
+    struct problem problem;
+    struct slice bytes;
+
+    *ask = ask_new(COMMAND_SUPERVISOR, &request->gateway->abandon);
+    buffer_clear(packed);
+    if (supervisor_request_pack(question, packed) != 0) {
+        respond_error(request, PROBLEM_BODY_TOO_LARGE, "Nội dung quá lớn");
+        return -1;
+    }
+    if (ask_call(*ask, buffer_slice(packed), LIMIT_COMMAND_WAIT_MS, &bytes, &problem) != 0) {
+        respond_problem(request, &problem);
+        return -1;
+    }
+    if (supervisor_answer_unpack(answer, bytes) != 0) {
+        respond_error(request, PROBLEM_INTERNAL, "Lỗi nội bộ");
+        return -1;
+    }
+    if (problem_http_status(answer->problem.code) != 200) {
+        respond_problem(request, &answer->problem);
+        return -1;
+    }
+    return 0;
+}
+
+static void put_config(struct json_writer *writer, const struct supervisor_answer *answer)
+{
+    json_put_key(writer, "config");
+    if (answer->json.len > 0)
+        json_put_raw(writer, answer->json);
+    else
+        json_put_nothing(writer);
+}
+
+void p2p_config_get(struct request *request)
+{
+    struct supervisor_request question = {.verb = SUPERVISOR_CONFIG_GET};
+    struct supervisor_answer answer;
+    struct json_writer writer;
+    struct ask *ask;
+
+    if (ask_supervisor(request, &question, &ask, &answer) == 0) {
+        writer = respond_json(request);
+        json_put_open(&writer, '{');
+        json_put_key(&writer, "success");
+        json_put_bool(&writer, true);
+        put_config(&writer, &answer);
+        json_put_close(&writer, '}');
+        respond_send(request, 200);
+    }
+    ask_destroy(&ask);
+}
+
+void p2p_config_put(struct request *request)
+{
+    struct supervisor_request question = {.verb = SUPERVISOR_CONFIG_PUT};
+    struct supervisor_answer answer;
+    struct json_writer writer;
+    struct ask *ask;
+    json_t *body =
+        request_object(request); /* only to name errors; the supervisor reads it itself */
+
+    if (body == NULL)
+        return;
+    json_decref(body);
+    question.json = request->body;
+    if (ask_supervisor(request, &question, &ask, &answer) == 0) {
+        writer = respond_json(request);
+        json_put_open(&writer, '{');
+        json_put_key(&writer, "success");
+        json_put_bool(&writer, true);
+        json_put_key(&writer, "message");
+        json_put_string(&writer, answer.problem.text);
+        json_put_key(&writer, "registration_results"); /* centrals find each other by HELLO */
+        json_put_open(&writer, '[');
+        json_put_close(&writer, ']');
+        put_config(&writer, &answer);
+        json_put_close(&writer, '}');
+        respond_send(request, 200);
+    }
+    ask_destroy(&ask);
+}
+
+static void order(struct request *request, enum supervisor_verb verb)
+{
+    struct supervisor_request question = {.verb = verb};
+    struct supervisor_answer answer;
+    struct ask *ask;
+
+    if (request_body(request) != 0)
+        return;
+    if (ask_supervisor(request, &question, &ask, &answer) == 0)
+        respond_message(request, answer.problem.text);
+    ask_destroy(&ask);
+}
+
+void p2p_start(struct request *request)
+{
+    order(request, SUPERVISOR_MESH_START);
+}
+
+void p2p_stop(struct request *request)
+{
+    order(request, SUPERVISOR_MESH_STOP);
+}
+
+/* ---- GET /api/p2p/status --------------------------------------------------------------------- */
+
+static void put_text(struct json_writer *writer, const char *key, const char *text)
+{
+    json_put_key(writer, key);
+    json_put_string(writer, text[0] != '\0' ? text : NULL);
+}
+
+static void put_integer(struct json_writer *writer, const char *key, int64_t value)
+{
+    json_put_key(writer, key);
+    json_put_int(writer, value);
+}
+
+/* Null for `none`. */
+static void put_known(struct json_writer *writer, const char *key, int64_t value, int64_t none)
+{
+    json_put_key(writer, key);
+    if (value == none)
+        json_put_nothing(writer);
+    else
+        json_put_int(writer, value);
+}
+
+static void put_time(struct json_writer *writer, const char *key, int64_t ms)
+{
+    char text[LOCALTIME_ISO];
+
+    if (ms <= 0) {
+        put_text(writer, key, "");
+        return;
+    }
+    localtime_iso(ms, text);
+    put_text(writer, key, text);
+}
+
+static void put_flag(struct json_writer *writer, const char *key, bool value)
+{
+    json_put_key(writer, key);
+    json_put_bool(writer, value);
+}
+
+static void put_peer(struct json_writer *writer, const struct peer_report *peer)
+{
+    json_put_open(writer, '{');
+    put_text(writer, "peer_id", peer->id.text);
+    put_text(writer, "peer_ip", peer->ip);
+    put_integer(writer, "peer_port", peer->api_port);
+    put_integer(writer, "p2p_port", peer->p2p_port);
+    put_text(writer, "link", "mesh");
+    put_text(writer, "status", peer_state_name(peer->state));
+    put_flag(writer, "connected", peer->state == PEER_CONNECTED);
+    put_time(writer, "since", peer->since_ms);
+    put_time(writer, "last_ping_time", peer->last_heard_ms);
+    put_text(writer, "sync", peer_sync_name(peer->sync));
+    put_time(writer, "equal_at", peer->equal_at_ms);
+    /* the larger of the two directions: how far this pair is apart */
+    put_integer(writer, "lag_events",
+                (int64_t)(peer->behind > peer->ahead ? peer->behind : peer->ahead));
+    put_known(writer, "lag_seconds", peer->lag_s, -1);
+    put_integer(writer, "behind", (int64_t)peer->behind);
+    put_integer(writer, "ahead", (int64_t)peer->ahead);
+    put_known(writer, "rtt_ms", peer->rtt_ms, -1);
+    put_known(writer, "clock_offset_ms", peer->clock_offset_ms, EVENT_NONE);
+    put_text(writer, "direction", peer->direction);
+    put_text(writer, "software", peer->software);
+    put_integer(writer, "messages_sent", (int64_t)peer->sent);
+    put_integer(writer, "messages_received", (int64_t)peer->received);
+    put_text(writer, "last_error", peer->last_error);
+    put_text(writer, "code", peer->problem != PROBLEM_OK ? problem_name(peer->problem) : "");
+    json_put_close(writer, '}');
+}
+
+static void put_peers(struct json_writer *writer, const char *key, const struct mesh_report *report,
+                      bool pending)
+{
+    json_put_key(writer, key);
+    json_put_open(writer, '[');
+    for (size_t i = 0; i < report->count; i++)
+        if ((report->peers[i].state == PEER_PENDING) == pending)
+            put_peer(writer, &report->peers[i]);
+    json_put_close(writer, ']');
+}
+
+static void put_warning(struct json_writer *writer, enum problem_code code, const char *text)
+{
+    json_put_open(writer, '{');
+    put_text(writer, "code", problem_name(code));
+    put_text(writer, "text", text);
+    json_put_close(writer, '}');
+}
+
+static void put_warnings(struct json_writer *writer, const struct gateway *gateway,
+                         const struct mesh_report *report)
+{
+    json_put_key(writer, "warnings");
+    json_put_open(writer, '[');
+    if (report->running && !report->has_secret)
+        put_warning(writer, PROBLEM_MESH_WITHOUT_SECRET,
+                    "Chưa có mesh_secret: chỉ kết nối được với central trên cùng máy");
+    if (gateway->auth == API_AUTH_OPEN)
+        put_warning(writer, PROBLEM_OPEN_WITHOUT_AUTH,
+                    "HTTP mở cho mọi máy trong mạng mà không cần đăng nhập");
+    json_put_close(writer, ']');
+}
+
+static void respond_report(struct request *request, const struct mesh_report *report)
+{
+    struct json_writer writer = respond_json(request);
+    int64_t total = 0, connected = 0;
+
+    for (size_t i = 0; i < report->count; i++) {
+        total += report->peers[i].state != PEER_PENDING;
+        connected += report->peers[i].state == PEER_CONNECTED;
+    }
+    json_put_open(&writer, '{');
+    put_flag(&writer, "success", true);
+    put_text(&writer, "this_central", request->gateway->node.text);
+    put_flag(&writer, "running", report->running);
+    put_flag(&writer, "standalone_mode", total == 0);
+    put_integer(&writer, "total_peers", total);
+    put_integer(&writer, "connected_peers", connected);
+    put_integer(&writer, "messages_sent", (int64_t)report->sent);
+    put_integer(&writer, "messages_received", (int64_t)report->received);
+    put_integer(&writer, "messages_refused", (int64_t)report->refused);
+    put_integer(&writer, "events", (int64_t)report->events);
+    put_text(&writer, "address", report->address);
+    put_text(&writer, "last_error", report->error);
+    put_peers(&writer, "peers", report, false);
+    put_peers(&writer, "pending", report, true);
+    put_warnings(&writer, request->gateway, report);
+    json_put_close(&writer, '}');
+    respond_send(request, 200);
+}
+
+/* A stopped mesh has nobody to ask; that is an answer, not an error. */
+void p2p_status(struct request *request)
+{
+    struct ask *ask = ask_new(MESH_REPORT_ENDPOINT, &request->gateway->abandon);
+    struct mesh_report report = {.running = false};
+    struct problem problem;
+    struct slice bytes;
+
+    if (ask_call(ask, slice_text("?"), P2P_REPORT_MS, &bytes, &problem) != 0 ||
+        mesh_report_unpack(&report, bytes) != 0) {
+        report = (struct mesh_report){.error = "the mesh is stopped or does not answer"};
+        respond_report(request, &report);
+    } else {
+        respond_report(request, &report);
+        mesh_report_free(&report);
+    }
+    ask_destroy(&ask);
+}
+
+/* ---- GET /api/p2p/sync-state ----------------------------------------------------------------- */
+
+static void put_slice(struct json_writer *writer, const char *key, struct slice text)
+{
+    json_put_key(writer, key);
+    json_put_text(writer, text);
+}
+
+static int each_synced(void *context, const struct history_synced *synced)
+{
+    struct json_writer *writer = context;
+
+    json_put_open(writer, '{');
+    put_slice(writer, "peer_central_id", synced->peer_central_id);
+    put_integer(writer, "last_sync_timestamp", synced->last_sync_timestamp);
+    put_slice(writer, "last_sync_time", synced->last_sync_time);
+    put_slice(writer, "updated_at", synced->updated_at);
+    json_put_close(writer, '}');
+    return 0;
+}
+
+void p2p_sync_state(struct request *request)
+{
+    struct problem problem;
+    struct json_writer writer;
+    struct history *history = readers_take(request->gateway->readers, false, &problem);
+    int rc;
+
+    if (history == NULL) {
+        respond_problem(request, &problem);
+        return;
+    }
+    writer = respond_json(request);
+    json_put_open(&writer, '{');
+    put_flag(&writer, "success", true);
+    json_put_key(&writer, "sync_state");
+    json_put_open(&writer, '[');
+    rc = history_synced(history, each_synced, &writer, &problem);
+    readers_give(request->gateway->readers, false, &history);
+    if (rc != 0) {
+        respond_problem(request, &problem);
+        return;
+    }
+    json_put_close(&writer, ']');
+    json_put_close(&writer, '}');
+    respond_send(request, 200);
+}

@@ -1,0 +1,69 @@
+/*
+ * One HTTP request while it is answered: admission, parameters, body. Functions that return -1 have
+ * answered already; the handler just returns.
+ */
+#ifndef API_REQUEST_H
+#define API_REQUEST_H
+
+#include "api/gateway.h"
+#include "api/json.h"
+#include "proto/limits.h"
+
+#include <civetweb.h>
+
+/* What a caller may do; each route names the least it needs. */
+enum role {
+    ROLE_ANYONE,
+    ROLE_VIEWER,
+    ROLE_OPERATOR,
+    ROLE_ADMIN
+};
+
+struct request {
+    struct gateway *gateway;
+    struct worker *worker;
+    struct mg_connection *connection;
+    const struct mg_request_info *info;
+    char parameter[LIMIT_EVENT_ID + 1]; /* the decoded {…} segment of the path, or "" */
+    struct slice body;                  /* after request_body */
+    bool unread;                        /* a body is still on the wire */
+    const char *allow_origin;           /* for Access-Control-Allow-Origin, or NULL; never input */
+    int status;                         /* sent; 0 = not answered yet */
+    bool streaming;                     /* the head is out, the rest goes in chunks */
+};
+
+void request_init(struct request *request, struct gateway *gateway,
+                  struct mg_connection *connection);
+
+/* True when the browser's Origin (if any) may talk to us; sets allow_origin. */
+bool request_origin_allowed(struct request *request);
+
+/* The caller's role, from its address and token. */
+enum role request_role(const struct request *request);
+
+/* True for a WebSocket upgrade. */
+bool request_is_upgrade(const struct request *request);
+
+/* Percent-decodes into `out` with a NUL. False for bad escapes, NUL, control characters, anything
+ * that is not UTF-8, or more than size - 1 bytes. `plus`: '+' is a space. */
+bool request_decode(struct slice text, bool plus, char *out, size_t size);
+
+/* The raw value of a query parameter, the last one when repeated; absent when missing. */
+struct slice request_query(const struct request *request, const char *name);
+
+/* Typed query parameters; a missing one leaves `*out` as it is. 0, or -1 after a 422. */
+int request_query_int(struct request *request, const char *name, int64_t *out);
+int request_query_bool(struct request *request, const char *name, bool *out);
+int request_query_text(struct request *request, const char *name, char *out, size_t size);
+
+/* The path parameter as a positive integer, named `name` in the 422. 0 or -1. */
+int request_path_id(struct request *request, const char *name, int64_t *out);
+
+/* Reads the whole body into request->body: at most body_bytes, within LIMIT_HTTP_BODY_MS, exactly
+ * as long as announced. 0, or -1 after 400 or 413. */
+int request_body(struct request *request);
+
+/* Reads the body and parses it as a JSON object. NULL after an answer. */
+json_t *request_object(struct request *request);
+
+#endif

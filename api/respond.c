@@ -1,0 +1,310 @@
+#include "api/respond.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Room in front of a body for its head; a chunk's length line fits too. */
+#define RESPOND_HEAD 1536
+/* Bytes that make a chunk: a few TCP segments, and well under the buffer's ceiling. */
+#define RESPOND_CHUNK 32768
+#define RESPOND_METHODS "GET, POST, PUT, DELETE"
+
+struct json_writer respond_json(struct request *request)
+{
+    static const char room[RESPOND_HEAD];
+
+    buffer_clear(&request->worker->out);
+    (void)buffer_append(&request->worker->out, room, sizeof room); /* fits: the buffer is empty */
+    return json_writer(&request->worker->out);
+}
+
+/* A growing head in a fixed place; our own texts only, so it always fits. */
+struct preamble {
+    char text[RESPOND_HEAD];
+    size_t len;
+};
+
+static void add(struct preamble *head, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void add(struct preamble *head, const char *format, ...)
+{
+    va_list arguments;
+    int len;
+
+    va_start(arguments, format);
+    len = vsnprintf(head->text + head->len, sizeof head->text - head->len, format, arguments);
+    va_end(arguments);
+    if (len > 0 && (size_t)len < sizeof head->text - head->len)
+        head->len += (size_t)len;
+}
+
+static bool has_option(const char *header, const char *option)
+{
+    return header != NULL && strstr(header, option) != NULL;
+}
+
+/* Whether the connection ends with this answer: a body that nobody read would be taken for the
+ * next request, and a stopping server wants its workers back. */
+static bool closes(const struct request *request)
+{
+    const char *connection = mg_get_header(request->connection, "Connection");
+    const char *version = request->info->http_version;
+
+    if (request->unread || atomic_load(&request->gateway->stopping))
+        return true;
+    if (version == NULL || strcmp(version, "1.1") != 0)
+        return !(has_option(connection, "keep-alive") || has_option(connection, "Keep-Alive"));
+    return has_option(connection, "close") || has_option(connection, "Close");
+}
+
+static void add_common(struct preamble *head, struct request *request, int status)
+{
+    bool closing = closes(request) || status == 401;
+
+    if (closing)
+        mg_disable_connection_keep_alive(request->connection);
+    add(head, "Connection: %s\r\n", closing ? "close" : "keep-alive");
+    add(head, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
+    if (request->allow_origin != NULL)
+        add(head, "Access-Control-Allow-Origin: %s\r\nVary: Origin\r\n", request->allow_origin);
+    if (status == 401)
+        add(head, "WWW-Authenticate: Bearer\r\n");
+    if (status == 503)
+        add(head, "Retry-After: 1\r\n");
+}
+
+static void start_head(struct preamble *head, struct request *request, int status)
+{
+    head->len = 0;
+    request->status = status;
+    add(head, "HTTP/1.1 %d %s\r\n", status, mg_get_response_code_text(request->connection, status));
+}
+
+/* Puts `head` right before the body and writes both at once. -1 when the client is gone. */
+static int write_all(struct request *request, const struct preamble *head)
+{
+    struct buffer *out = &request->worker->out;
+    char *start = out->data + RESPOND_HEAD - head->len;
+    size_t len = out->len - RESPOND_HEAD + head->len;
+
+    memcpy(start, head->text, head->len);
+    return mg_write(request->connection, start, len) == (int)len ? 0 : -1;
+}
+
+/* Sends the body gathered in the buffer with a Content-Length and more header lines. */
+static void send_whole(struct request *request, int status, const char *lines)
+{
+    struct preamble head;
+
+    start_head(&head, request, status);
+    add(&head, "Content-Length: %zu\r\n", request->worker->out.len - RESPOND_HEAD);
+    if (request->worker->out.len > RESPOND_HEAD)
+        add(&head, "Content-Type: application/json; charset=utf-8\r\n");
+    add_common(&head, request, status);
+    add(&head, "%s\r\n", lines);
+    /* A client that went away needs no answer; the connection ends by itself. */
+    if (write_all(request, &head) != 0)
+        mg_disable_connection_keep_alive(request->connection);
+}
+
+/* One chunk of a streamed answer; an empty body only ends it. */
+static int send_chunk(struct request *request, bool last)
+{
+    struct buffer *out = &request->worker->out;
+    size_t len = out->len - RESPOND_HEAD;
+    struct preamble head = {.len = 0};
+
+    if (len > 0) {
+        add(&head, "%zx\r\n", len);
+        (void)buffer_append(out, "\r\n", 2);
+    }
+    if (last)
+        (void)buffer_append(out, "0\r\n\r\n", 5);
+    if (out->full)
+        return -1;
+    return write_all(request, &head);
+}
+
+static int start_stream(struct request *request)
+{
+    struct preamble head;
+
+    start_head(&head, request, 200);
+    add(&head, "Transfer-Encoding: chunked\r\nContent-Type: application/json; charset=utf-8\r\n");
+    add_common(&head, request, 200);
+    add(&head, "\r\n");
+    request->streaming = true;
+    return mg_write(request->connection, head.text, head.len) == (int)head.len ? 0 : -1;
+}
+
+int respond_flow(struct request *request)
+{
+    const char *version = request->info->http_version;
+
+    if (request->worker->out.full)
+        return -1;
+    if (request->worker->out.len < RESPOND_HEAD + RESPOND_CHUNK)
+        return 0;
+    if (!request->streaming) {
+        if (version == NULL || strcmp(version, "1.1") != 0)
+            return 0; /* HTTP/1.0 knows no chunks: gathered up to the buffer's ceiling */
+        if (start_stream(request) != 0)
+            return -1;
+    }
+    if (send_chunk(request, false) != 0)
+        return -1;
+    (void)respond_json(request);
+    return 0;
+}
+
+static void put_problem(struct json_writer *writer, enum problem_code code, const char *text)
+{
+    json_put_key(writer, "success");
+    json_put_bool(writer, false);
+    json_put_key(writer, "error");
+    json_put_string(writer, text[0] != '\0' ? text : problem_name(code));
+    json_put_key(writer, "code");
+    json_put_string(writer, problem_name(code));
+}
+
+void respond_send(struct request *request, int status)
+{
+    if (request->streaming) {
+        if (send_chunk(request, true) != 0)
+            mg_disable_connection_keep_alive(request->connection);
+        return;
+    }
+    if (request->worker->out.full) {
+        /* a small body of fixed text: this one fits */
+        struct json_writer writer = respond_json(request);
+        json_put_open(&writer, '{');
+        put_problem(&writer, PROBLEM_INTERNAL, "answer too large");
+        json_put_close(&writer, '}');
+        send_whole(request, 500, "");
+        return;
+    }
+    send_whole(request, status, "");
+}
+
+void respond_cut(struct request *request, const struct problem *problem)
+{
+    if (request->streaming)
+        mg_disable_connection_keep_alive(request->connection);
+    else
+        respond_problem(request, problem);
+}
+
+void respond_problem(struct request *request, const struct problem *problem)
+{
+    struct json_writer writer = respond_json(request);
+
+    json_put_open(&writer, '{');
+    if (problem->code == PROBLEM_NOT_FOUND) {
+        json_put_key(&writer, "detail"); /* as the existing system says it */
+        json_put_string(&writer, "Not Found");
+    }
+    put_problem(&writer, problem->code, problem->text);
+    if (problem->hint[0] != '\0') {
+        json_put_key(&writer, "hint");
+        json_put_string(&writer, problem->hint);
+    }
+    json_put_close(&writer, '}');
+    respond_send(request, problem_http_status(problem->code));
+}
+
+void respond_error(struct request *request, enum problem_code code, const char *text)
+{
+    struct problem problem;
+
+    (void)problem_set(&problem, code, NULL, "%s", text);
+    respond_problem(request, &problem);
+}
+
+void respond_message(struct request *request, const char *message)
+{
+    struct json_writer writer = respond_json(request);
+
+    json_put_open(&writer, '{');
+    json_put_key(&writer, "success");
+    json_put_bool(&writer, true);
+    json_put_key(&writer, "message");
+    json_put_string(&writer, message);
+    json_put_close(&writer, '}');
+    respond_send(request, 200);
+}
+
+void respond_parameter(struct request *request, const char *where, const char *name,
+                       const char *message, const char *type)
+{
+    struct json_writer writer = respond_json(request);
+    char text[120];
+
+    (void)snprintf(text, sizeof text, "%s: %s", name, message);
+    json_put_open(&writer, '{');
+    json_put_key(&writer, "detail");
+    json_put_open(&writer, '[');
+    json_put_open(&writer, '{');
+    json_put_key(&writer, "loc");
+    json_put_open(&writer, '[');
+    json_put_string(&writer, where);
+    json_put_string(&writer, name);
+    json_put_close(&writer, ']');
+    json_put_key(&writer, "msg");
+    json_put_string(&writer, message);
+    json_put_key(&writer, "type");
+    json_put_string(&writer, type);
+    json_put_close(&writer, '}');
+    json_put_close(&writer, ']');
+    put_problem(&writer, PROBLEM_PARAMETER_INVALID, text);
+    json_put_close(&writer, '}');
+    respond_send(request, 422);
+}
+
+void respond_method(struct request *request, const char *allow)
+{
+    struct json_writer writer = respond_json(request);
+    char lines[160];
+    bool upgrade = strcmp(allow, "WS") == 0; /* exists only as a WebSocket */
+
+    json_put_open(&writer, '{');
+    json_put_key(&writer, "detail");
+    json_put_string(&writer, "Method Not Allowed");
+    put_problem(&writer, PROBLEM_METHOD_NOT_ALLOWED,
+                upgrade ? "this path is a WebSocket" : "method not allowed");
+    json_put_close(&writer, '}');
+    if (upgrade)
+        (void)snprintf(lines, sizeof lines, "Upgrade: websocket\r\n");
+    else
+        (void)snprintf(lines, sizeof lines, "Allow: %s\r\n", allow);
+    send_whole(request, upgrade ? 426 : 405, lines);
+}
+
+void respond_redirect(struct request *request, struct slice path)
+{
+    const char *query = request->info->query_string;
+    char lines[RESPOND_HEAD / 2];
+    int len = snprintf(lines, sizeof lines, "Location: %.*s%s%s\r\n", (int)path.len, path.data,
+                       query != NULL ? "?" : "", query != NULL ? query : "");
+
+    (void)respond_json(request);
+    /* The path matched a route and civetweb refuses control characters in the request line, but a
+     * header is built of it: check what really goes out. */
+    for (int i = 0; i < len - 2 && i < (int)sizeof lines - 1; i++)
+        if ((unsigned char)lines[i] < 0x20 || (unsigned char)lines[i] > 0x7e)
+            len = -1;
+    if (len < 0 || len >= (int)sizeof lines)
+        respond_error(request, PROBLEM_NOT_FOUND, "no such path");
+    else
+        send_whole(request, 307, lines);
+}
+
+void respond_preflight(struct request *request)
+{
+    (void)respond_json(request);
+    send_whole(request, 200,
+               "Access-Control-Allow-Methods: " RESPOND_METHODS "\r\n"
+               "Access-Control-Allow-Headers: Content-Type, Authorization, X-Request-Id\r\n"
+               "Access-Control-Max-Age: 600\r\n");
+}

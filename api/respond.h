@@ -1,0 +1,42 @@
+/*
+ * Answers. Small ones are one write: head and body together. A handler writes its body with the
+ * writer of respond_json and then calls exactly one of the send functions.
+ */
+#ifndef API_RESPOND_H
+#define API_RESPOND_H
+
+#include "api/json.h"
+#include "api/request.h"
+
+/* Starts (again) an empty body. */
+struct json_writer respond_json(struct request *request);
+
+/* Sends what was written, as JSON. A body that did not fit becomes a 500. */
+void respond_send(struct request *request, int status);
+
+/* {"success":false,"error":text,"code":...,"hint":...} with the problem's HTTP status. */
+void respond_problem(struct request *request, const struct problem *problem);
+void respond_error(struct request *request, enum problem_code code, const char *text);
+
+/* {"success":true,"message":...} */
+void respond_message(struct request *request, const char *message);
+
+/* 422 in the shape of the existing system. `where` is "query" or "path". */
+void respond_parameter(struct request *request, const char *where, const char *name,
+                       const char *message, const char *type);
+
+/* 405 with the methods that exist, and 307 to the path without its trailing slash. */
+void respond_method(struct request *request, const char *allow);
+void respond_redirect(struct request *request, struct slice path);
+/* The answer to an allowed CORS preflight. */
+void respond_preflight(struct request *request);
+
+/*
+ * Long answers: called now and then while the body grows; sends a chunk when enough has gathered.
+ * -1 when the client is gone. respond_send ends the answer, respond_cut breaks it off so that the
+ * client notices (before the first chunk it answers the problem instead).
+ */
+int respond_flow(struct request *request);
+void respond_cut(struct request *request, const struct problem *problem);
+
+#endif

@@ -1,0 +1,106 @@
+#include "api/route.h"
+
+#include "api/handlers.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct route ROUTES[] = {
+    {"GET", "/", ROLE_VIEWER, status_root},
+    {"GET", "/livez", ROLE_ANYONE, status_live},
+    {"GET", "/readyz", ROLE_ANYONE, status_ready},
+    {"GET", "/api/status", ROLE_VIEWER, status_summary},
+    {"POST", "/api/edge/event", ROLE_OPERATOR, gate_event},
+    {"GET", "/api/parking/history", ROLE_VIEWER, visits_list},
+    {"GET", "/api/parking/history/changes", ROLE_VIEWER, visits_changes},
+    {"PUT", "/api/parking/history/{history_id}", ROLE_OPERATOR, visits_edit},
+    {"DELETE", "/api/parking/history/{history_id}", ROLE_OPERATOR, visits_delete},
+    {"GET", "/api/parking/fees", ROLE_VIEWER, money_fees_get},
+    {"PUT", "/api/parking/fees", ROLE_ADMIN, money_fees_put},
+    {"GET", "/api/stats", ROLE_VIEWER, money_stats},
+    {"GET", "/api/p2p/config", ROLE_ADMIN, p2p_config_get},
+    {"PUT", "/api/p2p/config", ROLE_ADMIN, p2p_config_put},
+    {"GET", "/api/p2p/status", ROLE_VIEWER, p2p_status},
+    {"GET", "/api/p2p/sync-state", ROLE_VIEWER, p2p_sync_state},
+    {"POST", "/api/p2p/start", ROLE_ADMIN, p2p_start},
+    {"POST", "/api/p2p/stop", ROLE_ADMIN, p2p_stop},
+    {"WS", "/ws/history", ROLE_VIEWER, NULL},
+};
+
+/* The segment at the start of `path` (after its '/'); `path` moves behind it. */
+static struct slice next_segment(struct slice *path)
+{
+    struct slice segment = {path->data + 1, 0};
+
+    while (segment.len + 1 < path->len && segment.data[segment.len] != '/')
+        segment.len++;
+    path->data += segment.len + 1;
+    path->len -= segment.len + 1;
+    return segment;
+}
+
+/* One segment against one of the pattern; both decoded, so that "/api/st%61ts" is "/api/stats" and
+ * an encoded slash never splits or joins segments. */
+static bool segment_matches(struct slice pattern, struct slice raw, char *parameter, size_t size)
+{
+    char text[LIMIT_EVENT_ID + 1];
+
+    if (!request_decode(raw, false, text, sizeof text) || strchr(text, '/') != NULL)
+        return false;
+    if (pattern.len == 0 || pattern.data[0] != '{')
+        return slice_equal(pattern, slice_text(text));
+    (void)snprintf(parameter, size, "%s", text);
+    return text[0] != '\0';
+}
+
+static bool path_matches(const char *pattern, struct slice path, char *parameter, size_t size)
+{
+    struct slice left = slice_text(pattern);
+
+    while (left.len > 0 && path.len > 0) {
+        struct slice expected = next_segment(&left);
+        struct slice raw = next_segment(&path);
+        if (!segment_matches(expected, raw, parameter, size))
+            return false;
+    }
+    return left.len == 0 && path.len == 0;
+}
+
+/* The route of a path without regard to slashes at its end. */
+static const struct route *search(struct request *request, const char *method, struct slice path,
+                                  char allow[64])
+{
+    allow[0] = '\0';
+    for (size_t i = 0; i < sizeof ROUTES / sizeof ROUTES[0]; i++) {
+        const struct route *route = &ROUTES[i];
+        size_t used = strlen(allow);
+        if (!path_matches(route->path, path, request->parameter, sizeof request->parameter))
+            continue;
+        if (strcmp(route->method, method) == 0)
+            return route;
+        if (strstr(allow, route->method) == NULL)
+            (void)snprintf(allow + used, 64 - used, "%s%s", used > 0 ? ", " : "", route->method);
+    }
+    return NULL;
+}
+
+enum route_result route_find(struct request *request, const char *method, struct slice path,
+                             const struct route **route, char allow[64])
+{
+    request->parameter[0] = '\0';
+    *route = NULL;
+    allow[0] = '\0';
+    if (path.len == 0 || path.data[0] != '/')
+        return ROUTE_UNKNOWN;
+    *route = search(request, method, path, allow);
+    if (*route != NULL)
+        return ROUTE_FOUND;
+    if (allow[0] != '\0')
+        return ROUTE_METHOD;
+    if (path.len > 1 && path.data[path.len - 1] == '/') {
+        path.len--;
+        if (search(request, method, path, allow) != NULL || allow[0] != '\0')
+            return ROUTE_SLASH;
+    }
+    return ROUTE_UNKNOWN;
+}

@@ -1,0 +1,107 @@
+#include "api/handlers.h"
+
+#include "api/respond.h"
+#include "proto/clock.h"
+
+static void put_member(struct json_writer *writer, const char *key, const char *text)
+{
+    json_put_key(writer, key);
+    json_put_string(writer, text);
+}
+
+static void put_success(struct json_writer *writer, bool success)
+{
+    json_put_open(writer, '{');
+    json_put_key(writer, "success");
+    json_put_bool(writer, success);
+}
+
+void status_root(struct request *request)
+{
+    struct json_writer writer = respond_json(request);
+
+    put_success(&writer, true);
+    put_member(&writer, "service", "ParkMesh");
+    put_member(&writer, "version", request->gateway->version);
+    put_member(&writer, "status", "running");
+    put_member(&writer, "node", request->gateway->node.text);
+    json_put_close(&writer, '}');
+    respond_send(request, 200);
+}
+
+void status_live(struct request *request)
+{
+    struct json_writer writer = respond_json(request);
+
+    put_success(&writer, true);
+    put_member(&writer, "status", "alive");
+    json_put_close(&writer, '}');
+    respond_send(request, 200);
+}
+
+void status_ready(struct request *request)
+{
+    bool stopping = atomic_load(&request->gateway->stopping);
+    bool ready = atomic_load(&request->gateway->ready) && !stopping;
+    struct json_writer writer = respond_json(request);
+
+    put_success(&writer, ready);
+    put_member(&writer, "status", ready ? "ready" : stopping ? "stopping" : "starting");
+    json_put_close(&writer, '}');
+    respond_send(request, ready ? 200 : 503);
+}
+
+/* No cameras are known yet; the members are there because clients expect them. */
+static void put_cameras(struct json_writer *writer)
+{
+    json_put_key(writer, "cameras");
+    json_put_open(writer, '{');
+    json_put_key(writer, "total");
+    json_put_int(writer, 0);
+    json_put_key(writer, "online");
+    json_put_int(writer, 0);
+    json_put_key(writer, "offline");
+    json_put_int(writer, 0);
+    json_put_key(writer, "cameras");
+    json_put_open(writer, '[');
+    json_put_close(writer, ']');
+    json_put_close(writer, '}');
+}
+
+void status_summary(struct request *request)
+{
+    struct problem problem;
+    struct history_stats stats;
+    struct json_writer writer;
+    struct history *history = readers_take(request->gateway->readers, false, &problem);
+    uint64_t events = 0;
+    int rc;
+
+    if (history == NULL) {
+        respond_problem(request, &problem);
+        return;
+    }
+    rc = history_stats(history, clock_wall_ms(), &stats, &problem);
+    if (rc == 0)
+        rc = history_event_count(history, &events, &problem);
+    readers_give(request->gateway->readers, false, &history);
+    if (rc != 0) {
+        respond_problem(request, &problem);
+        return;
+    }
+    writer = respond_json(request);
+    put_success(&writer, true);
+    put_cameras(&writer);
+    json_put_key(&writer, "parking");
+    json_put_open(&writer, '{');
+    money_put_stats(&writer, &stats);
+    json_put_close(&writer, '}');
+    put_member(&writer, "node", request->gateway->node.text);
+    put_member(&writer, "version", request->gateway->version);
+    json_put_key(&writer, "events");
+    json_put_int(&writer, (int64_t)events);
+    json_put_key(&writer, "ready");
+    json_put_bool(&writer, atomic_load(&request->gateway->ready));
+    json_put_close(&writer, '}');
+    respond_send(request, 200);
+}

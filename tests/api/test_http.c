@@ -1,0 +1,360 @@
+/* Routing, admission, bodies: everything before a handler. */
+#include "support_stand.h"
+
+#include "proto/limits.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ENTRY "{\"type\":\"ENTRY\",\"data\":{\"plate_text\":\"51F20417\"}}"
+
+static void expect(const struct stand *stand, const char *method, const char *target,
+                   const char *more, const char *body, int status, const char *part)
+{
+    struct reply reply = stand_ask(stand, method, target, more, body);
+
+    ck_assert_msg(reply.status == status, "%s %s -> %d %s", method, target, reply.status,
+                  reply.body);
+    ck_assert_msg(
+        part == NULL || strstr(reply.body, part) != NULL || strstr(reply.head, part) != NULL,
+        "%s %s -> %s%s lacks %s", method, target, reply.head, reply.body, part != NULL ? part : "");
+    stand_reply_free(&reply);
+}
+
+/* Raw bytes on a new connection, then the answer. */
+static struct reply exchange(const struct stand *stand, const char *bytes)
+{
+    int fd = stand_connect(stand, 0);
+    struct reply reply;
+
+    stand_send(fd, bytes, strlen(bytes));
+    reply = stand_receive(fd);
+    (void)close(fd);
+    return reply;
+}
+
+START_TEST(test_paths_match_exactly)
+{
+    struct stand stand;
+
+    stand_new(&stand);
+    expect(&stand, "GET", "/", NULL, NULL, 200, "\"service\":\"ParkMesh\",\"version\":\"1.2.3\"");
+    expect(&stand, "GET", "/api/stats", NULL, NULL, 200, "\"vehicles_in_parking\":0");
+    expect(&stand, "GET", "/api/st%61ts", NULL, NULL, 200, NULL);
+    expect(&stand, "GET", "/api/stats?x=%", NULL, NULL, 200, NULL);
+    expect(&stand, "GET", "/api/nope", NULL, NULL, 404,
+           "{\"detail\":\"Not Found\",\"success\":false");
+    expect(&stand, "GET", "/api/statsX", NULL, NULL, 404, "\"code\":\"NOT_FOUND\"");
+    expect(&stand, "GET", "/API/stats", NULL, NULL, 404, NULL);
+    expect(&stand, "GET", "/api/stats/x", NULL, NULL, 404, NULL);
+    expect(&stand, "GET", "//api/stats", NULL, NULL, 404, NULL);
+    expect(&stand, "GET", "/api/../api/stats", NULL, NULL, 404, NULL);
+    expect(&stand, "GET", "/api%2fstats", NULL, NULL, 404, NULL);
+    expect(&stand, "GET", "/api/stats%00", NULL, NULL, 404, NULL);
+    expect(&stand, "GET", "/api/stats%0", NULL, NULL, 404, NULL);
+    expect(&stand, "GET", "/api/stats%zz", NULL, NULL, 404, NULL);
+    expect(&stand, "GET", "/api/stats%ff", NULL, NULL, 404, NULL);
+    stand_free(&stand);
+}
+END_TEST
+
+START_TEST(test_methods_and_slashes)
+{
+    struct stand stand;
+
+    stand_new(&stand);
+    expect(&stand, "DELETE", "/api/stats", NULL, NULL, 405, "Allow: GET\r\n");
+    expect(&stand, "GET", "/api/edge/event", NULL, NULL, 405, "\"code\":\"METHOD_NOT_ALLOWED\"");
+    expect(&stand, "POST", "/api/parking/fees", NULL, "{}", 405, "Allow: GET, PUT\r\n");
+    expect(&stand, "POST", "/api/parking/history/1", NULL, "{}", 405, "Allow: PUT, DELETE\r\n");
+    expect(&stand, "GET", "/api/stats/", NULL, NULL, 307, "Location: /api/stats\r\n");
+    expect(&stand, "PUT", "/api/parking/history/1/?a=b", NULL, "{}", 307,
+           "Location: /api/parking/history/1?a=b\r\n");
+    expect(&stand, "GET", "/api/nope/", NULL, NULL, 404, NULL);
+    expect(&stand, "GET", "/ws/history", NULL, NULL, 426, "Upgrade: websocket\r\n");
+    expect(&stand, "GET", "/api/stats", "Upgrade: websocket\r\nConnection: Upgrade\r\n", NULL, 405,
+           NULL);
+    expect(&stand, "FOO", "/api/stats", NULL, NULL, 400, "\"success\":false");
+    stand_free(&stand);
+}
+END_TEST
+
+START_TEST(test_readiness)
+{
+    struct stand stand;
+
+    stand_new(&stand);
+    expect(&stand, "GET", "/livez", NULL, NULL, 200, NULL);
+    expect(&stand, "GET", "/readyz", NULL, NULL, 503, "Retry-After");
+    api_set_ready(stand.api, true);
+    expect(&stand, "GET", "/readyz", NULL, NULL, 200, NULL);
+    expect(&stand, "GET", "/api/status", NULL, NULL, 200,
+           "\"cameras\":{\"total\":0,\"online\":0,\"offline\":0,\"cameras\":[]}");
+    stand_free(&stand);
+}
+END_TEST
+
+START_TEST(test_bodies)
+{
+    struct stand stand;
+    struct reply reply;
+    int fd;
+
+    stand_prepare(&stand);
+    stand.options.body_bytes = 1000;
+    stand_start(&stand);
+    reply = exchange(&stand,
+                     "POST /api/edge/event HTTP/1.1\r\nHost: x\r\n"
+                     "Transfer-Encoding: chunked\r\n\r\n"
+                     "a\r\n{\"type\":\"E\r\n2e\r\nNTRY\",\"data\":{\"plate_text\":\"51F20417\"}}"
+                     "       \r\n0\r\n\r\n");
+    ck_assert_msg(reply.status == 200, "%d %s", reply.status, reply.body);
+    stand_reply_free(&reply);
+    reply = exchange(&stand, "POST /api/edge/event HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n"
+                             "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
+    ck_assert_int_eq(reply.status, 400);
+    ck_assert_ptr_nonnull(strstr(reply.body, "LENGTH_AMBIGUOUS"));
+    ck_assert_ptr_nonnull(strstr(reply.head, "Connection: close"));
+    stand_reply_free(&reply);
+    reply = exchange(&stand, "POST /api/edge/event HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n"
+                             "Content-Length: 2\r\n\r\n{}x");
+    ck_assert_int_eq(reply.status, 400);
+    stand_reply_free(&reply);
+    reply = exchange(&stand,
+                     "POST /api/edge/event HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\n\r\n");
+    ck_assert_int_eq(reply.status, 413);
+    ck_assert_ptr_nonnull(strstr(reply.body, "BODY_TOO_LARGE"));
+    stand_reply_free(&reply);
+    /* announced more than it sent, then closed its side */
+    fd = stand_connect(&stand, 0);
+    stand_send_text(fd,
+                    "POST /api/edge/event HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{}");
+    (void)shutdown(fd, SHUT_WR);
+    reply = stand_receive(fd);
+    (void)close(fd);
+    ck_assert_msg(reply.status == 400 && strstr(reply.body, "BODY_INCOMPLETE") != NULL, "%d %s",
+                  reply.status, reply.body);
+    stand_reply_free(&reply);
+    stand_free(&stand);
+}
+END_TEST
+
+START_TEST(test_chunks_obey_the_cap)
+{
+    static const char chunk[] = "400\r\n";
+    char body[1024];
+    struct stand stand;
+    struct reply reply;
+    int fd;
+
+    memset(body, ' ', sizeof body);
+    stand_prepare(&stand);
+    stand.options.body_bytes = 1500;
+    stand_start(&stand);
+    fd = stand_connect(&stand, 0);
+    stand_send_text(fd, "POST /api/edge/event HTTP/1.1\r\nHost: x\r\n"
+                        "Transfer-Encoding: chunked\r\n\r\n");
+    for (int i = 0; i < 2; i++) {
+        stand_send(fd, chunk, strlen(chunk));
+        stand_send(fd, body, sizeof body);
+        stand_send(fd, "\r\n", 2);
+    }
+    reply = stand_receive(fd);
+    (void)close(fd);
+    ck_assert_int_eq(reply.status, 413);
+    stand_reply_free(&reply);
+    stand_free(&stand);
+}
+END_TEST
+
+/* Two requests in one packet on one connection: each gets its own answer. */
+START_TEST(test_keep_alive)
+{
+    struct stand stand;
+    struct reply reply;
+    int fd;
+
+    stand_new(&stand);
+    fd = stand_connect(&stand, 0);
+    stand_send_text(fd,
+                    "POST /api/edge/event HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n%s"
+                    "GET /api/stats HTTP/1.1\r\nHost: x\r\n\r\n",
+                    strlen(ENTRY), ENTRY);
+    reply = stand_receive(fd);
+    ck_assert_int_eq(reply.status, 200);
+    ck_assert_ptr_nonnull(strstr(reply.head, "Connection: keep-alive"));
+    stand_reply_free(&reply);
+    reply = stand_receive(fd);
+    ck_assert_int_eq(reply.status, 200);
+    ck_assert_ptr_nonnull(strstr(reply.body, "revenue_today"));
+    stand_reply_free(&reply);
+    (void)close(fd);
+    fd = stand_connect(&stand, 0);
+    stand_send_text(fd, "GET /api/stats HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    reply = stand_receive(fd);
+    ck_assert_ptr_nonnull(strstr(reply.head, "Connection: close"));
+    ck_assert_int_eq(stand_read_byte(fd), -1);
+    stand_reply_free(&reply);
+    (void)close(fd);
+    stand_free(&stand);
+}
+END_TEST
+
+START_TEST(test_expect_continue)
+{
+    struct stand stand;
+    struct reply reply;
+    int fd;
+
+    stand_new(&stand);
+    fd = stand_connect(&stand, 0);
+    stand_send_text(fd,
+                    "POST /api/edge/event HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+                    "Content-Length: %zu\r\n\r\n",
+                    strlen(ENTRY));
+    reply = stand_receive(fd);
+    ck_assert_int_eq(reply.status, 100);
+    stand_reply_free(&reply);
+    stand_send_text(fd, "%s", ENTRY);
+    reply = stand_receive(fd);
+    ck_assert_int_eq(reply.status, 200);
+    stand_reply_free(&reply);
+    (void)close(fd);
+    stand_free(&stand);
+}
+END_TEST
+
+START_TEST(test_origins)
+{
+    const char *preflight = "Origin: http://ui.example\r\nAccess-Control-Request-Method: PUT\r\n";
+    char same[128];
+    struct stand stand;
+
+    stand_prepare(&stand);
+    stand.options.cors_origins[0] = "http://10.0.0.5:3000";
+    stand_start(&stand);
+    (void)snprintf(same, sizeof same, "Origin: http://%s\r\n", stand.listener);
+    expect(&stand, "POST", "/api/edge/event", NULL, ENTRY, 200, NULL);
+    expect(&stand, "POST", "/api/edge/event", same, ENTRY, 200, NULL);
+    expect(&stand, "POST", "/api/edge/event", "Origin: http://10.0.0.5:3000\r\n", ENTRY, 200,
+           "Access-Control-Allow-Origin: http://10.0.0.5:3000\r\n");
+    expect(&stand, "POST", "/api/edge/event", "Origin: http://evil.example\r\n", ENTRY, 403,
+           "\"code\":\"FORBIDDEN\"");
+    expect(&stand, "POST", "/api/edge/event", "Origin: null\r\n", ENTRY, 403, NULL);
+    expect(&stand, "GET", "/ws/history",
+           "Origin: http://evil.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n", NULL,
+           403, NULL);
+    expect(&stand, "OPTIONS", "/api/parking/fees", preflight, NULL, 403, NULL);
+    expect(&stand, "OPTIONS", "/api/parking/fees",
+           "Origin: http://10.0.0.5:3000\r\nAccess-Control-Request-Method: PUT\r\n", NULL, 200,
+           "Access-Control-Allow-Methods: GET, POST, PUT, DELETE\r\n");
+    expect(&stand, "OPTIONS", "/api/parking/fees", NULL, NULL, 405, NULL);
+    stand_free(&stand);
+}
+END_TEST
+
+START_TEST(test_open_auth_allows_every_origin)
+{
+    struct stand stand;
+
+    stand_prepare(&stand);
+    stand.options.auth = API_AUTH_OPEN;
+    stand_start(&stand);
+    expect(&stand, "POST", "/api/edge/event", "Origin: http://ui.example\r\n", ENTRY, 200,
+           "Access-Control-Allow-Origin: *\r\n");
+    expect(&stand, "OPTIONS", "/api/parking/history/1",
+           "Origin: http://ui.example\r\nAccess-Control-Request-Method: PUT\r\n", NULL, 200, NULL);
+    stand_free(&stand);
+}
+END_TEST
+
+/* Loopback is open, but not what a proxy on loopback forwards. */
+START_TEST(test_token)
+{
+    struct stand stand;
+
+    stand_prepare(&stand);
+    stand.options.auth = API_AUTH_TOKEN;
+    stand.options.api_token = "secret-token";
+    stand_start(&stand);
+    expect(&stand, "GET", "/api/stats", NULL, NULL, 200, NULL);
+    expect(&stand, "GET", "/api/stats", "X-Forwarded-For: 10.0.0.9\r\n", NULL, 401,
+           "WWW-Authenticate: Bearer");
+    expect(&stand, "GET", "/api/stats", "Forwarded: for=10.0.0.9\r\nAuthorization: Bearer x\r\n",
+           NULL, 401, "\"code\":\"UNAUTHORIZED\"");
+    expect(&stand, "GET", "/api/stats",
+           "X-Forwarded-For: 10.0.0.9\r\nAuthorization: Bearer secret-token\r\n", NULL, 200, NULL);
+    expect(&stand, "GET", "/livez", "X-Forwarded-For: 10.0.0.9\r\n", NULL, 200, NULL);
+    expect(&stand, "GET", "/readyz", "X-Forwarded-For: 10.0.0.9\r\n", NULL, 503, NULL);
+    expect(&stand, "GET", "/ws/history",
+           "X-Forwarded-For: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n", NULL, 401, NULL);
+    stand_free(&stand);
+}
+END_TEST
+
+START_TEST(test_port_in_use)
+{
+    struct stand stand;
+    struct problem problem = {.text = ""};
+    struct api *second;
+
+    stand_new(&stand);
+    second = api_start(&stand.options, &problem);
+    ck_assert_ptr_null(second);
+    ck_assert_msg(problem.code == PROBLEM_PORT_IN_USE, "%s", problem.text);
+    ck_assert_ptr_nonnull(strstr(problem.text, stand.listener));
+    stand.options.listeners[0] = "192.0.2.1:8000";
+    ck_assert_ptr_null(api_start(&stand.options, &problem));
+    ck_assert_int_eq(problem.code, PROBLEM_ADDRESS_UNAVAILABLE);
+    ck_assert_ptr_nonnull(strstr(problem.text, "192.0.2.1:8000"));
+    stand.options.database = "/nonexistent/central.db";
+    ck_assert_ptr_null(api_start(&stand.options, &problem));
+    stand_free(&stand);
+}
+END_TEST
+
+START_TEST(test_bad_request_lines)
+{
+    static const char *const rows[] = {"GET\r\n\r\n", "\x01\x02\r\n\r\n",
+                                       "GET /api/stats HTTP/9.9\r\n\r\n",
+                                       "GET /a b HTTP/1.1\r\n\r\n"};
+    struct stand stand;
+
+    stand_new(&stand);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct reply reply = exchange(&stand, rows[i]);
+        ck_assert_msg(reply.status == 0 || reply.status >= 400, "%zu: %d", i, reply.status);
+        stand_reply_free(&reply);
+    }
+    expect(&stand, "GET", "/api/stats", NULL, NULL, 200, NULL);
+    stand_free(&stand);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("http");
+    TCase *tests = tcase_create("http");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_add_test(tests, test_paths_match_exactly);
+    tcase_add_test(tests, test_methods_and_slashes);
+    tcase_add_test(tests, test_readiness);
+    tcase_add_test(tests, test_bodies);
+    tcase_add_test(tests, test_chunks_obey_the_cap);
+    tcase_add_test(tests, test_keep_alive);
+    tcase_add_test(tests, test_expect_continue);
+    tcase_add_test(tests, test_origins);
+    tcase_add_test(tests, test_open_auth_allows_every_origin);
+    tcase_add_test(tests, test_token);
+    tcase_add_test(tests, test_port_in_use);
+    tcase_add_test(tests, test_bad_request_lines);
+    suite_add_tcase(suite, tests);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

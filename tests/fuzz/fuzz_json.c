@@ -1,0 +1,59 @@
+/*
+ * JSON from outside. What parses can be written text by text and parses again; depth and bad bytes
+ * never reach the library's recursion.
+ */
+#include "api/json.h"
+
+#include "proto/limits.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void require(bool condition)
+{
+    if (!condition)
+        abort();
+}
+
+/* Any bytes become a JSON string that reads back. */
+static void check_writing(struct slice bytes)
+{
+    struct buffer out = {0};
+    struct json_writer writer = json_writer(&out);
+    struct problem problem;
+    json_t *value;
+
+    json_put_open(&writer, '[');
+    json_put_text(&writer, bytes);
+    json_put_id(&writer, bytes);
+    json_put_close(&writer, ']');
+    if (!out.full) {
+        /* an escaped NUL is written, but never read */
+        bool has_nul = false;
+        for (size_t i = 0; i < bytes.len; i++)
+            has_nul = has_nul || bytes.data[i] == '\0';
+        value = json_read(buffer_slice(&out), &problem);
+        require(has_nul ? value == NULL : json_array_size(value) == 2);
+        json_decref(value);
+    }
+    buffer_free(&out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct slice text = {(const char *)data, size};
+    struct problem problem = {.code = PROBLEM_OK};
+    json_t *value = json_read(text, &problem);
+
+    require((value == NULL) == (problem.code == PROBLEM_JSON_INVALID));
+    if (json_is_object(value)) {
+        struct slice plate = json_member_text(json_object_get(value, "data"), "plate_text");
+        if (plate.data != NULL)
+            check_writing(plate);
+    }
+    json_decref(value);
+    if (size > 0)
+        check_writing(text);
+    return 0;
+}
