@@ -1,0 +1,106 @@
+/*
+ * What GET shows: everything but secrets. A PUT of the same changes nothing.
+ */
+#include "node/config_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The value or, when there is no memory for it, the end. */
+static json_t *need(json_t *value)
+{
+    if (!value) {
+        abort(); /* out of memory: every text was checked when it came in */
+    }
+    return value;
+}
+
+static void add(json_t *object, const char *name, json_t *value)
+{
+    if (json_object_set_new(object, name, need(value))) {
+        abort(); /* out of memory */
+    }
+}
+
+static void add_address(json_t *object, const char *id, const char *ip, uint16_t p2p_port,
+                        uint16_t api_port)
+{
+    add(object, "id", json_string(id));
+    add(object, "ip", json_string(ip));
+    add(object, "p2p_port", json_integer(p2p_port));
+    add(object, "api_port", json_integer(api_port));
+}
+
+static json_t *peers_json(const struct config *config)
+{
+    json_t *peers = need(json_array());
+    for (size_t i = 0; i < config->peer_count; i++) {
+        const struct replica_peer *peer = &config->peers[i];
+        json_t *object = need(json_object());
+        add_address(object, peer->id.text, peer->ip, peer->p2p_port, peer->api_port);
+        if (json_array_append_new(peers, object)) {
+            abort(); /* out of memory */
+        }
+    }
+    return peers;
+}
+
+static json_t *origins_json(const struct config *config)
+{
+    json_t *origins = need(json_array());
+    for (size_t i = 0; i < config->cors_count; i++) {
+        if (json_array_append_new(origins, need(json_string(config->cors_origins[i])))) {
+            abort(); /* out of memory */
+        }
+    }
+    return origins;
+}
+
+static json_t *bus_json(const struct config *config)
+{
+    json_t *bus = need(json_object());
+    add(bus, "port", json_integer(config->bus_port));
+    add(bus, "replay_port", json_integer(config->replay_port));
+    add(bus, "bind", json_string(config->bus_bind));
+    add(bus, "secret_set", json_boolean(config->bus_secret[0]));
+    return bus;
+}
+
+static json_t *limits_json(const struct config_limits *limits)
+{
+    json_t *object = need(json_object());
+    add(object, "http_threads", json_integer(limits->http_threads));
+    add(object, "ws_clients", json_integer(limits->ws_clients));
+    add(object, "readers", json_integer(limits->readers));
+    add(object, "body_bytes", json_integer(limits->body_bytes));
+    return object;
+}
+
+int config_json(const struct config *config, struct buffer *out)
+{
+    json_t *root = need(json_object());
+    json_t *own = need(json_object());
+    add_address(own, config->id.text, config->ip, config->p2p_port, config->api_port);
+    add(root, "this_central", own);
+    add(root, "peer_centrals", peers_json(config));
+    add(root, "mesh_secret_set", json_boolean(config->mesh_secret[0]));
+    add(root, "bind", json_string(config->bind));
+    add(root, "timezone", json_string(config->timezone));
+    add(root, "heartbeat_ms", json_integer(config->heartbeat_ms));
+    add(root, "data_dir", json_string(config->data_dir));
+    add(root, "log_format", json_string(config->log_format));
+    add(root, "auth", json_string(config->auth));
+    add(root, "api_token_set", json_boolean(config->api_token[0]));
+    add(root, "cors_origins", origins_json(config));
+    add(root, "retention_days", json_integer(config->retention_days));
+    add(root, "bus", bus_json(config));
+    add(root, "limits", limits_json(&config->limits));
+    char *text = json_dumps(root, JSON_COMPACT);
+    if (!text) {
+        abort(); /* out of memory */
+    }
+    int result = buffer_append(out, text, strlen(text));
+    free(text);
+    json_decref(root);
+    return result;
+}

@@ -1,0 +1,221 @@
+#include "node/decide.h"
+
+#include "node/parking.h"
+
+/* What a decision is made from; the copies live as long as the decision. */
+struct inquiry {
+    struct store *store;
+    struct parking parking;
+    struct parking_view view;
+    struct visit_copy named, open;
+    struct buffer before, supersedes;
+    struct problem *problem;
+};
+
+/* Copies a found row into `copy` and points `*seen` at it. 0 or -1. */
+static int keep(int found, const struct visit *visit, struct visit_copy *copy,
+                const struct visit **seen)
+{
+    *seen = NULL;
+    if (found < 0)
+        return -1;
+    if (found == 1) {
+        visit_copy(copy, visit);
+        *seen = &copy->visit;
+    }
+    return 0;
+}
+
+/* The visit that a command names: by row number, by name, or by the id that the camera sent. */
+static int find_named(struct inquiry *inquiry, const struct command *command)
+{
+    struct visit visit;
+    struct slice name = command->kind == COMMAND_GATE ? command->sent_id : command->visit;
+    int found = 0;
+
+    if (name.len > 0)
+        found = store_find_visit(inquiry->store, name, &visit, inquiry->problem);
+    else if (command->kind != COMMAND_GATE && command->history_id > 0)
+        found = store_find_row(inquiry->store, command->history_id, &visit, inquiry->problem);
+    return keep(found, &visit, &inquiry->named, &inquiry->view.named);
+}
+
+static int find_open(struct inquiry *inquiry)
+{
+    struct visit visit;
+    int found = 0;
+
+    if (inquiry->parking.event.plate_id.data != NULL)
+        found =
+            store_find_open(inquiry->store, inquiry->parking.plate.id, &visit, inquiry->problem);
+    return keep(found, &visit, &inquiry->open, &inquiry->view.open);
+}
+
+static int find_changes(struct inquiry *inquiry)
+{
+    struct position seen[LIMIT_SUPERSEDES];
+    struct parking_view *view = &inquiry->view;
+    struct slice name = view->named->event_id;
+    int count = store_changes_seen(inquiry->store, name, seen, inquiry->problem);
+
+    if (count < 0 ||
+        store_visit_json(inquiry->store, name, &inquiry->before, inquiry->problem) < 0 ||
+        store_correction(inquiry->store, name, &view->corrected_entry_ms, &view->corrected_exit_ms,
+                         &view->corrected_fee, inquiry->problem) != 0)
+        return -1;
+    if (count > 0) {
+        if (event_pack_supersedes(seen, (size_t)count, &inquiry->supersedes) != 0)
+            return problem_set(inquiry->problem, PROBLEM_INTERNAL, NULL, "supersedes too long");
+        view->supersedes = buffer_slice(&inquiry->supersedes);
+    }
+    view->before = buffer_slice(&inquiry->before);
+    return 0;
+}
+
+static int inquire_exit(struct inquiry *inquiry)
+{
+    const struct visit *named = inquiry->view.named;
+    bool is_clear = named != NULL && named->status == VISIT_IN;
+
+    if (!is_clear && find_open(inquiry) != 0)
+        return -1;
+    return store_tariff(inquiry->store, inquiry->parking.event.t_eff, &inquiry->view.tariff,
+                        inquiry->problem) < 0
+               ? -1
+               : 0;
+}
+
+static int inquire_change(struct inquiry *inquiry)
+{
+    if (inquiry->view.named == NULL)
+        return 0;
+    return find_open(inquiry) != 0 ? -1 : find_changes(inquiry);
+}
+
+/* What parking_decide looks at for this kind of event, and no more: each question costs a gate
+ * some microseconds. */
+static int inquire(struct inquiry *inquiry, const struct command *command)
+{
+    if (find_named(inquiry, command) != 0)
+        return -1;
+    switch (inquiry->parking.event.kind) {
+    case EVENT_VEHICLE_EXIT:
+        return inquire_exit(inquiry);
+    case EVENT_HISTORY_UPDATE:
+    case EVENT_HISTORY_DELETE:
+    case EVENT_HISTORY_UNDELETE:
+        return inquire_change(inquiry);
+    default:
+        return 0;
+    }
+}
+
+/* The row as the fold left it, and the one that superseded it. */
+static int complete(struct inquiry *inquiry, const struct position *position)
+{
+    const struct event *event = &inquiry->parking.event;
+    const struct visit *row, *winner = NULL;
+    struct visit visit;
+    struct slice name = event->visit;
+
+    if (keep(name.data != NULL ? store_find_visit(inquiry->store, name, &visit, inquiry->problem)
+                               : 0,
+             &visit, &inquiry->named, &row) != 0)
+        return -1;
+    if (row != NULL && row->superseded_by.data != NULL &&
+        keep(store_find_visit(inquiry->store, row->superseded_by, &visit, inquiry->problem), &visit,
+             &inquiry->open, &winner) != 0)
+        return -1;
+    parking_complete(&inquiry->parking, position, row, winner);
+    return 0;
+}
+
+/*
+ * 1 when the command repeats an earlier event and was answered, 0 when not, -1 on failure. A camera
+ * that lost the first answer gets its verdict: what went wrong then is not well because it is said
+ * twice.
+ */
+static int answer_repeat(struct inquiry *inquiry, const struct command *command, int64_t now_ms)
+{
+    struct parking *parking = &inquiry->parking;
+    struct store_retry retry;
+    int found;
+
+    if (command->kind != COMMAND_GATE)
+        return 0;
+    found = store_find_retry(inquiry->store, &parking->event, now_ms, &retry, inquiry->problem);
+    if (found != 1)
+        return found;
+    parking->event.visit = slice_text(retry.visit);
+    if (complete(inquiry, &retry.position) != 0)
+        return -1;
+    if (parking->answer.code == PROBLEM_OK)
+        parking_repeat(parking, retry.visit, NULL);
+    parking->answer.deduped = true;
+    return 1;
+}
+
+/* A text that fits no event: nothing was written, and nobody else is concerned. */
+static int refuse_field(struct inquiry *inquiry)
+{
+    struct answer *answer = &inquiry->parking.answer;
+    enum gate_type gate = answer->gate;
+
+    answer_init(answer, PROBLEM_FIELD_INVALID);
+    answer->gate = gate;
+    (void)slice_copy(slice_text(inquiry->problem->text), answer->text, sizeof answer->text);
+    inquiry->problem->code = PROBLEM_OK;
+    return 0;
+}
+
+static int append(struct inquiry *inquiry, int64_t now_ms)
+{
+    struct position position;
+
+    if (store_append(inquiry->store, &inquiry->parking.event, now_ms, &position,
+                     inquiry->problem) != 0)
+        return inquiry->problem->code == PROBLEM_FIELD_INVALID ? refuse_field(inquiry) : -1;
+    if (store_fold(inquiry->store, inquiry->problem) != 0)
+        return -1;
+    return complete(inquiry, &position);
+}
+
+static int run(struct inquiry *inquiry, const struct command *command, int64_t now_ms)
+{
+    int repeated;
+
+    if (parking_prepare(&inquiry->parking, command, &inquiry->view) != 0)
+        return 0;
+    repeated = answer_repeat(inquiry, command, now_ms);
+    if (repeated != 0)
+        return repeated < 0 ? -1 : 0;
+    if (inquire(inquiry, command) != 0)
+        return -1;
+    if (parking_decide(&inquiry->parking, &inquiry->view) != 0)
+        return 0;
+    return append(inquiry, now_ms);
+}
+
+int decide(struct store *store, const struct node_id *id, const struct command *command,
+           int64_t now_ms, struct answer *answer, struct problem *problem)
+{
+    struct inquiry inquiry; /* 20 KiB of room for texts, which need no zeroes */
+    int rc;
+
+    inquiry.store = store;
+    inquiry.problem = problem;
+    inquiry.view = (struct parking_view){.tariff = TARIFF_DEFAULT};
+    inquiry.view.node = *id;
+    inquiry.view.now_ms = now_ms;
+    inquiry.view.hlc = store_hlc(store);
+    inquiry.view.corrected_entry_ms = EVENT_NONE;
+    inquiry.view.corrected_exit_ms = EVENT_NONE;
+    inquiry.view.corrected_fee = EVENT_NONE;
+    buffer_init(&inquiry.before, LIMIT_JSON_TEXT);
+    buffer_init(&inquiry.supersedes, LIMIT_BODY_BYTES);
+    rc = run(&inquiry, command, now_ms);
+    *answer = inquiry.parking.answer;
+    buffer_free(&inquiry.supersedes);
+    buffer_free(&inquiry.before);
+    return rc;
+}

@@ -1,0 +1,345 @@
+/*
+ * Why one thread decides and writes: one order of events, nothing to reconcile, and a group commit
+ * that batches by itself: while a COMMIT waits for the disk the next commands queue up, and the
+ * next turn takes them all. A separate storage thread would add a hop to every gate and win
+ * nothing, since every decision must wait for the commit before it anyway.
+ */
+#include "node/node.h"
+
+#include "node/batch.h"
+#include "proto/handoff.h"
+#include "proto/log.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Sync chunks read ahead of their turn, so that live runs behind them are seen; bytes of one are
+ * at most LIMIT_RUN_BYTES. */
+#define SYNC_AHEAD 16
+#define IDLE_MS 1000
+#define BATCH_MAX (LIMIT_BATCH_COMMANDS + LIMIT_BATCH_LIVE + 1)
+/* Turns after $TERM. Who asks on and on is cut off; what catching up left over is asked for again.
+ */
+#define LAST_TURNS 4
+
+/* A request from its arrival to its answer. */
+struct pending {
+    struct request request; /* borrows from `bytes` */
+    zmq_msg_t identity, bytes;
+    bool has_empty; /* REQ envelope: an empty frame before the bytes */
+};
+
+struct queue {
+    struct pending *items[LIMIT_BATCH_LIVE];
+    size_t count;
+};
+
+struct node {
+    struct store *store;
+    struct node_id id;
+    zsock_t *pipe, *commands, *peers, *facts;
+    zloop_t *loop;
+    struct queue live, sync;   /* peers' runs that wait for their turn */
+    struct pending *batch[BATCH_MAX];
+    struct request *requests[BATCH_MAX]; /* of the same, for batch_carry_out */
+    size_t batch_count;
+    struct buffer out; /* answers and facts are packed here */
+};
+
+/* A database that failed to write must not be written again: what the kernel dropped after a failed
+ * fsync is gone while the page cache says otherwise. A restart mints a new epoch and pulls. */
+static void die_when_failed(const struct problem *problem)
+{
+    if (problem->code != PROBLEM_DB_FAILED)
+        return;
+    log_problem(LOG_LEVEL_ERROR, problem);
+    _exit(problem_exit_status(problem->code));
+}
+
+static int receive(void *socket, zmq_msg_t *message)
+{
+    (void)zmq_msg_init(message); /* documented to always succeed */
+    return zmq_msg_recv(message, socket, ZMQ_DONTWAIT) < 0 ? -1 : 0;
+}
+
+static void drop_rest(void *socket, const zmq_msg_t *last)
+{
+    bool more = zmq_msg_more(last) != 0;
+    while (more) {
+        zmq_msg_t extra;
+        if (receive(socket, &extra) != 0)
+            return;
+        more = zmq_msg_more(&extra) != 0;
+        (void)zmq_msg_close(&extra);
+    }
+}
+
+static void free_pending(struct pending *pending)
+{
+    (void)zmq_msg_close(&pending->identity);
+    (void)zmq_msg_close(&pending->bytes);
+    free(pending);
+}
+
+static struct slice message_slice(zmq_msg_t *message)
+{
+    return (struct slice){zmq_msg_data(message), zmq_msg_size(message)};
+}
+
+/* The next request, [identity][empty?][bytes], or NULL when none is queued. A message without
+ * bytes gives empty ones. */
+static struct pending *receive_request(zsock_t *from)
+{
+    void *socket = zsock_resolve(from);
+    struct pending *pending = malloc(sizeof *pending);
+
+    assert(pending != NULL);
+    pending->has_empty = false;
+    (void)zmq_msg_init(&pending->bytes);
+    if (receive(socket, &pending->identity) != 0) {
+        free_pending(pending);
+        return NULL;
+    }
+    if (!zmq_msg_more(&pending->identity))
+        return pending;
+    (void)receive(socket, &pending->bytes); /* frames of one message arrive together */
+    if (zmq_msg_size(&pending->bytes) == 0 && zmq_msg_more(&pending->bytes)) {
+        pending->has_empty = true;
+        (void)zmq_msg_close(&pending->bytes);
+        (void)receive(socket, &pending->bytes);
+    }
+    drop_rest(socket, &pending->bytes);
+    return pending;
+}
+
+static void add_to_batch(struct node *node, struct pending *pending)
+{
+    node->requests[node->batch_count] = &pending->request;
+    node->batch[node->batch_count++] = pending;
+}
+
+static void take_commands(struct node *node)
+{
+    struct pending *pending;
+
+    for (size_t i = 0; i < LIMIT_BATCH_COMMANDS; i++) {
+        pending = receive_request(node->commands);
+        if (pending == NULL)
+            return;
+        pending->request.is_run = false;
+        pending->request.command = message_slice(&pending->bytes);
+        add_to_batch(node, pending);
+    }
+}
+
+static void note_synced(struct node *node, const struct apply_request *request)
+{
+    struct problem problem = {.code = PROBLEM_OK};
+    if (store_set_synced(node->store, &request->peer, request->wall_ms, &problem) != 0) {
+        die_when_failed(&problem);
+        log_problem(LOG_LEVEL_WARN, &problem);
+    }
+}
+
+/* Sorts what the mesh handed over into live runs and sync chunks. Called between batches. */
+static void collect_runs(struct node *node)
+{
+    while (node->live.count < LIMIT_BATCH_LIVE && node->sync.count < SYNC_AHEAD) {
+        struct pending *pending = receive_request(node->peers);
+        struct apply_request *run;
+        if (pending == NULL)
+            return;
+        run = &pending->request.run;
+        pending->request.is_run = true;
+        if (apply_request_unpack(run, message_slice(&pending->bytes)) != 0) {
+            log_error("INTERNAL", "where=node what=\"malformed hand-over from the mesh\"");
+            free_pending(pending);
+        } else if (run->token == 0) {
+            note_synced(node, run);
+            free_pending(pending);
+        } else {
+            struct queue *queue = run->origin == FACT_LIVE ? &node->live : &node->sync;
+            queue->items[queue->count++] = pending;
+        }
+    }
+}
+
+/* All live runs, and at most one sync chunk: a gate waits for no more than that. */
+static void take_runs(struct node *node)
+{
+    for (size_t i = 0; i < node->live.count; i++)
+        add_to_batch(node, node->live.items[i]);
+    node->live.count = 0;
+    if (node->sync.count == 0)
+        return;
+    add_to_batch(node, node->sync.items[0]);
+    node->sync.count--;
+    memmove(node->sync.items, node->sync.items + 1,
+            node->sync.count * sizeof node->sync.items[0]);
+}
+
+/* Nothing of a failed batch was stored, whatever each request thought of itself. */
+static void fail_all(struct node *node, const struct problem *problem)
+{
+    log_problem(LOG_LEVEL_ERROR, problem);
+    for (size_t i = 0; i < node->batch_count; i++) {
+        struct request *request = node->requests[i];
+        request->applied =
+            (struct apply_answer){.token = request->run.token, .outcome = APPLY_REFUSED};
+        answer_init(&request->answer, problem->code);
+        (void)slice_copy(slice_text(problem->text), request->answer.text,
+                         sizeof request->answer.text);
+    }
+}
+
+static void send_answer(struct node *node, struct pending *pending)
+{
+    bool is_run = pending->request.is_run;
+    void *socket = zsock_resolve(is_run ? node->peers : node->commands);
+    int packed;
+
+    buffer_clear(&node->out);
+    packed = is_run ? apply_answer_pack(&pending->request.applied, &node->out)
+                    : answer_pack(&pending->request.answer, &node->out);
+    /* ROUTER_MANDATORY is off: an asker that is gone, or that takes no more, loses its answer,
+     * which it treats as a time-out; the write stands and a retry is recognised. */
+    if (packed == 0 && zmq_msg_send(&pending->identity, socket, ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0) {
+        if (pending->has_empty)
+            (void)zmq_send(socket, "", 0, ZMQ_SNDMORE | ZMQ_DONTWAIT);
+        (void)zmq_send(socket, node->out.data, node->out.len, ZMQ_DONTWAIT);
+    }
+}
+
+static void answer_all(struct node *node)
+{
+    for (size_t i = 0; i < node->batch_count; i++) {
+        send_answer(node, node->batch[i]);
+        free_pending(node->batch[i]);
+    }
+    node->batch_count = 0;
+}
+
+static void publish(struct node *node)
+{
+    buffer_clear(&node->out);
+    if (store_take_fact(node->store, &node->out) != 0) {
+        log_error("INTERNAL", "where=node what=\"a fact could not be packed; listeners resync\"");
+        return;
+    }
+    if (node->out.len > 0) /* a slow listener loses it, sees the gap in `batch`, reads the log */
+        (void)zmq_send(zsock_resolve(node->facts), node->out.data, node->out.len, ZMQ_DONTWAIT);
+}
+
+/* One turn; false when nothing was there. */
+static bool turn(struct node *node)
+{
+    struct problem problem;
+
+    collect_runs(node);
+    take_commands(node);
+    take_runs(node);
+    if (node->batch_count == 0)
+        return false;
+    if (batch_carry_out(node->store, &node->id, node->requests, node->batch_count, &problem) != 0) {
+        die_when_failed(&problem);
+        fail_all(node, &problem);
+    }
+    answer_all(node);
+    publish(node);
+    store_tidy(node->store, false);
+    return true;
+}
+
+static int on_work(zloop_t *loop, zsock_t *socket, void *arg)
+{
+    struct node *node = arg;
+    (void)loop;
+    (void)socket;
+    do { /* chunks read ahead are in no socket, so nothing would wake us for them */
+        (void)turn(node);
+    } while (node->sync.count > 0 && !(zsock_events(node->pipe) & ZMQ_POLLIN));
+    return 0;
+}
+
+static int on_idle(zloop_t *loop, int timer, void *arg)
+{
+    struct node *node = arg;
+    (void)loop;
+    (void)timer;
+    store_tidy(node->store, true);
+    return 0;
+}
+
+static int on_pipe(zloop_t *loop, zsock_t *pipe, void *arg)
+{
+    char *word = zstr_recv(pipe);
+    bool stop = word == NULL || strcmp(word, "$TERM") == 0;
+    (void)loop;
+    (void)arg;
+    zstr_free(&word);
+    return stop ? -1 : 0;
+}
+
+static zsock_t *bind_socket(int type, const char *endpoint, int hwm)
+{
+    zsock_t *socket = zsock_new(type);
+    if (socket == NULL)
+        return NULL;
+    zsock_set_sndhwm(socket, hwm);
+    zsock_set_rcvhwm(socket, hwm);
+    zsock_set_linger(socket, 0);
+    if (zsock_bind(socket, "%s", endpoint) < 0)
+        zsock_destroy(&socket);
+    return socket;
+}
+
+static void free_node(struct node *node)
+{
+    for (size_t i = 0; i < node->live.count; i++)
+        free_pending(node->live.items[i]);
+    for (size_t i = 0; i < node->sync.count; i++)
+        free_pending(node->sync.items[i]);
+    zloop_destroy(&node->loop);
+    zsock_destroy(&node->commands);
+    zsock_destroy(&node->peers);
+    zsock_destroy(&node->facts);
+    store_close(&node->store);
+    buffer_free(&node->out);
+    free(node);
+}
+
+static struct node *new_node(zsock_t *pipe, const struct node_args *args)
+{
+    struct node *node = calloc(1, sizeof *node);
+    assert(node != NULL);
+    node->pipe = pipe;
+    node->store = args->store;
+    node->id = args->id;
+    node->commands = bind_socket(ZMQ_ROUTER, COMMAND_NODE, LIMIT_BATCH_COMMANDS);
+    node->peers = bind_socket(ZMQ_ROUTER, HANDOFF_NODE, LIMIT_BATCH_LIVE);
+    node->facts = bind_socket(ZMQ_PUB, FACTS_ENDPOINT, LIMIT_FACTS_QUEUE);
+    node->loop = zloop_new();
+    assert(node->commands != NULL && node->peers != NULL && node->facts != NULL &&
+           node->loop != NULL); /* inproc names are ours: a failed bind is our bug */
+    return node;
+}
+
+void node_actor(zsock_t *pipe, void *args)
+{
+    struct node *node = new_node(pipe, args);
+
+    (void)zloop_reader(node->loop, pipe, on_pipe, node);
+    (void)zloop_reader(node->loop, node->commands, on_work, node);
+    (void)zloop_reader(node->loop, node->peers, on_work, node);
+    (void)zloop_timer(node->loop, IDLE_MS, 0, on_idle, node);
+    zloop_set_nonstop(node->loop, true);
+    zsock_signal(pipe, 0);
+    /* 4.2.1: zloop_start also returns on EINTR; only a handler's -1 means $TERM */
+    while (zloop_start(node->loop) == 0)
+        ;
+    for (int i = 0; i < LAST_TURNS && turn(node); i++) /* what was asked before is answered */
+        ;
+    free_node(node);
+}

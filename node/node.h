@@ -1,0 +1,26 @@
+/*
+ * The node: the thread that decides and the only one that writes. Commands come in on COMMAND_NODE,
+ * peers' runs on HANDOFF_NODE, facts go out on FACTS_ENDPOINT (all bound when zactor_new returns).
+ *
+ * One turn takes what is queued and never waits for more: commands first, then live runs of peers,
+ * then at most one sync chunk; one savepoint a request; one COMMIT; then every answer of the batch,
+ * then the fact.
+ */
+#ifndef NODE_NODE_H
+#define NODE_NODE_H
+
+#include "proto/ids.h"
+#include "proto/problem.h"
+#include "storage/store.h"
+
+#include <czmq.h>
+
+/* For zactor_new. The store is handed over: the actor owns it from then on and closes it at $TERM,
+ * after its last turns. An I/O error of the database ends the process with its exit status. */
+struct node_args {
+    struct store *store;
+    struct node_id id;
+};
+void node_actor(zsock_t *pipe, void *args);
+
+#endif
