@@ -1,0 +1,189 @@
+"""The configuration is changed while the central runs: over the API, by SIGHUP."""
+
+import json
+import os
+import signal
+import socket
+
+from cluster import expect, expect_equal, file_hash, free_port, plate, run, wait_linked, \
+    wait_same, wait_until
+
+CONFIG = "/api/p2p/config"
+
+
+def link_ages(central):
+    """Connected peers and since when."""
+    return {name: peer["since"] for name, peer in central.peers().items() if peer["connected"]}
+
+
+def put_adds_and_removes(cluster):
+    a, b, c = centrals = [cluster.new("central-%d" % number) for number in (1, 2, 3)]
+    cluster.connect(a, [b])
+    cluster.connect(b, [a])
+    cluster.connect(c, [a])
+    for central in centrals:
+        central.start()
+    wait_linked([a, b])
+    # C has the secret but is not configured at A: shown as pending, gets nothing.
+    wait_until(lambda: a.peers().get("central-3", {}).get("status") == "pending", 20,
+               lambda: str(a.peers()))
+    a.entry(plate(1))
+    before = link_ages(a)
+
+    answer = a.put(CONFIG, {"peer_centrals": [b.address(), c.address()]})
+    expect_equal((answer.status, answer.json["success"]), (200, True), str(answer))
+    wait_linked([a, c])
+    wait_until(lambda: c.history(), 10, "the entry at C")
+    expect_equal(link_ages(a)["central-2"], before["central-2"], "B's link was kept")
+    stored = a.read_config()
+    expect_equal({p["id"]: p["p2p_port"] for p in stored["peer_centrals"]},
+                 {"central-2": b.p2p_port, "central-3": c.p2p_port}, "R-26: ports kept")
+    expect_equal(stored["mesh_secret"], cluster.secret, "secret kept")
+
+    shown = a.get(CONFIG)
+    expect(cluster.secret not in shown.body.decode(), "the secret is never shown")
+    expect_equal(shown.json["config"]["this_central"]["id"], "central-1", "GET")
+
+    answer = a.put(CONFIG, shown.json["config"])
+    expect_equal(answer.status, 200, "all of it sent back: %s" % answer)
+    expect_equal(a.read_config()["mesh_secret"], cluster.secret, "secret kept")
+    wait_linked([a, b])
+    wait_linked([a, c])
+    # A client that sends back what it got, less one peer (R-25).
+    config = shown.json["config"]
+    config["peer_centrals"] = [p for p in config["peer_centrals"] if p["id"] != "central-2"]
+    answer = a.put(CONFIG, {"this_central": config["this_central"],
+                            "peer_centrals": config["peer_centrals"]})
+    expect_equal(answer.status, 200, str(answer))
+    wait_until(lambda: not a.peers().get("central-2", {}).get("connected"), 10, "B's link is gone")
+    expect_equal(a.get("/api/p2p/status").json["total_peers"], 1, "total_peers")
+    expect_equal(a.read_config()["peer_centrals"][0]["p2p_port"], c.p2p_port, "port kept again")
+
+
+def put_refused(cluster):
+    a, b = cluster.mesh("central-1", "central-2")
+    a.start()
+    b.start()
+    wait_linked([a, b])
+    before = file_hash(a.config_file), link_ages(a)
+    for change, word in [
+            ({"peer_centrals": [{"id": "central-2", "ip": ""}]}, "ip"),           # D-05
+            ({"peer_centrals": [{"ip": "127.0.0.1"}]}, "id"),
+            ({"peer_centrals": [a.address()]}, "central-1"),                      # R-29
+            ({"peer_centrals": [b.address(), b.address()]}, "central-2"),
+            ({"this_central": {"id": "no good"}}, "id"),
+            ({"this_central": {"api_port": 0}}, "api_port"),
+            ({"this_central": {"api_port": a.p2p_port}}, "port"),
+            ({"this_central": "x"}, "this_central"),
+            ({"peer_centrals": "x"}, "peer_centrals"),
+            ({"surprise": 1}, "surprise")]:
+        answer = a.put(CONFIG, change)
+        expect(answer.status in (400, 409) and answer.json["success"] is False, change, answer)
+        expect(word in answer.json["error"], "wanted", word, "for", change, "in", answer)
+        expect(answer.code, change, answer)
+    expect_equal((file_hash(a.config_file), link_ages(a)), before, "file and links")
+    expect_equal(sorted(os.listdir(os.path.dirname(a.config_file))), ["p2p_config.json"],
+                 "no temporary files")
+
+
+def ports_move(cluster):
+    a, b = cluster.mesh("central-1", "central-2")
+    a.start()
+    b.start()
+    wait_linked([a, b])
+    port = free_port(a.ip)
+    answer = a.put(CONFIG, {"this_central": {"api_port": port}})
+    expect_equal((answer.status, answer.json["success"]), (200, True), "answered first")
+    a.port = a.api_port = port
+    a.forget_connections()
+    a.wait_ready()
+    expect(a.entry(plate(1)).json["success"], "entry at the new port")
+    wait_until(lambda: b.history(), 10, "the entry at B")
+
+    port = free_port(a.ip)
+    answer = a.put(CONFIG, {"this_central": {"p2p_port": port}})
+    expect_equal(answer.status, 200, str(answer))
+    a.p2p_port = port
+    expect_equal(b.put(CONFIG, {"peer_centrals": [a.address()]}).status, 200, "told B")
+    wait_linked([a, b])
+    a.entry(plate(2))
+    wait_same([a, b])
+
+
+def occupied_port(cluster):
+    """The new listener cannot be bound: the old one is back, and the reason is told."""
+    a, b = cluster.mesh("central-1", "central-2")
+    a.start()
+    b.start()
+    wait_linked([a, b])
+    before = a.read_config()
+    for key in ("api_port", "p2p_port"):
+        with socket.socket() as other:
+            other.bind((a.ip, 0))
+            other.listen()
+            port = other.getsockname()[1]
+            answer = a.put(CONFIG, {"this_central": {key: port}})
+            expect(answer.status in (200, 409), answer)
+            a.forget_connections()
+            wait_until(lambda p=port: "PORT_IN_USE" in a.log() and str(p) in a.log(), 10,
+                       "the reason in the log")
+            a.wait_ready()
+            expect_equal(a.get(CONFIG).status, 200, "the configuration can still be read")
+            told = a.get(CONFIG).body.decode() + a.get("/api/p2p/status").body.decode()
+            expect(answer.status == 409 or "PORT_IN_USE" in told or str(port) in told,
+                   "the reason on the API:", told)
+        wait_until(lambda: a.read_config() == before, 5, lambda: "file restored: %s" %
+                   json.dumps(a.read_config()))
+        wait_linked([a, b])
+    expect(a.entry(plate(1)).json["success"], "entry")
+    wait_same([a, b])
+
+
+def hangup(cluster):
+    a, b = cluster.new("central-1"), cluster.new("central-2")
+    cluster.connect(a, [])
+    cluster.connect(b, [a])
+    a.start()
+    b.start()
+    a.write_config([b.address()], cluster.secret)
+    a.signal(signal.SIGHUP)
+    wait_linked([a, b])
+
+    a.write_config_text('{"this_central": {"id": "central-1"')
+    a.signal(signal.SIGHUP)
+    wait_until(lambda: "CONFIG_INVALID" in a.log(), 10, "the error in the log")
+    expect(a.running() and a.entry(plate(1)).json["success"], "the old one stays in force")
+    wait_linked([a, b])
+    wait_until(lambda: b.history(), 10, "the entry at B")
+
+
+def this_central(central):
+    try:
+        return central.get("/api/p2p/status").json["this_central"]
+    except OSError:
+        return None  # the listener is being rebuilt
+
+
+def new_identity(cluster):
+    """R-28: a changed id is the id everywhere, at once, and old visits stay what they were."""
+    a, b = cluster.mesh("central-1", "central-2")
+    a.start()
+    b.start()
+    wait_linked([a, b])
+    old = a.entry(plate(1)).json["event_id"]
+    answer = a.put(CONFIG, {"this_central": {"id": "site_a"}})
+    expect_equal(answer.status, 200, str(answer))
+    a.name = "site_a"
+    a.forget_connections()
+    wait_until(lambda: "site_a" == this_central(a), 10, "own id")
+    wait_until(lambda: b.peers().get("site_a", {}).get("status") == "pending", 20,
+               lambda: "unknown to B: %s" % b.peers())
+    expect_equal(b.put(CONFIG, {"peer_centrals": [a.address()]}).status, 200, "told B")
+    wait_linked([a, b])
+    new = a.entry(plate(2)).json["event_id"]
+    expect(new.startswith("site_a_"), "event_id", new)
+    visits = wait_until(lambda: (lambda v: new in v and v)(wait_same([a, b])), 10, "both at B")
+    expect_equal((visits[old][7], visits[new][7]), ("central-1", "site_a"), "source_central")
+
+
+run(put_adds_and_removes, put_refused, ports_move, occupied_port, hangup, new_identity)
