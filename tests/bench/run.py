@@ -1,0 +1,262 @@
+"""Measures the physical limits and ParkMesh against them, in one run, and prints a Markdown table.
+
+Environment: PARKMESH (the program), PARKMESH_BENCH_DIR (where bench_limits and bench_load are).
+Arguments: --seconds S per figure (default 5), --missed N events of the catch-up (default 100000),
+--dir DIR for databases (default: a temporary directory on the current disk).
+
+Limits and ParkMesh take turns (limit, ParkMesh, limit, ...) and ratios are made pair by pair, because
+the speed of a shared machine drifts; medians are printed.
+"""
+import argparse
+import http.client
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import statistics
+import struct
+import subprocess
+import tempfile
+import time
+
+PARKMESH = os.environ.get("PARKMESH", "build/parkmesh")
+BENCH = os.environ.get("PARKMESH_BENCH_DIR", "build/tests")
+ROUNDS = 3
+
+
+def tool(name, *args):
+    out = subprocess.run([os.path.join(BENCH, name), *map(str, args)], check=True,
+                         capture_output=True, text=True).stdout
+    return json.loads(out.splitlines()[-1])
+
+
+class Central:
+    """A running central on 127.0.0.<number>."""
+
+    started = []
+
+    def __init__(self, number, count, base, secret):
+        self.ip = f"127.0.0.{number}"
+        self.dir = os.path.join(base, str(number))
+        self.process = None
+        os.makedirs(self.dir, exist_ok=True)
+        self.config = os.path.join(self.dir, "config.json")
+
+        def identity(k):
+            return {"id": f"central-{k}", "ip": f"127.0.0.{k}", "p2p_port": 9700, "api_port": 8700}
+        with open(os.open(self.config, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
+            json.dump({"this_central": identity(number), "mesh_secret": secret,
+                       "peer_centrals": [identity(k) for k in range(1, count + 1) if k != number]},
+                      file)
+
+    def start(self):
+        self.process = subprocess.Popen([PARKMESH, "run", "--config", self.config, "--data", self.dir],
+                                        stderr=open(os.path.join(self.dir, "log"), "ab"))
+        Central.started.append(self)
+        wait_until(lambda: self.get("/readyz") is not None, 20)
+        return self
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(10)
+
+    def get(self, path):
+        try:
+            link = http.client.HTTPConnection(self.ip, 8700, timeout=5)
+            link.request("GET", path)
+            answer = link.getresponse()
+            body = answer.read()
+            return body if answer.status == 200 else None
+        except OSError:
+            return None
+        finally:
+            link.close()
+
+    def status(self):
+        return json.loads(self.get("/api/p2p/status"))
+
+    def connected(self):
+        return self.status()["connected_peers"]
+
+    def rss_mib(self):
+        with open(f"/proc/{self.process.pid}/status") as file:
+            for line in file:
+                if line.startswith("VmRSS"):
+                    return int(line.split()[1]) / 1024
+        return 0
+
+
+def wait_until(condition, seconds):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise SystemExit("bench: waited in vain")
+        time.sleep(0.02)
+
+
+def percentile(values, share):
+    values = sorted(values)
+    return values[min(len(values) - 1, int(len(values) * share))]
+
+
+def watch_history(central):
+    """A WebSocket on /ws/history; returns the connected socket, past the handshake."""
+    link = socket.create_connection((central.ip, 8700))
+    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    link.sendall(b"GET /ws/history HTTP/1.1\r\nHost: " + central.ip.encode() + b":8700\r\n"
+                 b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                 b"Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n")
+    head = b""
+    while b"\r\n\r\n" not in head:
+        head += link.recv(1)
+    return link
+
+
+def read_exactly(link, count):
+    data = b""
+    while len(data) < count:
+        part = link.recv(count - len(data))
+        if not part:
+            raise SystemExit("bench: WebSocket closed")
+        data += part
+    return data
+
+
+def read_frame(link):
+    opcode, length = read_exactly(link, 2)
+    if length == 126:
+        length = struct.unpack("!H", read_exactly(link, 2))[0]
+    elif length == 127:
+        length = struct.unpack("!Q", read_exactly(link, 8))[0]
+    return read_exactly(link, length)
+
+
+def measure_latency(a, b, count):
+    """POST at A until B tells a browser, which it does after its commit: an upper bound of
+    "row committed at B"."""
+    link = watch_history(b)
+    post = http.client.HTTPConnection(a.ip, 8700)
+    post.connect()
+    post.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    taken = []
+    for i in range(-20, count):
+        plate = f"88L{i + 10000:05d}"
+        body = json.dumps({"type": "ENTRY", "camera_id": 1, "event_id": f"edge-1_{time.time_ns()}_{plate}",
+                           "data": {"plate_text": plate}}).encode()
+        start = time.perf_counter()
+        post.request("POST", "/api/edge/event", body)
+        while plate.encode() not in read_frame(link):
+            pass
+        if i >= 0:
+            taken.append((time.perf_counter() - start) * 1e3)
+        post.getresponse().read()
+        time.sleep(0.003)
+    link.close()
+    return taken
+
+
+def measure_catch_up(a, b, missed):
+    """B is away while A takes `missed` events; seconds from B's ready to equal, and B's memory."""
+    b.stop()
+    tool("bench_load", "events", a.ip, 8700, 64, 600, missed)
+    want = a.status()["events"]
+    start = time.monotonic()
+    b.start()
+    peak, status = 0, b.status()
+    wait_until(lambda: b.connected() > 0, 30)
+    up = time.monotonic()
+    first = b.status()["events"]
+    while status["events"] < want:
+        peak = max(peak, b.rss_mib())
+        status = b.status()
+        time.sleep(0.05)
+    end = time.monotonic()
+    return {"rate": (want - first) / (end - up), "seconds": end - start, "peak": peak}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--missed", type=int, default=100000)
+    parser.add_argument("--dir")
+    options = parser.parse_args()
+    base = tempfile.mkdtemp(prefix="parkmesh-bench-", dir=options.dir)
+    rows = []
+
+    def paired(name, limit_name, limit, ours, target):
+        """Alternates limit and ours; a row with medians and the median of the pairwise ratio."""
+        pairs = [(limit(), ours()) for _ in range(ROUNDS)]
+        ratio = statistics.median(o / l for l, o in pairs)
+        rows.append((name, f"{statistics.median(o for _, o in pairs):,.0f} /s", limit_name,
+                     f"{statistics.median(l for l, _ in pairs):,.0f} /s", f"{ratio:.2f}", target))
+
+    def sqlite(batch):
+        return lambda: tool("bench_limits", "sqlite", base, batch, options.seconds)["rows_per_s"]
+
+    def events(central, connections):
+        return lambda: tool("bench_load", "events", central.ip, 8700, connections,
+                            options.seconds)["per_s"]
+
+    def noop(connections):
+        def measure():
+            server = subprocess.Popen([os.path.join(BENCH, "bench_limits"), "http", "127.0.0.1:8701"],
+                                      stdout=subprocess.PIPE)
+            server.stdout.readline()
+            rate = tool("bench_load", "get", "127.0.0.1", 8701, connections, options.seconds)["per_s"]
+            server.kill()
+            server.wait()
+            return rate
+        return measure
+
+    try:
+        alone = Central(1, 1, os.path.join(base, "alone"), secrets.token_hex(20)).start()
+        idle = alone.rss_mib()
+        paired("intake, 1 connection", "SQLite FULL, batch 1", sqlite(1), events(alone, 1), ">= 0.5")
+        paired("intake, 64 connections", "SQLite FULL, batch 100", sqlite(100), events(alone, 64),
+               ">= 0.5")
+        paired("intake, 64 connections", "civetweb no-op, 64", noop(64), events(alone, 64), "")
+        after = alone.rss_mib()
+        alone.stop()
+
+        mesh = os.path.join(base, "mesh")
+        secret = secrets.token_hex(20)
+        a, b = (Central(k, 2, mesh, secret).start() for k in (1, 2))
+        wait_until(lambda: a.connected() == 1 and b.connected() == 1, 20)
+        floors, ours = [], []
+        for _ in range(ROUNDS):
+            floors.append(tool("bench_limits", "floor", base, 400))
+            taken = measure_latency(a, b, 400)
+            ours.append((statistics.median(taken), percentile(taken, 0.99)))
+        for i, (name, key, target) in enumerate((("p50", "p50_ms", "<= 2"), ("p99", "p99_ms", "<= 4"))):
+            ratio = statistics.median(o[i] / f[key] for o, f in zip(ours, floors))
+            rows.append((f"POST at A to B, {name}", f"{statistics.median(o[i] for o in ours):.2f} ms",
+                         "floor", f"{statistics.median(f[key] for f in floors):.2f} ms",
+                         f"{ratio:.2f}", target))
+        limit = sqlite(1000)()
+        catch = measure_catch_up(a, b, options.missed)
+        limit = (limit + sqlite(1000)()) / 2
+        rows.append((f"catch-up of {options.missed:,} events", f"{catch['rate']:,.0f} /s",
+                     "SQLite FULL, batch 1000", f"{limit:,.0f} /s", f"{catch['rate'] / limit:.2f}",
+                     ">= 0.4"))
+        b.stop()
+        a.stop()
+        rows.append(("resident memory, idle", f"{idle:.1f} MiB", "", "", "", "<= 20 MiB"))
+        rows.append(("resident memory, after the intake", f"{after:.1f} MiB", "", "", "", ""))
+        rows.append(("resident memory, catching up", f"{catch['peak']:.1f} MiB", "", "", "",
+                     "<= 64 MiB"))
+    finally:
+        for central in Central.started:
+            if central.process.poll() is None:
+                central.process.kill()
+        shutil.rmtree(base, ignore_errors=True)
+
+    print("| what | ParkMesh | limit | its rate | ratio | to reach |")
+    print("|---|---|---|---|---|---|")
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
+
+
+if __name__ == "__main__":
+    main()
