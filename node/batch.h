@@ -16,9 +16,9 @@
 /* One request and what came of it. */
 struct request {
     bool is_run;
-    struct slice command;     /* packed struct command; when !is_run */
-    struct apply_request run; /* when is_run */
-    struct answer answer;     /* to a command */
+    struct slice command;        /* packed struct command; when !is_run */
+    struct apply_request run;    /* when is_run */
+    struct answer answer;        /* to a command */
     struct apply_answer applied; /* to a run; its token is the run's */
 };
 

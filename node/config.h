@@ -31,14 +31,15 @@ struct config {
     char timezone[64];          /* "" = the system's */
     int64_t heartbeat_ms;       /* 200..60000, default 2000 */
     char data_dir[512];
-    char log_format[8];         /* "text" or "json" */
-    char auth[16];              /* "", "open" or "token" */
+    char log_format[8]; /* "text" or "json" */
+    char auth[16];      /* "", "open" or "token" */
     char api_token[256];
     char cors_origins[16][128];
     size_t cors_count;
     struct config_limits limits;
     /* accepted and checked now, used by later parts: ws_peers, ws_peer_port, retention_days,
-     * bus{port, replay_port, bind, secret}, cameras{heartbeat_timeout_s, items}, peer link/timezone */
+     * bus{port, replay_port, bind, secret}, cameras{heartbeat_timeout_s, items}, peer link/timezone
+     */
     uint16_t bus_port, replay_port;
     char bus_bind[64], bus_secret[256];
     int64_t retention_days; /* 0 = for ever */
@@ -71,12 +72,12 @@ int config_check(struct config *config, const char *path, struct buffer *errors,
                  struct buffer *warnings, struct problem *problem);
 
 /*
- * PUT semantics: merges the JSON object `change` into the file's present text: absent keys are kept,
- * peers match by `id` (the array given is the new list; a peer keeps the keys it does not mention),
- * secrets may be set but an empty or masked value keeps the old one. Unknown keys of the file's own
- * are kept as they are. Validates the result; on success `merged` holds the new file text and
- * `config` the parsed result. Nothing is written. 0, or -1 with CONFIG_INVALID, JSON_INVALID or
- * FIELD_INVALID naming every wrong field.
+ * PUT semantics: merges the JSON object `change` into the file's present text: absent keys are
+ * kept, peers match by `id` (the array given is the new list; a peer keeps the keys it does not
+ * mention), secrets may be set but an empty or masked value keeps the old one. Unknown keys of the
+ * file's own are kept as they are. Validates the result; on success `merged` holds the new file
+ * text and `config` the parsed result. Nothing is written. 0, or -1 with CONFIG_INVALID,
+ * JSON_INVALID or FIELD_INVALID naming every wrong field.
  */
 int config_merge(const char *path, struct slice change, struct buffer *merged,
                  struct config *config, struct problem *problem);

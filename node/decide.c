@@ -118,6 +118,12 @@ static int complete(struct inquiry *inquiry, const struct position *position)
     struct visit visit;
     struct slice name = event->visit;
 
+    if (name.data != NULL && store_find_written(inquiry->store, name, &visit) == 1 &&
+        visit.status != VISIT_SUPERSEDED) {
+        parking_complete(&inquiry->parking, position, &visit, NULL);
+        return 0;
+    }
+
     if (keep(name.data != NULL ? store_find_visit(inquiry->store, name, &visit, inquiry->problem)
                                : 0,
              &visit, &inquiry->named, &row) != 0)

@@ -41,7 +41,7 @@ struct node {
     struct node_id id;
     zsock_t *pipe, *commands, *peers, *facts;
     zloop_t *loop;
-    struct queue live, sync;   /* peers' runs that wait for their turn */
+    struct queue live, sync; /* peers' runs that wait for their turn */
     struct pending *batch[BATCH_MAX];
     struct request *requests[BATCH_MAX]; /* of the same, for batch_carry_out */
     size_t batch_count;
@@ -176,8 +176,7 @@ static void take_runs(struct node *node)
         return;
     add_to_batch(node, node->sync.items[0]);
     node->sync.count--;
-    memmove(node->sync.items, node->sync.items + 1,
-            node->sync.count * sizeof node->sync.items[0]);
+    memmove(node->sync.items, node->sync.items + 1, node->sync.count * sizeof node->sync.items[0]);
 }
 
 /* Nothing of a failed batch was stored, whatever each request thought of itself. */

@@ -3,7 +3,7 @@
  * peers' runs on HANDOFF_NODE, facts go out on FACTS_ENDPOINT (all bound when zactor_new returns).
  *
  * One turn takes what is queued and never waits for more: commands first, then live runs of peers,
- * then at most one sync chunk; one savepoint a request; one COMMIT; then every answer of the batch,
+ * then at most one sync chunk; one COMMIT (node/batch.h); then every answer of the batch,
  * then the fact.
  */
 #ifndef NODE_NODE_H

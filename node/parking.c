@@ -159,8 +159,7 @@ int parking_prepare(struct parking *parking, const struct command *command,
         parking->answer.tariff = command->tariff;
     }
     if (command->kind == COMMAND_EDIT) {
-        struct slice text =
-            command->plate_view.len > 0 ? command->plate_view : command->plate_text;
+        struct slice text = command->plate_view.len > 0 ? command->plate_view : command->plate_text;
         return take_plate(parking, text);
     }
     return 0;
@@ -236,16 +235,17 @@ static void decide_exit(struct parking *parking, const struct parking_view *view
     event->fee = tariff_fee(&view->tariff, tariff_seconds(target->entry_ms, event->t_eff));
 }
 
-/* A change carries the visit's whole corrected state, so that the last writer's word is complete. */
+/* A change carries the visit's whole corrected state, so that the last writer's word is complete.
+ */
 static void carry_corrections(struct event *event, const struct command *command,
                               const struct parking_view *view)
 {
     bool from_people = command->kind == COMMAND_EDIT;
 
     event->entry_ms = from_people && command->entry_ms != EVENT_NONE ? command->entry_ms
-                                                                      : view->corrected_entry_ms;
-    event->exit_ms = from_people && command->exit_ms != EVENT_NONE ? command->exit_ms
-                                                                    : view->corrected_exit_ms;
+                                                                     : view->corrected_entry_ms;
+    event->exit_ms =
+        from_people && command->exit_ms != EVENT_NONE ? command->exit_ms : view->corrected_exit_ms;
     if (command->exit_ms != EVENT_REOPEN && event->exit_ms == EVENT_REOPEN)
         event->exit_ms = EVENT_NONE; /* a reopening stays in force by itself; twice undoes more */
     event->fee = view->corrected_fee;
@@ -336,7 +336,8 @@ static void complete_exit(struct parking *parking, const struct visit *visit)
     }
     answer->code = PROBLEM_NO_OPEN_VISIT;
     (void)snprintf(answer->text, sizeof answer->text,
-                   "Xe %s không có lượt VÀO nào đang mở; lượt RA đã được ghi lại để đối chiếu", view);
+                   "Xe %s không có lượt VÀO nào đang mở; lượt RA đã được ghi lại để đối chiếu",
+                   view);
 }
 
 void parking_complete(struct parking *parking, const struct position *position,

@@ -4,8 +4,8 @@
  * parking_needs) and appends what comes out; the fold has the last word, so the answer is completed
  * from the visit as it is after the fold.
  *
- * A well-formed gate event is never refused: it becomes an event even when the car is already inside
- * or has no open visit, and the answer says so with a code.
+ * A well-formed gate event is never refused: it becomes an event even when the car is already
+ * inside or has no open visit, and the answer says so with a code.
  */
 #ifndef NODE_PARKING_H
 #define NODE_PARKING_H
@@ -47,8 +47,8 @@ struct parking {
 int parking_prepare(struct parking *parking, const struct command *command,
                     const struct parking_view *view);
 
-/* An earlier event that this one repeats exists: completes the answer from its visit (NULL when that
- * is gone). Nothing is to be appended. */
+/* An earlier event that this one repeats exists: completes the answer from its visit (NULL when
+ * that is gone). Nothing is to be appended. */
 void parking_repeat(struct parking *parking, const char *visit_name, const struct visit *visit);
 
 /* Second step: completes the event. 0: append it. -1: `answer` says why not. */

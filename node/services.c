@@ -35,8 +35,8 @@ static int make_directory(const char *path, struct problem *problem)
 static int start_node(struct services *services, const struct config *config,
                       struct problem *problem)
 {
-    struct store_options options = {.path = services->database, .node = config->id,
-                                    .reserve = true};
+    struct store_options options = {
+        .path = services->database, .node = config->id, .reserve = true};
     struct node_args args = {.id = config->id};
 
     if (make_directory(config->data_dir, problem) != 0)
@@ -81,8 +81,7 @@ static int take_keys(struct services *services, const struct config *config,
     if (secret_derive(config->mesh_secret, &services->keys) != 0)
         return problem_set(problem, PROBLEM_INTERNAL, NULL,
                            "out of memory while deriving the mesh keys");
-    (void)snprintf(services->keys_secret, sizeof services->keys_secret, "%s",
-                   config->mesh_secret);
+    (void)snprintf(services->keys_secret, sizeof services->keys_secret, "%s", config->mesh_secret);
     return 0;
 }
 
@@ -192,7 +191,9 @@ static int start_api(struct services *services, const struct config *config,
         return -1;
     for (size_t i = 0; i < count; i++)
         log_info("HTTP_LISTENING", "address=%s auth=%s", listeners[i],
-                 options.auth == API_AUTH_OPEN ? "open" : config->api_token[0] ? "token" : "local");
+                 options.auth == API_AUTH_OPEN ? "open"
+                 : config->api_token[0]        ? "token"
+                                               : "local");
     return 0;
 }
 
@@ -247,8 +248,8 @@ bool services_change_is_disruptive(const struct config *old, const struct config
 }
 
 /* Another id is another central: everything above the log starts anew. */
-static int change_all(struct services *services, const struct config *old,
-                      const struct config *new, bool *lost, struct problem *problem)
+static int change_all(struct services *services, const struct config *old, const struct config *new,
+                      bool *lost, struct problem *problem)
 {
     struct problem again = {.code = PROBLEM_OK};
     bool ran = services->mesh_runs;

@@ -15,15 +15,14 @@ struct services {
     zactor_t *node, *reader, *mesh;
     struct api *api;
     bool mesh_runs;
-    char database[600];         /* path */
-    struct mesh_keys keys;      /* derived from `keys_secret` */
+    char database[600];    /* path */
+    struct mesh_keys keys; /* derived from `keys_secret` */
     char keys_secret[256];
 };
 
 /* Starts what is not running. 0, or -1 with a problem; what had been started keeps running until
  * services_stop. */
-int services_start(struct services *services, const struct config *config,
-                   struct problem *problem);
+int services_start(struct services *services, const struct config *config, struct problem *problem);
 
 /* Stops everything, politely. Safe on a partly started one. */
 void services_stop(struct services *services);

@@ -280,8 +280,7 @@ static void *guard_stop(void *arg)
     if (sigtimedwait(&set, NULL, &limit) >= 0)
         log_warn("STOPPED_AT_ONCE", "why=\"second signal\"");
     else
-        log_warn("STOPPED_AT_ONCE", "why=\"the polite stop took longer than %d s\"",
-                 STOP_LIMIT_S);
+        log_warn("STOPPED_AT_ONCE", "why=\"the polite stop took longer than %d s\"", STOP_LIMIT_S);
     _exit(0); /* committed is committed; the next start checks the database */
 }
 

@@ -14,8 +14,8 @@ struct supervisor_options {
     const char *log_format; /* NULL = as configured */
 };
 
-/* Runs a central until SIGTERM or SIGINT. Returns the exit status (sysexits; 0 after a polite stop).
- * Main thread, before any other exists. */
+/* Runs a central until SIGTERM or SIGINT. Returns the exit status (sysexits; 0 after a polite
+ * stop). Main thread, before any other exists. */
 int supervisor_run(const struct supervisor_options *options);
 
 #endif

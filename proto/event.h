@@ -53,27 +53,27 @@ enum event_kind {
 
 /* Body keys. Numbers are for ever; docs/protocol.md lists them. */
 enum event_key {
-    EVENT_KEY_VISIT = 1,          /* str: event_id, the visit's name */
-    EVENT_KEY_PLATE_ID = 2,       /* str; for HISTORY_*: the plate after the change */
-    EVENT_KEY_PLATE_VIEW = 3,     /* str */
-    EVENT_KEY_SOURCE_CENTRAL = 4, /* str; absent = the stream's node */
-    EVENT_KEY_EDGE_ID = 5,        /* str */
-    EVENT_KEY_CAMERA_ID = 6,      /* str (decimal for existing cameras) */
-    EVENT_KEY_CAMERA_NAME = 7,    /* str */
-    EVENT_KEY_CAMERA_TYPE = 8,    /* str */
-    EVENT_KEY_CONFIDENCE = 9,     /* float, 0..1 expected, finite */
-    EVENT_KEY_SOURCE = 10,        /* str: auto, manual, ... */
-    EVENT_KEY_SENT_ID = 11,       /* str: event_id as the camera sent it, for retries */
-    EVENT_KEY_DEVICE_MS = 12,     /* int: device timestamp as sent, ms UTC */
-    EVENT_KEY_FEE = 13,           /* int VND: EXIT, IMPORT: money taken; a fact */
-    EVENT_KEY_FREE_S = 14,        /* int s: tariff used (EXIT) or set (CONFIG_UPDATE) */
-    EVENT_KEY_PER_HOUR = 15,      /* int VND */
-    EVENT_KEY_SUPERSEDES = 16, /* array of [node, epoch, seq]: changes its author saw */
-    EVENT_KEY_AUTHOR = 17,     /* str */
-    EVENT_KEY_REASON = 18,     /* str */
-    EVENT_KEY_ENTRY_MS = 19,   /* int: HISTORY_UPDATE/UNDELETE: corrected; EXIT: as believed */
-    EVENT_KEY_EXIT_MS = 20,    /* int: HISTORY_UPDATE (EVENT_REOPEN = open again), IMPORT */
-    EVENT_KEY_LOCATION = 21,   /* str: LOCATION_UPDATE, IMPORT, PARKING_LOT_CONFIG */
+    EVENT_KEY_VISIT = 1,           /* str: event_id, the visit's name */
+    EVENT_KEY_PLATE_ID = 2,        /* str; for HISTORY_*: the plate after the change */
+    EVENT_KEY_PLATE_VIEW = 3,      /* str */
+    EVENT_KEY_SOURCE_CENTRAL = 4,  /* str; absent = the stream's node */
+    EVENT_KEY_EDGE_ID = 5,         /* str */
+    EVENT_KEY_CAMERA_ID = 6,       /* str (decimal for existing cameras) */
+    EVENT_KEY_CAMERA_NAME = 7,     /* str */
+    EVENT_KEY_CAMERA_TYPE = 8,     /* str */
+    EVENT_KEY_CONFIDENCE = 9,      /* float, 0..1 expected, finite */
+    EVENT_KEY_SOURCE = 10,         /* str: auto, manual, ... */
+    EVENT_KEY_SENT_ID = 11,        /* str: event_id as the camera sent it, for retries */
+    EVENT_KEY_DEVICE_MS = 12,      /* int: device timestamp as sent, ms UTC */
+    EVENT_KEY_FEE = 13,            /* int VND: EXIT, IMPORT: money taken; a fact */
+    EVENT_KEY_FREE_S = 14,         /* int s: tariff used (EXIT) or set (CONFIG_UPDATE) */
+    EVENT_KEY_PER_HOUR = 15,       /* int VND */
+    EVENT_KEY_SUPERSEDES = 16,     /* array of [node, epoch, seq]: changes its author saw */
+    EVENT_KEY_AUTHOR = 17,         /* str */
+    EVENT_KEY_REASON = 18,         /* str */
+    EVENT_KEY_ENTRY_MS = 19,       /* int: HISTORY_UPDATE/UNDELETE: corrected; EXIT: as believed */
+    EVENT_KEY_EXIT_MS = 20,        /* int: HISTORY_UPDATE (EVENT_REOPEN = open again), IMPORT */
+    EVENT_KEY_LOCATION = 21,       /* str: LOCATION_UPDATE, IMPORT, PARKING_LOT_CONFIG */
     EVENT_KEY_LOCATION_MS = 22,    /* int: IMPORT; LOCATION_UPDATE has it in t_eff */
     EVENT_KEY_IS_ANOMALY = 23,     /* bool: IMPORT of an anomaly row */
     EVENT_KEY_BEFORE = 24,         /* str, JSON: HISTORY_*: the row as its author saw it */

@@ -117,19 +117,32 @@ static int64_t from_wall(int64_t wall)
     return after + offset_at(after) == wall ? after : before;
 }
 
-/* `len` bytes of "YYYY-MM-DD HH:MM:SS" with `separator` in the middle. */
+/* `count` decimal digits; every row of history has four such texts, so no printf. */
+static void write_digits(char *out, size_t count, int value)
+{
+    while (count-- > 0) {
+        out[count] = (char)('0' + value % 10);
+        value /= 10;
+    }
+}
+
+/* "YYYY-MM-DD HH:MM:SS" with `separator` in the middle. */
 static void write_wall(int64_t wall, char separator, char out[LOCALTIME_TEXT])
 {
-    char text[80];
     struct tm tm;
     time_t clamped = (time_t)(wall < FIRST_S ? FIRST_S : wall > LAST_S ? LAST_S : wall);
 
     if (!gmtime_r(&clamped, &tm)) {
         tm = (struct tm){.tm_mday = 1}; /* cannot happen within these years */
     }
-    (void)snprintf(text, sizeof text, "%04d-%02d-%02d%c%02d:%02d:%02d", tm.tm_year + 1900,
-                   tm.tm_mon + 1, tm.tm_mday, separator, tm.tm_hour, tm.tm_min, tm.tm_sec);
-    (void)slice_copy(slice_text(text), out, LOCALTIME_TEXT); /* 19 characters in these years */
+    memcpy(out, "0000-00-00 00:00:00", LOCALTIME_TEXT);
+    out[10] = separator;
+    write_digits(out, 4, tm.tm_year + 1900);
+    write_digits(out + 5, 2, tm.tm_mon + 1);
+    write_digits(out + 8, 2, tm.tm_mday);
+    write_digits(out + 11, 2, tm.tm_hour);
+    write_digits(out + 14, 2, tm.tm_min);
+    write_digits(out + 17, 2, tm.tm_sec);
 }
 
 void localtime_text(int64_t ms, char out[LOCALTIME_TEXT])

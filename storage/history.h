@@ -1,6 +1,6 @@
 /*
- * Read-only questions that people ask. One handle per thread at a time; every call is one short read
- * transaction, so that a slow reader never holds back a checkpoint.
+ * Read-only questions that people ask. One handle per thread at a time; every call is one short
+ * read transaction, so that a slow reader never holds back a checkpoint.
  */
 #ifndef STORAGE_HISTORY_H
 #define STORAGE_HISTORY_H
@@ -16,7 +16,7 @@ void history_close(struct history **history);
 
 /* Filters of GET /api/parking/history. */
 struct history_query {
-    int64_t limit;  /* -1 = all */
+    int64_t limit; /* -1 = all */
     int64_t offset;
     bool today_only; /* entry within the local day of now_ms */
     int64_t now_ms;
@@ -54,18 +54,17 @@ struct history_change {
     struct slice change_type; /* UPDATE, DELETE, UNDELETE */
     struct slice old_plate_id, old_plate_view, new_plate_id, new_plate_view;
     struct slice old_data, new_data; /* JSON objects */
-    struct slice changed_at; /* UTC text */
+    struct slice changed_at;         /* UTC text */
     struct slice changed_by, reason, source_central;
 };
 typedef int (*history_change_fn)(void *context, const struct history_change *change);
 int history_changes(struct history *history, int64_t history_id /* 0 = all */, int64_t limit,
-                    int64_t offset, history_change_fn each, void *context,
-                    struct problem *problem);
+                    int64_t offset, history_change_fn each, void *context, struct problem *problem);
 
 /* Rows of p2p_sync_state, by peer id. */
 struct history_synced {
     struct slice peer_central_id;
-    int64_t last_sync_timestamp; /* ms */
+    int64_t last_sync_timestamp;             /* ms */
     struct slice last_sync_time, updated_at; /* UTC text */
 };
 typedef int (*history_synced_fn)(void *context, const struct history_synced *synced);

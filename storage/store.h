@@ -21,9 +21,9 @@
 struct store;
 
 struct store_options {
-    const char *path;       /* database file, created when missing */
-    struct node_id node;    /* from the configuration, never from the database */
-    bool reserve;           /* keep a reserve file beside it for a full disk */
+    const char *path;    /* database file, created when missing */
+    struct node_id node; /* from the configuration, never from the database */
+    bool reserve;        /* keep a reserve file beside it for a full disk */
 };
 
 /*
@@ -87,8 +87,13 @@ int store_find_visit(struct store *store, struct slice event_id, struct visit *v
 int store_find_row(struct store *store, int64_t history_id, struct visit *visit,
                    struct problem *problem);
 
-/* An earlier event that this one repeats: same kind, sent_id, camera_id, device_ms, plate_id; without
- * a sent_id only with a device time and within LIMIT_RETRY_WINDOW_MS of now. */
+/* The newest row of a visit as this batch wrote it, from memory: 1, or 0 when it is not among the
+ * last few written (then store_find_visit knows). Cameras, location and `superseded_by` are absent.
+ */
+int store_find_written(const struct store *store, struct slice event_id, struct visit *visit);
+
+/* An earlier event that this one repeats: same kind, sent_id, camera_id, device_ms, plate_id;
+ * without a sent_id only with a device time and within LIMIT_RETRY_WINDOW_MS of now. */
 struct store_retry {
     char visit[LIMIT_EVENT_ID + 1]; /* the visit it named */
     struct position position;
@@ -96,8 +101,8 @@ struct store_retry {
 int store_find_retry(struct store *store, const struct event *event, int64_t now_ms,
                      struct store_retry *retry, struct problem *problem);
 
-/* The changes of a visit that no other change supersedes, for `supersedes` of a new one. Returns the
- * count (at most LIMIT_SUPERSEDES), or -1. */
+/* The changes of a visit that no other change supersedes, for `supersedes` of a new one. Returns
+ * the count (at most LIMIT_SUPERSEDES), or -1. */
 int store_changes_seen(struct store *store, struct slice event_id, struct position *out,
                        struct problem *problem);
 

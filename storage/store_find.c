@@ -126,6 +126,33 @@ int store_find_retry(struct store *store, const struct event *event, int64_t now
     return find_repeated(store, &sql, event, now_ms, retry, problem);
 }
 
+/* Rows looked back at; an answer needs the one that its own event just changed. */
+#define WRITTEN_LOOK 4
+
+int store_find_written(const struct store *store, struct slice event_id, struct visit *visit)
+{
+    size_t count = store->now.visit_count;
+    for (size_t i = count; i > 0 && count - i < WRITTEN_LOOK; i--) {
+        const struct fact_visit *row = &store->fact_visits[i - 1];
+        if (!slice_equal(row->event_id, event_id))
+            continue;
+        visit_init(visit);
+        if (visit_status_parse(row->status, &visit->status))
+            return 0; /* gone */
+        visit->event_id = row->event_id;
+        visit->source_central = row->source_central;
+        visit->plate_id = row->plate_id;
+        visit->plate_view = row->plate_view;
+        visit->entry_ms = row->entry_ms;
+        visit->exit_ms = row->exit_ms;
+        visit->fee = row->fee;
+        visit->id = row->history_id;
+        visit->revision = row->revision;
+        return 1;
+    }
+    return 0;
+}
+
 struct change {
     struct position position;
     uint32_t kind;

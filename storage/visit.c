@@ -98,10 +98,13 @@ static void put_text(struct buffer *out, struct slice text)
 
 static void put_bits(struct buffer *out, uint64_t bits)
 {
-    put_length(out, sizeof bits);
-    for (unsigned shift = 0; shift < 64; shift += 8) {
-        put(out, &(uint8_t){(uint8_t)(bits >> shift)}, 1);
+    uint8_t bytes[sizeof bits];
+
+    for (unsigned i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (uint8_t)(bits >> (8 * i));
     }
+    put_length(out, sizeof bytes);
+    put(out, bytes, sizeof bytes);
 }
 
 static void put_integer(struct buffer *out, int64_t value)

@@ -11,7 +11,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum visit_status { VISIT_IN, VISIT_OUT, VISIT_SUPERSEDED, VISIT_DELETED };
+enum visit_status {
+    VISIT_IN,
+    VISIT_OUT,
+    VISIT_SUPERSEDED,
+    VISIT_DELETED
+};
 
 const char *visit_status_name(enum visit_status status); /* "IN" ... */
 int visit_status_parse(struct slice name, enum visit_status *out);
@@ -47,7 +52,8 @@ struct visit {
 void visit_init(struct visit *visit);
 
 /* A visit with memory of its own. */
-#define VISIT_COPY_TEXT 8192 /* 19 texts; each is bounded by limits.h, the usual row has 300 bytes */
+#define VISIT_COPY_TEXT \
+    8192 /* 19 texts; each is bounded by limits.h, the usual row has 300 bytes */
 struct visit_copy {
     struct visit visit;
     char text[VISIT_COPY_TEXT];

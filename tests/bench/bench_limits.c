@@ -75,14 +75,15 @@ static struct table open_table(const char *dir, const char *name)
         die(path, sqlite3_errmsg(table.db));
     }
     run_sql(table.db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-8192;");
-    run_sql(table.db,
-            "CREATE TABLE log(lsn INTEGER PRIMARY KEY, sid, seq, kind, hlc, header BLOB, body BLOB,"
-            " chain BLOB);"
-            "CREATE TABLE history(id INTEGER PRIMARY KEY, event_id TEXT, plate_id TEXT, plate_view"
-            " TEXT, entry_ms, entry_time TEXT, camera_id, camera_name TEXT, source TEXT, status TEXT);"
-            "CREATE UNIQUE INDEX by_seq ON log(sid, seq);"
-            "CREATE UNIQUE INDEX by_event ON history(event_id);"
-            "CREATE INDEX by_plate ON history(plate_id);");
+    run_sql(
+        table.db,
+        "CREATE TABLE log(lsn INTEGER PRIMARY KEY, sid, seq, kind, hlc, header BLOB, body BLOB,"
+        " chain BLOB);"
+        "CREATE TABLE history(id INTEGER PRIMARY KEY, event_id TEXT, plate_id TEXT, plate_view"
+        " TEXT, entry_ms, entry_time TEXT, camera_id, camera_name TEXT, source TEXT, status TEXT);"
+        "CREATE UNIQUE INDEX by_seq ON log(sid, seq);"
+        "CREATE UNIQUE INDEX by_event ON history(event_id);"
+        "CREATE INDEX by_plate ON history(plate_id);");
     table.log = prepare(table.db, "INSERT INTO log VALUES(?1, 1, ?1, 1, ?2, ?3, ?4, ?5)");
     table.history = prepare(table.db, "INSERT INTO history VALUES(?1, ?2, ?3, ?3, ?4,"
                                       " '2026-11-22 08:01:10', 1, 'North gate', 'auto', 'IN')");
@@ -249,8 +250,9 @@ static int answer(struct mg_connection *connection, void *data)
 
 static int serve_http(const char *address)
 {
-    const char *options[] = {"listening_ports", address, "num_threads", "128", "tcp_nodelay", "1",
-                             "enable_keep_alive", "yes", "keep_alive_timeout_ms", "10000", NULL};
+    const char *options[] = {
+        "listening_ports",   address, "num_threads",           "128",   "tcp_nodelay", "1",
+        "enable_keep_alive", "yes",   "keep_alive_timeout_ms", "10000", NULL};
     struct mg_context *context = mg_start(NULL, NULL, options);
 
     if (context == NULL) {

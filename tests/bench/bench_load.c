@@ -33,8 +33,8 @@ struct client {
 struct load {
     bool is_get;
     const char *ip;
-    long total;          /* 0 = until the time is over */
-    long long first_ms;  /* event ids are unique among runs */
+    long total;         /* 0 = until the time is over */
+    long long first_ms; /* event ids are unique among runs */
     unsigned long sent, good, bad;
     double end;
     double *latency;
@@ -63,17 +63,19 @@ static int format_request(struct load *load, struct client *client, char *out, s
     if (load->is_get) {
         return snprintf(out, size, "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", load->ip);
     }
-    len = snprintf(body, sizeof body,
-                   "{\"type\":\"%s\",\"camera_id\":%u,\"camera_name\":\"Gate %u\",\"camera_type\":\"%s\","
-                   "\"event_id\":\"edge-%u_%lld_%02uC%06lu\",\"data\":{\"plate_text\":\"%02uC-%06lu\","
-                   "\"confidence\":0.95,\"source\":\"auto\"}}",
-                   is_exit ? "EXIT" : "ENTRY", client->number, client->number,
-                   is_exit ? "EXIT" : "ENTRY", client->number,
-                   load->first_ms + (long long)visit, client->number, visit, client->number, visit);
-    return snprintf(out, size,
-                    "POST /api/edge/event HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n"
-                    "Content-Length: %d\r\n\r\n%s",
-                    load->ip, len, body);
+    len = snprintf(
+        body, sizeof body,
+        "{\"type\":\"%s\",\"camera_id\":%u,\"camera_name\":\"Gate %u\",\"camera_type\":\"%s\","
+        "\"event_id\":\"edge-%u_%lld_%02uC%06lu\",\"data\":{\"plate_text\":\"%02uC-%06lu\","
+        "\"confidence\":0.95,\"source\":\"auto\"}}",
+        is_exit ? "EXIT" : "ENTRY", client->number, client->number, is_exit ? "EXIT" : "ENTRY",
+        client->number, load->first_ms + (long long)visit, client->number, visit, client->number,
+        visit);
+    return snprintf(
+        out, size,
+        "POST /api/edge/event HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n"
+        "Content-Length: %d\r\n\r\n%s",
+        load->ip, len, body);
 }
 
 static bool send_next(struct load *load, struct client *client)
@@ -158,8 +160,8 @@ static void run(struct load *load, struct client *clients, int count, int epoll)
         }
         for (int i = 0; i < n; i++) {
             struct client *client = events[i].data.ptr;
-            ssize_t got = recv(client->fd, client->answer + client->have,
-                               ANSWER_MAX - 1 - client->have, 0);
+            ssize_t got =
+                recv(client->fd, client->answer + client->have, ANSWER_MAX - 1 - client->have, 0);
             if (got <= 0) {
                 die("connection closed");
             }
@@ -203,9 +205,10 @@ int main(int argc, char **argv)
     seconds = (now_us() - start) / 1e6;
     unsigned long n = load.good < LATENCIES ? load.good : LATENCIES;
     qsort(load.latency, n, sizeof *load.latency, compare);
-    (void)printf("{\"connections\": %d, \"per_s\": %.0f, \"good\": %lu, \"bad\": %lu, \"p50_ms\": %.3f,"
-                 " \"p99_ms\": %.3f}\n",
-                 count, (double)load.good / seconds, load.good, load.bad,
-                 n > 0 ? load.latency[n / 2] / 1e3 : 0, n > 0 ? load.latency[n * 99 / 100] / 1e3 : 0);
+    (void)printf(
+        "{\"connections\": %d, \"per_s\": %.0f, \"good\": %lu, \"bad\": %lu, \"p50_ms\": %.3f,"
+        " \"p99_ms\": %.3f}\n",
+        count, (double)load.good / seconds, load.good, load.bad,
+        n > 0 ? load.latency[n / 2] / 1e3 : 0, n > 0 ? load.latency[n * 99 / 100] / 1e3 : 0);
     return load.bad == 0 ? 0 : 1;
 }

@@ -8,8 +8,9 @@
 #include "proto/command.h"
 #include "storage/store.h"
 
-#define HOUSE_NOW INT64_C(1795361269088) /* ms; a clock that stands still unless a test moves it \
-                                          */
+#define HOUSE_NOW                                                                  \
+    INT64_C(1795361269088) /* ms; a clock that stands still unless a test moves it \
+                            */
 #define HOUSE_MINUTE INT64_C(60000)
 #define HOUSE_HOUR (60 * HOUSE_MINUTE)
 

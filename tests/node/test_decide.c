@@ -453,27 +453,6 @@ START_TEST(an_unusable_plate_stores_nothing)
 }
 END_TEST
 
-/* What nobody foresaw: a constraint of the database stands for it. */
-START_TEST(a_poisonous_command_undoes_nobody_else)
-{
-    struct command entry = house_gate(GATE_ENTRY, PLATE, NULL, NONE);
-    struct command bad = house_gate(GATE_ENTRY, "30A-999.99", "poison", NONE);
-    struct command other = house_gate(GATE_ENTRY, "30A-111.11", NULL, NONE);
-    house_close(&house);
-    house_run(&house, "CREATE TRIGGER poison BEFORE INSERT ON history WHEN NEW.event_id = 'poison'"
-                      " BEGIN SELECT RAISE(ABORT, 'poison'); END");
-    house_open(&house);
-
-    house_begin(&house);
-    ck_code(house_decide_more(&house, &entry), PROBLEM_OK);
-    ck_code(house_decide_more(&house, &bad), PROBLEM_INTERNAL);
-    ck_code(house_decide_more(&house, &other), PROBLEM_OK);
-    house_commit(&house);
-    ck_events(2);
-    ck_assert_int_eq(house_number(&house, "SELECT count(*) FROM history"), 2);
-}
-END_TEST
-
 static TCase *gates(void)
 {
     TCase *tcase = tcase_create("gates");
@@ -509,7 +488,6 @@ static TCase *changes(void)
     tcase_add_test(tcase, a_text_too_long_undoes_nobody_else);
     tcase_add_test(tcase, a_name_too_long_for_a_visit_is_refused);
     tcase_add_test(tcase, an_unusable_plate_stores_nothing);
-    tcase_add_test(tcase, a_poisonous_command_undoes_nobody_else);
     return tcase;
 }
 

@@ -125,18 +125,18 @@ static const struct {
     const char *visit;
     int64_t fee;
 } EXITS[] = {
-    {"by plate", NULL, (enum visit_status)-1, true, NOW - 90 * MINUTE, EVENT_NONE, "open", 25000},
-    {"a fresh id of the exit camera", "x", (enum visit_status)-1, true, NOW - 30 * MINUTE,
+    {"by plate", NULL, (enum visit_status) - 1, true, NOW - 90 * MINUTE, EVENT_NONE, "open", 25000},
+    {"a fresh id of the exit camera", "x", (enum visit_status) - 1, true, NOW - 30 * MINUTE,
      EVENT_NONE, "open", 0},
     {"names its entry", "named", VISIT_IN, true, NOW - 10 * MINUTE, EVENT_NONE, "named", 25000},
-    {"repeats a closed visit: the next one stays open", "named", VISIT_OUT, true,
-     NOW - 10 * MINUTE, EVENT_NONE, "named", EVENT_NONE},
+    {"repeats a closed visit: the next one stays open", "named", VISIT_OUT, true, NOW - 10 * MINUTE,
+     EVENT_NONE, "named", EVENT_NONE},
     {"names a superseded visit: closes what is open", "named", VISIT_SUPERSEDED, true,
      NOW - 91 * MINUTE, EVENT_NONE, "open", 50000},
-    {"nothing is open", NULL, (enum visit_status)-1, false, 0, EVENT_NONE, NULL, EVENT_NONE},
-    {"another central's clock is ahead", NULL, (enum visit_status)-1, true, NOW + 10 * MINUTE,
+    {"nothing is open", NULL, (enum visit_status) - 1, false, 0, EVENT_NONE, NULL, EVENT_NONE},
+    {"another central's clock is ahead", NULL, (enum visit_status) - 1, true, NOW + 10 * MINUTE,
      EVENT_NONE, "open", 0},
-    {"queued long before the open visit began", NULL, (enum visit_status)-1, true,
+    {"queued long before the open visit began", NULL, (enum visit_status) - 1, true,
      NOW - 10 * MINUTE, NOW - 60 * MINUTE, NULL, EVENT_NONE},
 };
 
