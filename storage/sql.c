@@ -1,5 +1,7 @@
 #include "storage/sql.h"
 
+#include "storage/gather.h"
+
 #include "proto/event.h"
 #include "proto/limits.h"
 
@@ -56,7 +58,8 @@ int sql_problem(sqlite3 *db, int code, const char *doing, struct problem *proble
 
 int sql_open(const char *path, int flags, sqlite3 **db, struct problem *problem)
 {
-    int rc = sqlite3_open_v2(path, db, flags | SQLITE_OPEN_NOMUTEX, NULL);
+    const char *vfs = (flags & SQLITE_OPEN_READWRITE) != 0 ? gather_vfs() : NULL;
+    int rc = sqlite3_open_v2(path, db, flags | SQLITE_OPEN_NOMUTEX, vfs);
     if (rc == SQLITE_OK)
         rc = sqlite3_extended_result_codes(*db, 1);
     if (rc == SQLITE_OK)

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define FLOOR_ENDPOINT "tcp://127.0.0.1:*"
+#define CAMERAS 64
 
 static double now_us(void)
 {
@@ -101,19 +102,22 @@ static void close_table(struct table *table)
     (void)sqlite3_close(table->db);
 }
 
+/* The rows that bench_load makes: CAMERAS cameras take turns, each with ids of its own. */
 static void insert_one(struct table *table)
 {
-    static const char BYTES[120];
-    char event_id[64], plate[16];
+    static const char BYTES[256];
+    char event_id[64], plate[24];
     sqlite3_int64 n = ++table->count;
+    int camera = (int)(n % CAMERAS) + 10;
+    sqlite3_int64 visit = n / CAMERAS;
 
-    (void)snprintf(event_id, sizeof event_id, "edge-1_%lld_51F%05lld", 1932861670123LL + n,
-                   n * 7919 % 100000);
-    (void)snprintf(plate, sizeof plate, "51F%05lld", n * 7919 % 100000);
+    (void)snprintf(plate, sizeof plate, "%02dC%09lld", camera, visit);
+    (void)snprintf(event_id, sizeof event_id, "edge-%d_%lld_%s", camera, 1932861670123LL + visit,
+                   plate);
     (void)sqlite3_bind_int64(table->log, 1, n);
     (void)sqlite3_bind_int64(table->log, 2, n);
     (void)sqlite3_bind_blob(table->log, 3, BYTES, 24, SQLITE_STATIC);
-    (void)sqlite3_bind_blob(table->log, 4, BYTES, 110, SQLITE_STATIC);
+    (void)sqlite3_bind_blob(table->log, 4, BYTES, 150, SQLITE_STATIC);
     (void)sqlite3_bind_blob(table->log, 5, BYTES, 16, SQLITE_STATIC);
     step(table, table->log);
     (void)sqlite3_bind_int64(table->history, 1, n);

@@ -33,8 +33,9 @@ struct client {
 struct load {
     bool is_get;
     const char *ip;
-    long total;         /* 0 = until the time is over */
-    long long first_ms; /* event ids are unique among runs */
+    long total;                /* 0 = until the time is over */
+    long long first_ms;        /* event ids are unique among runs */
+    unsigned long first_visit; /* and so are plates */
     unsigned long sent, good, bad;
     double end;
     double *latency;
@@ -56,26 +57,24 @@ static void die(const char *what)
 static int format_request(struct load *load, struct client *client, char *out, size_t size)
 {
     unsigned long visit = client->sent / 2;
-    bool is_exit = client->sent % 2 == 1;
-    char body[600];
+    const char *type = client->sent % 2 == 1 ? "EXIT" : "ENTRY";
+    char body[600], plate[32];
     int len;
 
     if (load->is_get) {
         return snprintf(out, size, "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", load->ip);
     }
-    len = snprintf(
-        body, sizeof body,
-        "{\"type\":\"%s\",\"camera_id\":%u,\"camera_name\":\"Gate %u\",\"camera_type\":\"%s\","
-        "\"event_id\":\"edge-%u_%lld_%02uC%06lu\",\"data\":{\"plate_text\":\"%02uC-%06lu\","
-        "\"confidence\":0.95,\"source\":\"auto\"}}",
-        is_exit ? "EXIT" : "ENTRY", client->number, client->number, is_exit ? "EXIT" : "ENTRY",
-        client->number, load->first_ms + (long long)visit, client->number, visit, client->number,
-        visit);
-    return snprintf(
-        out, size,
-        "POST /api/edge/event HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n"
-        "Content-Length: %d\r\n\r\n%s",
-        load->ip, len, body);
+    (void)snprintf(plate, sizeof plate, "%02uC%09lu", client->number, load->first_visit + visit);
+    len = snprintf(body, sizeof body,
+                   "{\"type\":\"%s\",\"camera_id\":%u,\"camera_name\":\"Gate %u\","
+                   "\"camera_type\":\"%s\",\"event_id\":\"edge-%u_%lld_%s\","
+                   "\"data\":{\"plate_text\":\"%s\",\"confidence\":0.95,\"source\":\"auto\"}}",
+                   type, client->number, client->number, type, client->number,
+                   load->first_ms + (long long)visit, plate, plate);
+    return snprintf(out, size,
+                    "POST /api/edge/event HTTP/1.1\r\nHost: %s\r\n"
+                    "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+                    load->ip, len, body);
 }
 
 static bool send_next(struct load *load, struct client *client)
@@ -195,6 +194,7 @@ int main(int argc, char **argv)
     load.ip = argv[2];
     load.total = argc > 6 ? strtol(argv[6], NULL, 10) : 0;
     load.first_ms = (long long)time(NULL) * 1000;
+    load.first_visit = (unsigned long)(load.first_ms / 1000 % 1000) * 1000000UL;
     for (int i = 0; i < count; i++) {
         clients[i].number = (unsigned)i + 10;
         connect_client(&clients[i], epoll, argv[2], (int)strtol(argv[3], NULL, 10));
