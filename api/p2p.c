@@ -11,10 +11,10 @@
 
 /* ---- configuration and start/stop: the supervisor -------------------------------------------- */
 
-/* 0 with `*answer`, which borrows from `*ask`; -1 after an answer. The socket is new each time:
- * these requests are rare, and few workers ever see one. */
-static int ask_supervisor(struct request *request, const struct supervisor_request *question,
-                          struct ask **ask, struct supervisor_answer *answer)
+/* 0 with `*answer`, which borrows from `*ask` and may hold a problem; -1 after an answer. The
+ * socket is new each time: these requests are rare, and few workers ever see one. */
+static int call_supervisor(struct request *request, const struct supervisor_request *question,
+                           struct ask **ask, struct supervisor_answer *answer)
 {
     struct buffer *packed = &request->worker->question;
     struct problem problem;
@@ -34,6 +34,15 @@ static int ask_supervisor(struct request *request, const struct supervisor_reque
         respond_error(request, PROBLEM_INTERNAL, "Lỗi nội bộ");
         return -1;
     }
+    return 0;
+}
+
+/* The same, when a problem is the answer. */
+static int ask_supervisor(struct request *request, const struct supervisor_request *question,
+                          struct ask **ask, struct supervisor_answer *answer)
+{
+    if (call_supervisor(request, question, ask, answer) != 0)
+        return -1;
     if (problem_http_status(answer->problem.code) != 200) {
         respond_problem(request, &answer->problem);
         return -1;
@@ -50,6 +59,23 @@ static void put_config(struct json_writer *writer, const struct supervisor_answe
         json_put_nothing(writer);
 }
 
+/* The fate of the newest change, when it was not followed: some changes are answered before they
+ * are tried. */
+static void put_last_error(struct json_writer *writer, const struct problem *problem)
+{
+    if (problem->code == PROBLEM_OK)
+        return;
+    json_put_key(writer, "last_error");
+    json_put_open(writer, '{');
+    json_put_key(writer, "code");
+    json_put_string(writer, problem_name(problem->code));
+    json_put_key(writer, "error");
+    json_put_string(writer, problem->text);
+    json_put_key(writer, "hint");
+    json_put_string(writer, problem->hint[0] != '\0' ? problem->hint : NULL);
+    json_put_close(writer, '}');
+}
+
 void p2p_config_get(struct request *request)
 {
     struct supervisor_request question = {.verb = SUPERVISOR_CONFIG_GET};
@@ -57,12 +83,19 @@ void p2p_config_get(struct request *request)
     struct json_writer writer;
     struct ask *ask;
 
-    if (ask_supervisor(request, &question, &ask, &answer) == 0) {
+    if (call_supervisor(request, &question, &ask, &answer) != 0) {
+        ask_destroy(&ask);
+        return;
+    }
+    if (answer.json.len == 0) {
+        respond_problem(request, &answer.problem);
+    } else {
         writer = respond_json(request);
         json_put_open(&writer, '{');
         json_put_key(&writer, "success");
         json_put_bool(&writer, true);
         put_config(&writer, &answer);
+        put_last_error(&writer, &answer.problem);
         json_put_close(&writer, '}');
         respond_send(request, 200);
     }
@@ -99,7 +132,7 @@ void p2p_config_put(struct request *request)
     ask_destroy(&ask);
 }
 
-static void order(struct request *request, enum supervisor_verb verb)
+static void order(struct request *request, enum supervisor_verb verb, const char *done)
 {
     struct supervisor_request question = {.verb = verb};
     struct supervisor_answer answer;
@@ -108,18 +141,18 @@ static void order(struct request *request, enum supervisor_verb verb)
     if (request_body(request) != 0)
         return;
     if (ask_supervisor(request, &question, &ask, &answer) == 0)
-        respond_message(request, answer.problem.text);
+        respond_message(request, done);
     ask_destroy(&ask);
 }
 
 void p2p_start(struct request *request)
 {
-    order(request, SUPERVISOR_MESH_START);
+    order(request, SUPERVISOR_MESH_START, "Mạng P2P đang chạy");
 }
 
 void p2p_stop(struct request *request)
 {
-    order(request, SUPERVISOR_MESH_STOP);
+    order(request, SUPERVISOR_MESH_STOP, "Mạng P2P đã dừng");
 }
 
 /* ---- GET /api/p2p/status --------------------------------------------------------------------- */

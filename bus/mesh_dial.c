@@ -53,10 +53,12 @@ struct mesh_dial {
 
 static void tell(struct mesh_dial *dial, enum problem_code code, const char *what)
 {
+    char address[80];
     char text[300];
-    (void)snprintf(text, sizeof text, "%s at %s:%u %s", dial->peer.id.text, dial->peer.ip,
-                   (unsigned)dial->peer.p2p_port, what); /* a cut text still helps */
-    replica_link_error(dial->mesh->replica, &dial->peer.id, code, text, mesh_now());
+    (void)snprintf(address, sizeof address, "%s:%u", dial->peer.ip,
+                   (unsigned)dial->peer.p2p_port);             /* fits */
+    (void)snprintf(text, sizeof text, "%s %s", address, what); /* a cut text still helps */
+    replica_link_error(dial->mesh->replica, &dial->peer.id, address, code, text, mesh_now());
 }
 
 static int64_t jitter(int64_t below_ms)
@@ -263,6 +265,7 @@ static void connect_to(struct mesh_dial *dial, const char *ip)
                        ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
     struct mesh *mesh = dial->mesh;
     char endpoint[80];
+    char why[160];
 
     (void)snprintf(dial->ip, sizeof dial->ip, "%s", ip); /* numeric: fits */
     (void)snprintf(endpoint, sizeof endpoint, strchr(ip, ':') ? "tcp://[%s]:%u" : "tcp://%s:%u",
@@ -287,7 +290,8 @@ static void connect_to(struct mesh_dial *dial, const char *ip)
     dial->due_ms = MESH_NEVER;
     return;
 failed:
-    tell(dial, PROBLEM_PEER_UNREACHABLE, zmq_strerror(errno));
+    (void)snprintf(why, sizeof why, "cannot be dialled: %s", zmq_strerror(errno)); /* fits */
+    tell(dial, PROBLEM_PEER_UNREACHABLE, why);
     close_socket(dial, false);
     wait_until(dial, REFUSED_MS);
 }

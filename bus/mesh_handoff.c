@@ -66,6 +66,16 @@ static void take_vector(struct mesh *mesh, const struct read_answer *answer)
 
 /* ---- facts ---- */
 
+/* Nothing was missed between what we hold and this fact. After START that is the vector, which has
+ * no batch number: the count of events tells the same. */
+static bool is_next(const struct mesh_vector *vector, const struct fact *fact)
+{
+    if (vector->batch_known) {
+        return fact->batch == vector->batch + 1;
+    }
+    return fact->events <= vector->events || fact->events - fact->item_count == vector->events;
+}
+
 static void take_fact(struct mesh *mesh, struct slice bytes)
 {
     struct mesh_vector *vector = &mesh->vector;
@@ -77,7 +87,7 @@ static void take_fact(struct mesh *mesh, struct slice bytes)
         vector->batch_known = false; /* whatever it was, the next one shows the gap */
         return;
     }
-    bool gap = !vector->batch_known || fact.batch != vector->batch + 1;
+    bool gap = !is_next(vector, &fact);
     vector->batch_known = true;
     vector->batch = fact.batch;
     if (gap) {
@@ -219,23 +229,31 @@ static void close_link(struct mesh *mesh, const struct replica_output *output)
     }
 }
 
-/* The ID of a log line. Good news has no problem's name. */
-static const char *alarm_id(const struct replica_output *output)
-{
-    if (output->code == PROBLEM_OK) {
-        return "PEER_UP";
-    }
-    if (!output->is_warning && output->code == PROBLEM_PEER_UNREACHABLE) {
-        return "PEER_DOWN";
-    }
-    return problem_name(output->code);
-}
-
+/* Fields that have no value are left out. */
 static void report_alarm(const struct replica_output *output)
 {
-    char text[700];
-    log_line(output->is_warning ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, alarm_id(output), "text=%s",
-             log_quote(output->text ? output->text : "", text, sizeof text));
+    char quoted[700];
+    char peer[80] = "";
+    char address[240] = "";
+    char events[40] = "";
+    char text[720] = "";
+
+    if (output->peer.text[0]) {
+        (void)snprintf(peer, sizeof peer, "peer=%s ", output->peer.text); /* fits */
+    }
+    if (output->address[0]) {
+        (void)snprintf(address, sizeof address, "address=%s ",
+                       log_quote(output->address, quoted, sizeof address - 16)); /* fits */
+    }
+    if (output->has_events) {
+        (void)snprintf(events, sizeof events, "events=%" PRIu64, output->events); /* fits */
+    }
+    if (output->text[0]) {
+        (void)snprintf(text, sizeof text, "text=%s",
+                       log_quote(output->text, quoted, sizeof quoted)); /* fits */
+    }
+    log_line(output->is_warning ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, output->id, "%s%s%s%s", peer,
+             address, events, text);
 }
 
 static void carry_out(struct mesh *mesh, const struct replica_output *output)

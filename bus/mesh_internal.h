@@ -5,6 +5,7 @@
  *   mesh.c          the actor: loop, pipe commands, start and stop, timer, report
  *   mesh_config.c   the configuration as bytes
  *   mesh_handoff.c  the house: node, reader and facts; what the replica wants done
+ *   mesh_visitor.c  who connected to the ROUTER, until it is known whether it is a central
  *   mesh_link.c     the ROUTER, options of all sockets, link numbers, sending
  *   mesh_dial.c     one DEALER per configured peer: names, monitor events, waiting
  */
@@ -23,6 +24,7 @@
 #define MESH_ROUTING_ID 96   /* bytes; "<node>#<boot, 16 hex digits>" is at most 80 */
 #define MESH_FAREWELL_MS 500 /* a closed socket may send for so long: REJECT, BYE */
 #define MESH_QUIET_MS 10000  /* between log lines about refused bytes */
+#define MESH_VISITORS 256    /* accepted connections remembered */
 #define MESH_NEVER INT64_MAX /* a deadline that is not set */
 
 struct mesh_dial;
@@ -33,6 +35,13 @@ struct mesh_link {
     size_t id_len;          /* routing id, of an accepted link */
     char id[MESH_ROUTING_ID];
     bool lost; /* a send found it gone; swept after the outputs */
+};
+
+/* A connection accepted by the ROUTER. */
+struct mesh_visitor {
+    int fd;         /* libzmq's */
+    bool is_member; /* a message came from it: it passed the handshake */
+    char address[64];
 };
 
 /* Our copy of the log's vector, asked from the reader. */
@@ -75,6 +84,12 @@ struct mesh {
     struct mesh_dial *dials[LIMIT_PEERS];
     size_t dial_count;
 
+    struct mesh_visitor visitors[MESH_VISITORS]; /* oldest first */
+    size_t visitor_count;
+    const char *visitor_failed; /* why the one failed whose DISCONNECTED comes next; NULL = none */
+    size_t visitors_denied;     /* by their key; still connected */
+    size_t visitors_unnamed;    /* passed the handshake, but no message has told which they are */
+
     uint16_t released_port; /* given back a moment ago; 0 = none */
     uint64_t last_number;   /* of links, monitors and questions; never reused */
     uint64_t refused;       /* handshakes and messages that never reached the replica */
@@ -103,6 +118,14 @@ void mesh_handoff_close(struct mesh *mesh);
 /* Takes the replica's outputs until none is left. */
 void mesh_handoff_outputs(struct mesh *mesh);
 void mesh_handoff_tick(struct mesh *mesh, int64_t now_ms);
+
+/* ---- mesh_visitor.c ---- */
+
+/* A monitor event of the ROUTER. */
+void mesh_visitor_event(struct mesh *mesh, int event, uint32_t value);
+/* A message came from this descriptor of libzmq (-1 = unknown). Its address, or "". */
+const char *mesh_visitor_said(struct mesh *mesh, int fd);
+void mesh_visitor_forget_all(struct mesh *mesh);
 
 /* ---- mesh_link.c ---- */
 

@@ -130,16 +130,23 @@ bool mesh_link_event(zsock_t *monitor, int *event, uint32_t *value)
     return true;
 }
 
-static int on_router_event(zloop_t *loop, zsock_t *monitor, void *argument)
+static void drain_router_events(struct mesh *mesh)
 {
-    struct mesh *mesh = argument;
     int event;
     uint32_t value;
 
-    (void)loop; /* one loop */
-    for (int i = 0; i < MESH_TURN && mesh_link_event(monitor, &event, &value); i++) {
-        mesh_refuse(mesh, "handshake failed: another mesh_secret, or no central", "");
+    for (int i = 0; i < MESH_TURN && mesh_link_event(mesh->router_monitor, &event, &value); i++) {
+        mesh_visitor_event(mesh, event, value);
     }
+}
+
+static int on_router_event(zloop_t *loop, zsock_t *monitor, void *argument)
+{
+    struct mesh *mesh = argument;
+
+    (void)loop;    /* one loop */
+    (void)monitor; /* mesh->router_monitor */
+    drain_router_events(mesh);
     return mesh_settle(mesh);
 }
 
@@ -217,8 +224,11 @@ static bool read_router(struct mesh *mesh)
     } else if (got) {
         /* The strings live as long as the frame: ask before the rest replaces it. */
         const char *user = zmq_msg_gets(&body, "User-Id");
-        const char *from = zmq_msg_gets(&body, "Peer-Address");
-        const char *address = from ? from : "";
+        const char *address = mesh_visitor_said(mesh, zmq_msg_get(&body, ZMQ_SRCFD));
+        if (!address[0]) {
+            const char *ip = zmq_msg_gets(&body, "Peer-Address"); /* has no port */
+            address = ip ? ip : "";
+        }
         if (zmq_msg_more(&body)) {
             mesh_refuse(mesh, "a message of several frames", address);
             (void)mesh_link_rest(socket, &body); /* known: there is more */
@@ -240,6 +250,8 @@ static int on_router(zloop_t *loop, zsock_t *socket, void *argument)
 
     (void)loop;   /* one loop */
     (void)socket; /* mesh->router */
+    /* A connection's events were written before its first message: they are seen before it, too. */
+    drain_router_events(mesh);
     for (int i = 0; i < MESH_TURN && read_router(mesh); i++) {
         mesh_handoff_outputs(mesh);
     }
@@ -308,7 +320,8 @@ static int bind_to(struct mesh *mesh, const struct mesh_config *config, bool rel
 
 int mesh_link_listen(struct mesh *mesh, struct problem *problem)
 {
-    const int events = ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+    const int events = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
+                       ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
                        ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
 
     mesh->router = zsock_new(ZMQ_ROUTER);
@@ -366,6 +379,7 @@ void mesh_link_close(struct mesh *mesh)
         mesh->released_port = mesh->address[0] ? mesh->config.p2p_port : mesh->released_port;
         mesh_unwatch(mesh, &mesh->router);
     }
+    mesh_visitor_forget_all(mesh);
     mesh->address[0] = '\0';
     while (mesh->link_count) {
         free(mesh->links[--mesh->link_count]);

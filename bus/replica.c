@@ -99,29 +99,45 @@ void replica_send_peer(struct replica *replica, struct replica_central *peer,
     }
 }
 
-void replica_alarm(struct replica *replica, bool is_warning, enum problem_code code,
-                   const char *format, ...)
+void replica_alarm(struct replica *replica, const struct replica_news *news, const char *format,
+                   ...)
 {
     char text[600];
     va_list arguments;
+    const char *address = news->address ? news->address : "";
+    struct replica_output output = {
+        .kind = REPLICA_ALARM,
+        .id = news->id ? news->id : problem_name(news->code),
+        .code = news->code,
+        .has_events = news->has_events,
+        .events = news->events,
+        .is_warning = news->id == NULL,
+    };
 
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof text, format, arguments); /* a longer text is cut */
     va_end(arguments);
-    char *copy = bytes_allocate(strlen(text) + 1, 1);
-    memcpy(copy, text, strlen(text) + 1);
-    replica_put(replica,
-                &(struct replica_output){
-                    .kind = REPLICA_ALARM, .code = code, .text = copy, .is_warning = is_warning},
-                copy);
+    /* Both texts in one block, which the queue owns. */
+    size_t text_size = strlen(text) + 1;
+    size_t address_size = strlen(address) + 1;
+    char *data = bytes_allocate(text_size + address_size, 1);
+    memcpy(data, text, text_size);
+    memcpy(data + text_size, address, address_size);
+    output.text = data;
+    output.address = data + text_size;
+    if (news->peer) {
+        output.peer = *news->peer;
+    }
+    replica_put(replica, &output, data);
 }
 
-void replica_alarm_seldom(struct replica *replica, enum problem_code code, const char *text)
+void replica_alarm_seldom(struct replica *replica, const struct replica_news *news,
+                          const char *text)
 {
-    int64_t *last = &replica->seldom_ms[code];
+    int64_t *last = &replica->seldom_ms[news->code];
     if (*last == REPLICA_NEVER || replica->now.mono_ms - *last >= REPLICA_SELDOM_MS) {
         *last = replica->now.mono_ms;
-        replica_alarm(replica, true, code, "%s", text);
+        replica_alarm(replica, news, "%s", text);
     }
 }
 
@@ -294,7 +310,11 @@ static void garbled(struct replica *replica, struct replica_link *link)
                    "%s sent bytes that are no message of this version; they were dropped. Check "
                    "that both centrals run the same version",
                    link->peer ? link->peer->config.id.text : link->address); /* fits */
-    replica_alarm_seldom(replica, PROBLEM_MESSAGE_INVALID, text);
+    replica_alarm_seldom(replica,
+                         &(struct replica_news){.code = PROBLEM_MESSAGE_INVALID,
+                                                .peer = link->peer ? &link->peer->config.id : NULL,
+                                                .address = link->address},
+                         text);
     if (link->peer) {
         replica_fetch_garbled(replica, link->peer);
     }
@@ -317,6 +337,7 @@ static void heard(struct replica *replica, struct replica_link *link, const stru
         replica->dropped++; /* HELLO comes first */
     } else {
         replica_link_heard(replica, link);
+        replica_peer_up(replica, link->peer);
         dispatch(replica, link, message);
     }
 }

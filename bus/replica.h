@@ -50,7 +50,8 @@ struct replica_now {
 /* Inputs. */
 
 /* The configured centrals (all of them). Links of unchanged peers stay; links of removed ones get a
- * REJECT and are closed; a pending peer that is now configured is greeted again. */
+ * REJECT and are closed; a pending peer that is now configured is greeted when it is dialled or
+ * dials, which it does every few seconds. */
 void replica_set_peers(struct replica *replica, const struct replica_peer *peers, size_t count,
                        struct replica_now now);
 
@@ -68,9 +69,10 @@ void replica_link_up(struct replica *replica, uint64_t link, const struct node_i
                      const char *address, struct replica_now now);
 /* The transport lost it (or never had it). Harmless for a link that REPLICA_CLOSE named. */
 void replica_link_down(struct replica *replica, uint64_t link, struct replica_now now);
-/* A dialled peer could not be reached, or refused the CURVE handshake: shown in the report. */
-void replica_link_error(struct replica *replica, const struct node_id *peer, enum problem_code code,
-                        const char *text, struct replica_now now);
+/* A dialled peer could not be reached at this address, or refused the CURVE handshake: shown in the
+ * report. */
+void replica_link_error(struct replica *replica, const struct node_id *peer, const char *address,
+                        enum problem_code code, const char *text, struct replica_now now);
 
 /* Any bytes from a link. */
 void replica_message(struct replica *replica, uint64_t link, struct slice bytes,
@@ -101,7 +103,7 @@ enum replica_output_kind {
     REPLICA_APPLY,  /* run to the node, answered by replica_applied */
     REPLICA_READ,   /* run from the reader, answered by replica_read */
     REPLICA_SYNCED, /* peer's log digest equals ours: p2p_sync_state */
-    REPLICA_ALARM   /* log it: `level`, code, text */
+    REPLICA_ALARM   /* log it: `id`, `is_warning`, peer, address, events, text */
 };
 struct replica_output {
     enum replica_output_kind kind;
@@ -115,9 +117,14 @@ struct replica_output {
     struct node_id peer;
     int64_t wall_ms;
     int64_t retry_ms;
-    enum problem_code code;
-    const char *text;
-    bool is_warning; /* ALARM: else information (peer up, peer down, in sync) */
+    /* Of an ALARM. */
+    const char *id; /* stable: PEER_UP, PEER_DOWN, PEER_IN_SYNC, PEER_PENDING, or a problem's */
+    enum problem_code code; /* PROBLEM_OK = good news */
+    const char *address;    /* "" = none */
+    const char *text;       /* "" = nothing that the fields do not say */
+    bool has_events;
+    uint64_t events;
+    bool is_warning; /* else information */
 };
 bool replica_next(struct replica *replica, struct replica_output *output);
 

@@ -4,11 +4,13 @@
  * the other side's arrives, and a repeated one is answered: its sender has not heard ours.
  *
  * A second process with the same id (another boot nonce) is either a reboot whose old link has not
- * died yet, or a copied central. The old link decides: it is asked with a HELLO, and if it answers
- * within REPLICA_PROBE_MS the newcomer is refused.
+ * died yet, or a copied central. The old process decides: all its links are asked, REPLICA_PROBES
+ * times, with a HEARTBEAT and a HELLO, which it answers at once with a HEARTBEAT that echoes ours.
+ * If one comes, on whatever link, the newcomer is refused.
  */
 #include "bus/replica_internal.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,11 +24,20 @@ static void describe(const struct replica_link *link, const struct node_id *id, 
     (void)snprintf(out, 200, "%s at %s", id->text, link->address); /* fits */
 }
 
-/* 25 to 35 s, so that refused centrals do not come back all at once. */
-static int64_t refused_retry(struct replica *replica)
+/* What a person can tell one of two processes with one id by, also when they run on one machine:
+ * "10.0.0.2:9000 (api_port 8000, boot 3fa1b2c4)". */
+static void tell_apart(const struct replica_link *link, char out[160])
 {
-    return REPLICA_REFUSED_RETRY_MS * 5 / 6 +
-           (int64_t)replica_random(replica, REPLICA_REFUSED_RETRY_MS / 3);
+    (void)snprintf(out, 160, "%s (api_port %" PRIu64 ", boot %08" PRIx64 ")", link->address,
+                   link->hello.api_port, link->hello.boot >> 32); /* fits */
+}
+
+/* 5 s or 30 s, a sixth less or more, so that refused centrals do not come back all at once. */
+static int64_t refused_retry(struct replica *replica, enum problem_code code)
+{
+    int64_t retry_ms =
+        code == PROBLEM_UNKNOWN_PEER ? REPLICA_UNKNOWN_RETRY_MS : REPLICA_REFUSED_RETRY_MS;
+    return retry_ms * 5 / 6 + (int64_t)replica_random(replica, (uint64_t)retry_ms / 3);
 }
 
 void replica_hello_send(struct replica *replica, struct replica_link *link)
@@ -65,7 +76,6 @@ static void adopt(struct replica *replica, struct replica_link *link, struct rep
     }
     link->peer = peer;
     link->boot = hello->boot;
-    link->probed_ms = REPLICA_NEVER;
     peer->heard_ms = replica->now.wall_ms;
     memcpy(peer->software, hello->software, sizeof peer->software);
     if (is_new) {
@@ -80,7 +90,6 @@ static void adopt(struct replica *replica, struct replica_link *link, struct rep
         }
     }
     replica_link_activate(replica, peer, replica_link_best(replica, peer));
-    replica_peer_up(replica, peer);
     replica_peer_digests(replica, peer, &hello->log_digest, &hello->state_digest);
     replica_fetch_plan(replica, peer);
 }
@@ -99,7 +108,31 @@ static struct replica_link *rival(const struct replica *replica, const struct no
     return NULL;
 }
 
-/* Asks all links of the id's other process whether they live; the newcomer waits. */
+/* A greeted link to another process of the newcomer's id. */
+static bool is_rival(const struct replica_link *old, const struct replica_link *newcomer)
+{
+    return !old->gone && old->peer && old->boot != newcomer->hello.boot &&
+           node_id_compare(&old->peer->config.id, &newcomer->hello.node) == 0;
+}
+
+/* Asks all links of the id's other process whether they live. */
+static void ask_rivals(struct replica *replica, struct replica_link *newcomer)
+{
+    int64_t answer_ms = replica->options.heartbeat_ms * 3 / 8;
+
+    newcomer->probes++;
+    newcomer->probe_ms =
+        replica->now.mono_ms + (answer_ms > REPLICA_PROBE_MS ? answer_ms : REPLICA_PROBE_MS);
+    for (size_t i = 0; i < replica->link_count; i++) {
+        if (is_rival(replica->links[i], newcomer)) {
+            /* In this order: the answer to the HELLO echoes the HEARTBEAT. */
+            replica_pulse_answer(replica, replica->links[i]);
+            replica_hello_send(replica, replica->links[i]);
+        }
+    }
+}
+
+/* The newcomer waits for what the id's other process says. */
 static void probe(struct replica *replica, struct replica_link *link,
                   const struct message_hello *hello)
 {
@@ -108,50 +141,60 @@ static void probe(struct replica *replica, struct replica_link *link,
         return; /* said again; the question runs */
     }
     link->waiting = true;
-    link->decide_ms = replica->now.mono_ms + REPLICA_PROBE_MS;
-    for (size_t i = 0; i < replica->link_count; i++) {
-        struct replica_link *old = replica->links[i];
-        if (!old->gone && old->peer && old->boot != hello->boot &&
-            node_id_compare(&old->peer->config.id, &hello->node) == 0) {
-            old->probed_ms = replica->now.mono_ms;
-            replica_hello_send(replica, old);
-            if (old == old->peer->active) {
-                replica_pulse_beat(replica, old->peer);
-            }
-        }
-    }
+    link->probes = 0;
+    link->probed_ms = replica->now.mono_ms;
+    ask_rivals(replica, link);
 }
 
 static void duplicate(struct replica *replica, struct replica_link *newcomer,
                       const struct replica_link *old)
 {
-    char first[200];
-    char second[200];
+    char first[160];
+    char second[160];
     struct replica_central *peer = old->peer;
 
-    describe(old, &newcomer->hello.node, first);
-    describe(newcomer, &newcomer->hello.node, second);
+    tell_apart(old, first);
+    tell_apart(newcomer, second);
     replica_hello_reject(replica, newcomer, PROBLEM_DUPLICATE_ID,
                          "two centrals use the id %s: the one at %s is connected, the one at %s "
                          "was refused; give one of them another this_central.id",
-                         newcomer->hello.node.text, old->address, newcomer->address);
-    char text[300];
+                         newcomer->hello.node.text, first, second);
+    char text[460];
     (void)snprintf(text, sizeof text,
                    "two centrals use this id, at %s and at %s; give one of them another "
                    "this_central.id",
-                   old->address, newcomer->address); /* a longer text is cut */
+                   first, second); /* fits */
     replica_peer_problem(peer, PROBLEM_DUPLICATE_ID, text);
 }
 
-void replica_hello_alive(struct replica *replica, struct replica_link *link)
+void replica_hello_alive(struct replica *replica, struct replica_link *link, int64_t heard_ms)
 {
-    link->probed_ms = REPLICA_NEVER;
     for (size_t i = 0; i < replica->link_count; i++) {
         struct replica_link *newcomer = replica->links[i];
-        if (!newcomer->gone && newcomer->waiting && newcomer->hello.boot != link->boot &&
-            node_id_compare(&newcomer->hello.node, &link->peer->config.id) == 0) {
+        if (!newcomer->gone && newcomer->waiting && is_rival(link, newcomer) &&
+            heard_ms >= newcomer->probed_ms) {
             duplicate(replica, newcomer, link);
         }
+    }
+}
+
+static void refuse_our_id(struct replica *replica, struct replica_link *link,
+                          const struct message_hello *hello)
+{
+    const struct replica_options *us = &replica->options;
+    char which[160];
+
+    tell_apart(link, which);
+    if (hello->boot == us->boot) {
+        replica_hello_reject(replica, link, PROBLEM_DUPLICATE_ID,
+                             "%s at %s is this central itself; remove this address from its own "
+                             "peer_centrals",
+                             us->node.text, link->address);
+    } else {
+        replica_hello_reject(replica, link, PROBLEM_DUPLICATE_ID,
+                             "the central at %s uses the id %s of this one (api_port %u, boot "
+                             "%08" PRIx64 "); give one of them another this_central.id",
+                             which, us->node.text, (unsigned)us->api_port, us->boot >> 32);
     }
 }
 
@@ -176,12 +219,7 @@ static struct replica_central *admit(struct replica *replica, struct replica_lin
                              (unsigned long long)hello->version_max, us->node.text,
                              MESSAGE_VERSION_MIN, MESSAGE_VERSION);
     } else if (node_id_compare(&hello->node, &us->node) == 0) {
-        replica_hello_reject(
-            replica, link, PROBLEM_DUPLICATE_ID,
-            hello->boot == us->boot
-                ? "%s is %s itself; remove this address from its own peer_centrals"
-                : "%s uses the id of this central, %s; give one of them another this_central.id",
-            who, us->node.text);
+        refuse_our_id(replica, link, hello);
     } else if (link->dialled && node_id_compare(&link->expected, &hello->node) != 0) {
         replica_hello_reject(replica, link, PROBLEM_UNKNOWN_PEER,
                              "%s dialled %s at %s, but %s answers there; correct ip and p2p_port "
@@ -209,7 +247,6 @@ static void detach(struct replica *replica, struct replica_link *link)
     struct replica_central *peer = link->peer;
 
     link->peer = NULL;
-    link->probed_ms = REPLICA_NEVER;
     if (peer->active == link) {
         peer->active = NULL;
         struct replica_link *spare = replica_link_best(replica, peer);
@@ -228,14 +265,14 @@ void replica_hello_heard(struct replica *replica, struct replica_link *link,
 
     if (link->peer && link->boot == hello->boot &&
         node_id_compare(&link->peer->config.id, &hello->node) == 0) {
-        /* Once in half a heartbeat: two greeted sides must not greet each other for ever. */
+        /* Once in half a heartbeat: two greeted sides must not greet each other for ever. But
+         * whoever asks whether we live hears so at once. */
         if (now - link->hello_sent_ms >= replica->options.heartbeat_ms / 2) {
             replica_hello_send(replica, link);
         }
+        replica_pulse_answer(replica, link);
         replica_peer_digests(replica, link->peer, &hello->log_digest, &hello->state_digest);
-        if (link->probed_ms != REPLICA_NEVER) {
-            replica_hello_alive(replica, link);
-        }
+        replica_hello_alive(replica, link, now);
         return;
     }
     link->hello = *hello;
@@ -276,16 +313,18 @@ void replica_hello_resolve(struct replica *replica, const struct node_id *id)
     }
 }
 
-/* The old links kept silent: their process is gone. */
 void replica_hello_decide(struct replica *replica, struct replica_link *link)
 {
     struct node_id id = link->hello.node;
 
+    if (link->probes < REPLICA_PROBES) {
+        ask_rivals(replica, link);
+        return;
+    }
+    /* The old links kept silent: their process is gone. */
     for (size_t i = 0; i < replica->link_count; i++) {
-        struct replica_link *old = replica->links[i];
-        if (!old->gone && old->peer && old->boot != link->hello.boot &&
-            node_id_compare(&old->peer->config.id, &id) == 0) {
-            replica_link_leave(replica, old, 0, "it started again");
+        if (is_rival(replica->links[i], link)) {
+            replica_link_leave(replica, replica->links[i], 0, "it started again");
         }
     }
     if (!link->gone && link->waiting) {
@@ -299,7 +338,9 @@ void replica_hello_reject(struct replica *replica, struct replica_link *link,
                           enum problem_code code, const char *format, ...)
 {
     struct buffer message = {.limit = 0};
-    struct message_reject reject = {.retry_ms = REPLICA_REFUSED_RETRY_MS};
+    struct message_reject reject = {.retry_ms = code == PROBLEM_UNKNOWN_PEER
+                                                    ? REPLICA_UNKNOWN_RETRY_MS
+                                                    : REPLICA_REFUSED_RETRY_MS};
     va_list arguments;
 
     va_start(arguments, format);
@@ -312,12 +353,16 @@ void replica_hello_reject(struct replica *replica, struct replica_link *link,
     /* An accepted link names itself; what a dialled one says does not count for another peer. */
     struct replica_central *peer =
         replica_peer_find(replica, link->dialled ? &link->expected : &link->hello.node);
+    bool is_pending = code == PROBLEM_UNKNOWN_PEER && !link->dialled; /* PEER_PENDING was said */
     link->waiting = false;
-    replica_link_leave(replica, link, refused_retry(replica), reject.text);
+    replica_link_leave(replica, link, refused_retry(replica, code), reject.text);
     if (peer) {
-        replica_peer_refused(replica, peer, code, reject.text);
-    } else {
-        replica_alarm_seldom(replica, code, reject.text);
+        replica_peer_refused(replica, peer, link->address, code, reject.text);
+    } else if (!is_pending) {
+        replica_alarm_seldom(replica,
+                             &(struct replica_news){
+                                 .code = code, .peer = &link->hello.node, .address = link->address},
+                             reject.text);
     }
 }
 
@@ -336,7 +381,7 @@ void replica_hello_rejected(struct replica *replica, struct replica_link *link,
 {
     char text[420];
     enum problem_code code = code_of(reject->code);
-    int64_t retry_ms = refused_retry(replica);
+    int64_t retry_ms = refused_retry(replica, code);
     struct replica_central *peer = link->peer;
 
     if (!peer && link->dialled) {
@@ -350,9 +395,10 @@ void replica_hello_rejected(struct replica *replica, struct replica_link *link,
     link->waiting = false;
     replica_link_leave(replica, link, retry_ms, text);
     if (peer) {
-        replica_peer_refused(replica, peer, code, text);
+        replica_peer_refused(replica, peer, link->address, code, text);
     } else {
-        replica_alarm_seldom(replica, code, text);
+        replica_alarm_seldom(replica,
+                             &(struct replica_news){.code = code, .address = link->address}, text);
     }
 }
 

@@ -28,7 +28,9 @@
 #define REPLICA_APPLY_MS 60000         /* the node has lost a run that it did not answer by then */
 #define REPLICA_ANNOUNCE_MS 50         /* between heartbeats that announce relayed heads */
 #define REPLICA_ACK_MS 200             /* between ACKs to one peer */
-#define REPLICA_PROBE_MS 2000          /* an old link must answer within when its id comes again */
+#define REPLICA_UNKNOWN_RETRY_MS 5000  /* the same, when a person may accept it any moment */
+#define REPLICA_PROBES 4               /* questions to a process whose id comes again */
+#define REPLICA_PROBE_MS 500           /* the least time for an answer to each */
 #define REPLICA_DEMOTED_MS 30000       /* a peer that missed a deadline is asked last for so long */
 #define REPLICA_BLOCK_MS 60000         /* a stream whose chain differs is left alone for so long */
 #define REPLICA_COMPARE_MS 15000       /* digests may differ in busy times so long without VECTOR */
@@ -193,12 +195,13 @@ struct replica_link {
     char address[96];
     struct replica_central *peer; /* greeted as; NULL = not yet */
     uint64_t boot;
-    int64_t up_ms, heard_ms; /* monotonic */
-    int64_t hello_sent_ms;   /* REPLICA_NEVER = not yet */
-    int64_t probed_ms;       /* asked whether it lives; REPLICA_NEVER = not */
-    bool waiting;            /* its id is in use: `hello` is decided at `decide_ms` */
-    int64_t decide_ms;
-    struct message_hello hello;
+    int64_t up_ms, heard_ms;    /* monotonic */
+    int64_t hello_sent_ms;      /* REPLICA_NEVER = not yet */
+    bool waiting;               /* its id is in use: the other process is asked whether it lives */
+    unsigned probes;            /* how often it was asked */
+    int64_t probed_ms;          /* first; a heartbeat that echoes this or more is proof of life */
+    int64_t probe_ms;           /* ask again then, or decide */
+    struct message_hello hello; /* the newest */
 };
 
 /* ---- at the node ---- */
@@ -271,11 +274,21 @@ void replica_send_peer(struct replica *replica, struct replica_central *peer,
                        struct buffer *message, int packed);
 /* Queues an output; `data` (may be NULL) becomes the queue's. */
 void replica_put(struct replica *replica, const struct replica_output *output, char *data);
-void replica_alarm(struct replica *replica, bool is_warning, enum problem_code code,
-                   const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* A line for the log. Good news and the coming and going of peers have names of their own. */
+struct replica_news {
+    const char *id;         /* NULL: the problem's name, and a warning */
+    enum problem_code code; /* PROBLEM_OK for good news */
+    const struct node_id *peer;
+    const char *address; /* NULL = none */
+    bool has_events;
+    uint64_t events;
+};
+void replica_alarm(struct replica *replica, const struct replica_news *news, const char *format,
+                   ...) __attribute__((format(printf, 3, 4)));
 
 /* Of one code at most once in REPLICA_SELDOM_MS: about links that belong to no peer. */
-void replica_alarm_seldom(struct replica *replica, enum problem_code code, const char *text);
+void replica_alarm_seldom(struct replica *replica, const struct replica_news *news,
+                          const char *text);
 
 /* replica_vector.c */
 void replica_vector_free(struct replica *replica);
@@ -316,9 +329,10 @@ void replica_hello_heard(struct replica *replica, struct replica_link *link,
 void replica_hello_rejected(struct replica *replica, struct replica_link *link,
                             const struct message_reject *reject);
 void replica_hello_bye(struct replica *replica, struct replica_link *link, const char *reason);
-/* The old link of a contested id has answered. */
-void replica_hello_alive(struct replica *replica, struct replica_link *link);
-/* The time of the newcomer's waiting is over. */
+/* The process at the other end of this greeted link lives, and has heard what we said at
+ * `heard_ms`: newcomers with its id that waited for that are refused. */
+void replica_hello_alive(struct replica *replica, struct replica_link *link, int64_t heard_ms);
+/* The old process of a waiting newcomer's id has not answered: asks again, or lets it in. */
 void replica_hello_decide(struct replica *replica, struct replica_link *link);
 /* The old process of an id has no link any more: who waits takes over. */
 void replica_hello_resolve(struct replica *replica, const struct node_id *id);
@@ -335,7 +349,8 @@ void replica_peer_state(struct replica *replica, struct replica_central *peer,
 void replica_peer_problem(struct replica_central *peer, enum problem_code code, const char *text);
 /* A link of it was refused, by us or by it: alarm when that is news. */
 void replica_peer_refused(struct replica *replica, struct replica_central *peer,
-                          enum problem_code code, const char *text);
+                          const char *address, enum problem_code code, const char *text);
+/* It said something beyond HELLO, which it would not to somebody whom it refuses: connected. */
 void replica_peer_up(struct replica *replica, struct replica_central *peer);
 void replica_peer_down(struct replica *replica, struct replica_central *peer, const char *why);
 /* It restarted: what it holds is unknown again. */
@@ -364,6 +379,8 @@ void replica_peer_forked(struct replica *replica, struct replica_central *peer, 
 
 /* replica_pulse.c */
 void replica_pulse_beat(struct replica *replica, struct replica_central *peer);
+/* A sign of life over this very link, out of turn. It tells no heads but our own. */
+void replica_pulse_answer(struct replica *replica, struct replica_link *link);
 void replica_pulse_heard(struct replica *replica, struct replica_link *link,
                          const struct message_heartbeat *heartbeat);
 void replica_pulse_mark(struct replica_central *peer, struct replica_view *view, uint32_t stream,

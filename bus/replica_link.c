@@ -146,7 +146,7 @@ void replica_link_up(struct replica *replica, uint64_t number, const struct node
     /* A longer address is only cut in messages to people. */
     (void)slice_copy(slice_text(address ? address : ""), link->address, sizeof link->address);
     link->up_ms = link->heard_ms = now.mono_ms;
-    link->hello_sent_ms = link->probed_ms = REPLICA_NEVER;
+    link->hello_sent_ms = REPLICA_NEVER;
     replica->links[replica->link_count++] = link;
     struct replica_central *peer = expected ? replica_peer_find(replica, expected) : NULL;
     if (peer && peer->state == PEER_UNKNOWN) {
@@ -168,8 +168,8 @@ void replica_link_down(struct replica *replica, uint64_t number, struct replica_
     replica_finish(replica);
 }
 
-void replica_link_error(struct replica *replica, const struct node_id *id, enum problem_code code,
-                        const char *text, struct replica_now now)
+void replica_link_error(struct replica *replica, const struct node_id *id, const char *address,
+                        enum problem_code code, const char *text, struct replica_now now)
 {
     struct replica_central *peer = replica_peer_find(replica, id);
 
@@ -177,7 +177,9 @@ void replica_link_error(struct replica *replica, const struct node_id *id, enum 
     /* While we talk to it over a link that it dialled, this does not matter to anybody. */
     if (peer && !peer->active) {
         if (peer->problem != code) {
-            replica_alarm(replica, true, code, "%s: %s", id->text, text);
+            replica_alarm(replica,
+                          &(struct replica_news){.code = code, .peer = id, .address = address},
+                          "%s", text);
         }
         replica_peer_problem(peer, code, text);
     }
@@ -201,7 +203,7 @@ static int64_t due(const struct replica *replica, const struct replica_link *lin
     int64_t beat = replica->options.heartbeat_ms;
 
     if (link->waiting) {
-        return link->decide_ms;
+        return link->probe_ms;
     }
     if (!link->peer) {
         int64_t again = link->hello_sent_ms + beat;

@@ -12,7 +12,6 @@
 
 #define SYNCED_MS 60000  /* between REPLICA_SYNCED of one peer while nothing happens */
 #define RESYNCED_MS 5000 /* and after it had been behind or ahead */
-#define PORT_TEXT_MAX 6  /* ":65535" */
 
 /* ---- the table of peers ---- */
 
@@ -158,19 +157,31 @@ void replica_peer_stranger(struct replica *replica, const struct replica_link *l
     struct slice address = slice_text(link->address);
     const char *colon = strrchr(link->address, ':');
 
-    /* "10.0.0.2:49152" or "tcp://10.0.0.2:49152": the port is that of one connection. */
-    if (colon && strlen(colon) <= PORT_TEXT_MAX && strncmp(colon, "://", 3) != 0) {
+    /* "10.0.0.2:49152" or "[fe80::1]:49152": the port is that of one connection. Without one it is
+     * the bare address. */
+    if (address.len && address.data[0] == '[') {
+        address.data++;
+        address.len = strcspn(address.data, "]");
+    } else if (colon && colon == strchr(link->address, ':')) {
         address.len = (size_t)(colon - address.data);
-    }
-    if (strncmp(link->address, "tcp://", 6) == 0) {
-        address = (struct slice){address.data + 6, address.len - 6};
     }
     (void)slice_copy(address, stranger.ip, sizeof stranger.ip); /* shown to people only */
     memcpy(stranger.software, hello->software, sizeof stranger.software);
+    bool is_news = true;
     for (size_t i = 0; i < replica->stranger_count; i++) {
         if (node_id_compare(&replica->strangers[i].id, &hello->node) == 0) {
             stranger.since_ms = replica->strangers[i].since_ms;
+            is_news = false;
         }
+    }
+    if (is_news) {
+        replica_alarm(replica,
+                      &(struct replica_news){.id = "PEER_PENDING",
+                                             .code = PROBLEM_UNKNOWN_PEER,
+                                             .peer = &hello->node,
+                                             .address = stranger.ip},
+                      "it has the right secret but is not configured here; accept it to exchange "
+                      "events with it");
     }
     /* Last heard is last in the list; a full list loses the one heard longest ago. */
     forget_stranger(replica, &hello->node);
@@ -200,10 +211,13 @@ void replica_peer_problem(struct replica_central *peer, enum problem_code code, 
 }
 
 void replica_peer_refused(struct replica *replica, struct replica_central *peer,
-                          enum problem_code code, const char *text)
+                          const char *address, enum problem_code code, const char *text)
 {
     if (peer->problem != code) {
-        replica_alarm(replica, true, code, "%s", text);
+        replica_alarm(
+            replica,
+            &(struct replica_news){.code = code, .peer = &peer->config.id, .address = address},
+            "%s", text);
     }
     replica_peer_problem(peer, code, text);
     if (!peer->active) {
@@ -219,8 +233,11 @@ void replica_peer_up(struct replica *replica, struct replica_central *peer)
     replica_peer_state(replica, peer, PEER_CONNECTED);
     replica_peer_problem(peer, PROBLEM_OK, "");
     peer->is_skewed = false;
-    replica_alarm(replica, false, PROBLEM_OK, "%s at %s is connected", peer->config.id.text,
-                  peer->active->address);
+    replica_alarm(replica,
+                  &(struct replica_news){
+                      .id = "PEER_UP", .peer = &peer->config.id, .address = peer->active->address},
+                  "it runs %s", peer->software[0] ? peer->software : "an unnamed version");
+    replica_peer_judge(replica, peer);
 }
 
 void replica_peer_down(struct replica *replica, struct replica_central *peer, const char *why)
@@ -230,13 +247,19 @@ void replica_peer_down(struct replica *replica, struct replica_central *peer, co
     replica_compare_reset(replica, peer);
     replica_pulse_forget(peer);
     peer->equal = false;
+    if (peer->state == PEER_CONNECTING) {
+        replica_peer_state(replica, peer, PEER_UNKNOWN);
+    }
     if (peer->state != PEER_CONNECTED) {
         return;
     }
     replica_peer_state(replica, peer, PEER_DISCONNECTED);
     replica_peer_problem(peer, PROBLEM_PEER_UNREACHABLE, why);
-    replica_alarm(replica, false, PROBLEM_PEER_UNREACHABLE, "%s is disconnected: %s",
-                  peer->config.id.text, why);
+    replica_alarm(replica,
+                  &(struct replica_news){.id = "PEER_DOWN",
+                                         .code = PROBLEM_PEER_UNREACHABLE,
+                                         .peer = &peer->config.id},
+                  "%s", why);
 }
 
 void replica_peer_restarted(struct replica *replica, struct replica_central *peer)
@@ -419,10 +442,11 @@ static void check_state(struct replica *replica, struct replica_central *peer)
     bool has_diverged = is_known && !digest_equal(&peer->state_digest, &replica->state_digest);
 
     if (has_diverged && !peer->has_diverged) {
-        replica_alarm(replica, true, PROBLEM_INTERNAL,
+        replica_alarm(replica,
+                      &(struct replica_news){.code = PROBLEM_INTERNAL, .peer = &peer->config.id},
                       "%s and %s hold the same events but made different histories of them; "
-                      "check that both run the same version, then rebuild both with "
-                      "`parkmesh verify`",
+                      "check that both run the same version. If they do, start the one whose "
+                      "history is wrong with an empty data directory: it pulls everything back",
                       replica->options.node.text, peer->config.id.text);
     }
     peer->has_diverged = has_diverged;
@@ -432,8 +456,8 @@ void replica_peer_judge(struct replica *replica, struct replica_central *peer)
 {
     bool was_equal = peer->equal;
 
-    if (!peer->active || !peer->digest_known) {
-        return;
+    if (!peer->active || !peer->digest_known || peer->state != PEER_CONNECTED) {
+        return; /* not up: it may still say no */
     }
     peer->equal = digest_equal(&peer->log_digest, &replica->log_digest);
     if (!peer->equal) {
@@ -451,8 +475,12 @@ void replica_peer_judge(struct replica *replica, struct replica_central *peer)
             replica_peer_problem(peer, PROBLEM_OK, "");
         }
         if (is_news) {
-            replica_alarm(replica, false, PROBLEM_OK, "in sync with %s: %" PRIu64 " events",
-                          peer->config.id.text, replica->events);
+            replica_alarm(replica,
+                          &(struct replica_news){.id = "PEER_IN_SYNC",
+                                                 .peer = &peer->config.id,
+                                                 .has_events = true,
+                                                 .events = replica->events},
+                          "%s", "");
         }
     }
     tell_synced(replica, peer);
@@ -518,11 +546,14 @@ void replica_peer_forked(struct replica *replica, struct replica_central *peer, 
     if (!is_news) {
         return;
     }
-    char text[300];
+    char text[480];
     (void)snprintf(text, sizeof text,
-                   "event %" PRIu64 " of %s/%016" PRIx64 " has other bytes at %s than here; "
-                   "one of both databases was changed or damaged, run `parkmesh verify` on both",
+                   "event %" PRIu64 " of %s/%016" PRIx64 " has other bytes at %s than here: one "
+                   "database was changed or damaged. Compare both, then restore that one from a "
+                   "backup or start it with an empty data directory: it pulls all back",
                    seq, ours->id.node.text, ours->id.epoch, peer->config.id.text); /* fits */
     replica_peer_problem(peer, PROBLEM_CHAIN_MISMATCH, text);
-    replica_alarm(replica, true, PROBLEM_CHAIN_MISMATCH, "%s", text);
+    replica_alarm(replica,
+                  &(struct replica_news){.code = PROBLEM_CHAIN_MISMATCH, .peer = &peer->config.id},
+                  "%s", text);
 }

@@ -73,25 +73,44 @@ void replica_pulse_announce(struct replica *replica, struct replica_central *pee
 
 /* ---- HEARTBEAT ---- */
 
-void replica_pulse_beat(struct replica *replica, struct replica_central *peer)
+/* All but the heads, for which `heads` has room. */
+static struct message_heartbeat state_now(const struct replica *replica,
+                                          const struct replica_central *peer, struct head *heads)
 {
-    int64_t beat = replica->options.heartbeat_ms;
-    int64_t now = replica->now.mono_ms;
-    struct head heads[LIMIT_HEADS_CHANGED];
     struct message_heartbeat heartbeat = {
         .wall_ms = replica->now.wall_ms,
         .hlc = replica->hlc,
         .log_digest = replica->log_digest,
         .state_digest = replica->state_digest,
         .events = replica->events,
-        .sent_ms = now,
+        .sent_ms = replica->now.mono_ms,
         .echo_ms = peer->echo_ms,
-        .hold_ms = peer->echo_ms ? now - peer->echo_at_ms : 0,
+        .hold_ms = peer->echo_ms ? replica->now.mono_ms - peer->echo_at_ms : 0,
         .heads = heads,
     };
     if (replica->own.seq) {
         heads[heartbeat.count++] = replica->own;
     }
+    return heartbeat;
+}
+
+void replica_pulse_answer(struct replica *replica, struct replica_link *link)
+{
+    struct head heads[1];
+    struct buffer message = {.limit = 0};
+    struct message_heartbeat heartbeat = state_now(replica, link->peer, heads);
+    int packed = message_pack_heartbeat(&message, &heartbeat);
+
+    replica_send(replica, link, &message, packed);
+}
+
+void replica_pulse_beat(struct replica *replica, struct replica_central *peer)
+{
+    int64_t beat = replica->options.heartbeat_ms;
+    int64_t now = replica->now.mono_ms;
+    struct head heads[LIMIT_HEADS_CHANGED];
+    struct message_heartbeat heartbeat = state_now(replica, peer, heads);
+
     heartbeat.count += take(replica, peer, VIEW_TELL, heads + heartbeat.count,
                             LIMIT_HEADS_CHANGED - heartbeat.count);
     peer->pulse_sent_ms = now;
@@ -167,7 +186,9 @@ static void judge_clock(struct replica *replica, struct replica_central *peer)
         if (peer->problem == PROBLEM_OK) {
             replica_peer_problem(peer, PROBLEM_CLOCK_SKEW, text);
         }
-        replica_alarm(replica, true, PROBLEM_CLOCK_SKEW, "%s", text);
+        replica_alarm(replica,
+                      &(struct replica_news){.code = PROBLEM_CLOCK_SKEW, .peer = &peer->config.id},
+                      "%s", text);
     } else if (peer->is_skewed && size < SKEW_CALM_MS) {
         peer->is_skewed = false;
         if (peer->problem == PROBLEM_CLOCK_SKEW) {
@@ -209,9 +230,7 @@ void replica_pulse_heard(struct replica *replica, struct replica_link *link,
         peer->echo_at_ms = replica->now.mono_ms;
     }
     sample_clock(replica, peer, heartbeat);
-    if (link->probed_ms != REPLICA_NEVER && heartbeat->echo_ms >= link->probed_ms) {
-        replica_hello_alive(replica, link);
-    }
+    replica_hello_alive(replica, link, heartbeat->echo_ms);
     for (size_t i = 0; i < heartbeat->count; i++) {
         replica_peer_learn(replica, peer, &heartbeat->heads[i], true);
     }

@@ -184,6 +184,9 @@ static int put_config(struct supervisor *supervisor, struct slice json, struct p
     if (rc == 0 && services_change_is_disruptive(&supervisor->config, new)) {
         supervisor->next = new;
         (void)zloop_timer(supervisor->loop, ANSWER_FIRST_MS, 1, on_answered, supervisor);
+        (void)problem_set(problem, PROBLEM_OK, NULL,
+                          "Đã lưu cấu hình, các cổng đang được mở lại. Nếu không được thì cấu hình "
+                          "cũ trở lại; lý do ở last_error của GET /api/p2p/config");
         return config_json(new, &supervisor->json);
     }
     if (rc == 0 && (rc = follow(supervisor, new)) != 0) {
@@ -192,6 +195,9 @@ static int put_config(struct supervisor *supervisor, struct slice json, struct p
     }
     if (rc != 0)
         config_free(new);
+    else
+        (void)problem_set(problem, PROBLEM_OK, NULL, "Đã lưu và áp dụng cấu hình: %zu central khác",
+                          supervisor->config.peer_count);
     free(new);
     return rc == 0 ? config_json(&supervisor->config, &supervisor->json) : -1;
 }

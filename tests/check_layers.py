@@ -89,8 +89,10 @@ def check_folder(root, folder):
 
 
 def check_pure(root, subject, forbidden):
+    # A folder, or a file and those that continue its name: replica.c, replica_hello.c, ...
     paths = (root / subject).rglob("*.[ch]") if (root / subject).is_dir() else \
-        [p for p in (root / f"{subject}.c", root / f"{subject}.h") if p.is_file()]
+        [*(root / subject).parent.glob(f"{(root / subject).name}.[ch]"),
+         *(root / subject).parent.glob(f"{(root / subject).name}_*.[ch]")]
     for path in sorted(paths):
         for name in sorted(reached(root, path, set()) & forbidden):
             yield f"{path.relative_to(root)}: is pure, must not reach <{name}>"

@@ -274,8 +274,6 @@ static void put_answer(zframe_t *question, struct buffer *out)
         (void)snprintf(answer.problem.text, sizeof answer.problem.text, "saved");
         if (request.json.len > 20)
             (void)problem_set(&answer.problem, PROBLEM_CONFIG_INVALID, "look there", "bad key");
-    } else if (request.verb == SUPERVISOR_MESH_STOP) {
-        (void)snprintf(answer.problem.text, sizeof answer.problem.text, "stopped");
     }
     ck_assert_int_eq(supervisor_answer_pack(&answer, out), 0);
 }
@@ -343,7 +341,7 @@ START_TEST(test_mesh)
     expect(&stand, "PUT", "/api/p2p/config", "{\"unknown_key\":\"long value\"}", 400,
            "\"error\":\"bad key\",\"code\":\"CONFIG_INVALID\",\"hint\":\"look there\"");
     expect(&stand, "PUT", "/api/p2p/config", "[", 400, "JSON_INVALID");
-    expect(&stand, "POST", "/api/p2p/stop", NULL, 200, "\"message\":\"stopped\"");
+    expect(&stand, "POST", "/api/p2p/stop", NULL, 200, "\"message\":\"Mạng P2P đã dừng\"");
     expect(&stand, "POST", "/api/p2p/start", NULL, 200, "\"success\":true");
     expect(&stand, "GET", "/api/p2p/status", NULL, 200,
            "\"running\":true,\"standalone_mode\":false,\"total_peers\":1,\"connected_peers\":1,"

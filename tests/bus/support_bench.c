@@ -41,8 +41,9 @@ void bench_take(struct bench *bench)
         memset(kept, 0, sizeof *kept);
         kept->what = output;
         MUST(buffer_append(&kept->bytes, output.bytes.data, output.bytes.len) == 0);
-        if (output.text) {
-            (void)snprintf(kept->text, sizeof kept->text, "%s", output.text); /* fits */
+        if (output.kind == REPLICA_ALARM) {
+            (void)snprintf(kept->text, sizeof kept->text, "%s", output.text);          /* fits */
+            (void)snprintf(kept->address, sizeof kept->address, "%s", output.address); /* fits */
         }
         if (output.kind == REPLICA_SEND) {
             MUST(message_unpack(&kept->message, buffer_slice(&kept->bytes)) == 0);
@@ -86,6 +87,17 @@ const struct bench_output *bench_alarm(const struct bench *bench, enum problem_c
     for (size_t i = 0; i < bench->count; i++) {
         if (bench->outputs[i].what.kind == REPLICA_ALARM && bench->outputs[i].what.code == code &&
             n-- == 0) {
+            return &bench->outputs[i];
+        }
+    }
+    return NULL;
+}
+
+const struct bench_output *bench_news(const struct bench *bench, const char *id, size_t n)
+{
+    for (size_t i = 0; i < bench->count; i++) {
+        if (bench->outputs[i].what.kind == REPLICA_ALARM &&
+            strcmp(bench->outputs[i].what.id, id) == 0 && n-- == 0) {
             return &bench->outputs[i];
         }
     }
@@ -219,11 +231,19 @@ void bench_send_hello(struct bench *bench, uint64_t link, const struct message_h
     bench_feed(bench, link, &message);
 }
 
+void bench_accept(struct bench *bench, uint64_t link)
+{
+    struct buffer message = {.limit = 0};
+    MUST(message_pack_ack(&message, NULL, 0) == 0); /* of nothing */
+    bench_feed(bench, link, &message);
+}
+
 void bench_join(struct bench *bench, uint64_t link, const char *id)
 {
     struct message_hello hello = bench_hello(bench, id, 1000 + link);
     bench_up(bench, link, NULL);
     bench_send_hello(bench, link, &hello);
+    bench_accept(bench, link);
 }
 
 void bench_beat(struct bench *bench, uint64_t link, const struct memlog *log,

@@ -14,7 +14,7 @@
 struct bench_output {
     struct replica_output what; /* `bytes` and `text` are copies */
     struct buffer bytes;
-    char text[600];
+    char text[600], address[100];
     struct message message; /* of a SEND */
 };
 
@@ -45,7 +45,9 @@ void bench_up(struct bench *bench, uint64_t link, const char *expected);
 void bench_down(struct bench *bench, uint64_t link);
 struct message_hello bench_hello(const struct bench *bench, const char *id, uint64_t boot);
 void bench_send_hello(struct bench *bench, uint64_t link, const struct message_hello *hello);
-/* An accepted link with a greeted peer; its boot is 1000 + link. */
+/* The peer says something that it would not say to somebody whom it refuses. */
+void bench_accept(struct bench *bench, uint64_t link);
+/* An accepted link with a connected peer; its boot is 1000 + link. */
 void bench_join(struct bench *bench, uint64_t link, const char *id);
 /* Feeds what a packer has packed, and frees it. */
 void bench_feed(struct bench *bench, uint64_t link, struct buffer *message);
@@ -64,12 +66,13 @@ enum apply_outcome bench_apply(struct bench *bench, const struct bench_output *a
 void bench_answer(struct bench *bench, const struct bench_output *apply,
                   enum apply_outcome outcome);
 
-/* The n-th (from 0) output of a kind, SEND of a type, or ALARM of a code; NULL when there are not
- * that many. */
+/* The n-th (from 0) output of a kind, SEND of a type, or ALARM of a code or id; NULL when there are
+ * not that many. */
 const struct bench_output *bench_kind(const struct bench *bench, enum replica_output_kind kind,
                                       size_t n);
 const struct bench_output *bench_sent(const struct bench *bench, enum message_type type, size_t n);
 const struct bench_output *bench_alarm(const struct bench *bench, enum problem_code code, size_t n);
+const struct bench_output *bench_news(const struct bench *bench, const char *id, size_t n);
 size_t bench_count_sent(const struct bench *bench, enum message_type type);
 
 /* The report on one peer; state PEER_UNKNOWN and an empty id when it is not in it. */

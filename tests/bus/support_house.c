@@ -26,7 +26,7 @@ struct log {
     struct stream own;
     struct log_stream streams[STREAMS];
     size_t stream_count;
-    uint64_t events, batch;
+    uint64_t events, batch, pulled;
     bool refuses;
     zsock_t *node_socket, *reader_socket, *facts_socket;
 };
@@ -180,6 +180,7 @@ static enum apply_outcome apply_run(struct log *log, const struct run *run, enum
         append(log, stream, run->items[i].header, run->items[i].body);
     }
     if (known < run->count) {
+        log->pulled += origin == FACT_SYNC ? run->count - known : 0;
         publish(log, stream, run->count - known, origin);
     }
     return APPLY_DONE;
@@ -288,6 +289,9 @@ static bool serve_pipe(struct log *log, zsock_t *pipe)
         digest_hex(&sum, digest);
         zsock_send(pipe, "8s", log->events, digest);
     }
+    if (streq(verb, "PULLED")) {
+        zsock_send(pipe, "8", log->pulled);
+    }
     free(verb);
     free(first);
     free(second);
@@ -393,4 +397,12 @@ size_t house_count(struct house *house, char *digest)
     }
     zstr_free(&text);
     return (size_t)events;
+}
+
+size_t house_pulled(struct house *house)
+{
+    uint64_t pulled = 0;
+    zstr_send(house->actor, "PULLED");
+    assert(zsock_recv(house->actor, "8", &pulled) == 0);
+    return (size_t)pulled;
 }

@@ -25,5 +25,7 @@ void house_write(struct house *house, size_t events, size_t batch);
 void house_refuse(struct house *house, bool refuse);
 /* Events in the log; its digest as hex in `digest` (33 bytes, may be NULL). */
 size_t house_count(struct house *house, char *digest);
+/* How many of them came as FACT_SYNC: asked for, not pushed. */
+size_t house_pulled(struct house *house);
 
 #endif

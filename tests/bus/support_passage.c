@@ -124,7 +124,7 @@ void passage_dial(struct world *world, size_t from, size_t to)
         return;
     }
     if (!world->nodes[to].replica || world->is_cut[from][to]) {
-        replica_link_error(node->replica, &world->nodes[to].id, PROBLEM_PEER_UNREACHABLE,
+        replica_link_error(node->replica, &world->nodes[to].id, "nowhere", PROBLEM_PEER_UNREACHABLE,
                            "no route", world_now(world));
         passage_plan(world,
                      (struct moment){.kind = DIAL, .node = from, .other = to, .boot = node->boot},

@@ -43,6 +43,32 @@ START_TEST(two_centrals_converge)
 }
 END_TEST
 
+/* The first commit after a start, like every other. */
+START_TEST(the_first_event_is_pushed)
+{
+    struct central a, b;
+    central_begin();
+    central_set_up(&a, "central-1", "127.0.0.1", central_free_port("127.0.0.1"), SECRET);
+    central_set_up(&b, "central-2", "127.0.0.2", central_free_port("127.0.0.2"), SECRET);
+    central_know(&a, &b);
+    central_know(&b, &a);
+    zactor_t *zap = central_doorkeeper(&a.config.keys);
+    central_start(&a, "a");
+    central_start(&b, "b");
+    central_wait_state(&a, "central-2", PEER_CONNECTED);
+    central_wait_state(&b, "central-1", PEER_CONNECTED);
+    for (size_t i = 1; i <= 3; i++) {
+        house_write(&a.house, 1, 1);
+        central_wait_equal((struct central *[]){&a, &b}, 2, i);
+    }
+    ck_assert_uint_eq(house_pulled(&b.house), 0);
+    central_stop(&a);
+    central_stop(&b);
+    zactor_destroy(&zap);
+    zsys_shutdown();
+}
+END_TEST
+
 /* Only the outer ones know the one in the middle; one direction suffices. */
 START_TEST(three_centrals_converge_through_the_middle)
 {
@@ -433,6 +459,7 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {two_centrals_converge,
+                                  the_first_event_is_pushed,
                                   three_centrals_converge_through_the_middle,
                                   a_long_absence_is_caught_up,
                                   a_house_that_cannot_store_catches_up_later,

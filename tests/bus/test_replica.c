@@ -7,6 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* When the transport may dial again after a refusal. */
+static void ck_retry(const struct bench_output *close, enum problem_code code)
+{
+    int64_t usual_ms = code == PROBLEM_UNKNOWN_PEER ? 5000 : 30000;
+
+    ck_assert_ptr_nonnull(close);
+    ck_assert_int_ge(close->what.retry_ms, usual_ms * 5 / 6);
+    ck_assert_int_le(close->what.retry_ms, usual_ms * 7 / 6);
+}
+
 static void reject_of(const struct bench *bench, enum problem_code code, const char *part)
 {
     const struct bench_output *reject = bench_sent(bench, MESSAGE_REJECT, 0);
@@ -16,9 +26,9 @@ static void reject_of(const struct bench *bench, enum problem_code code, const c
     ck_assert_str_eq(reject->message.as.reject.code, problem_name(code));
     ck_assert_msg(strstr(reject->message.as.reject.text, part) != NULL, "%s",
                   reject->message.as.reject.text);
-    ck_assert_ptr_nonnull(close);
-    ck_assert_int_ge(close->what.retry_ms, 25000);
-    ck_assert_int_le(close->what.retry_ms, 35000);
+    ck_assert_uint_eq(reject->message.as.reject.retry_ms,
+                      code == PROBLEM_UNKNOWN_PEER ? 5000 : 30000);
+    ck_retry(close, code);
 }
 
 START_TEST(test_hello_is_first_and_repeated_until_answered)
@@ -112,6 +122,15 @@ START_TEST(test_unknown_peers_are_pending_and_bounded)
         bench_up(bench, 100 + i, NULL);
         bench_send_hello(bench, 100 + i, &hello);
         reject_of(bench, PROBLEM_UNKNOWN_PEER, "accept it there");
+        const struct bench_output *news = bench_news(bench, "PEER_PENDING", 0);
+        ck_assert_ptr_nonnull(news);
+        ck_assert_str_eq(news->what.peer.text, id);
+        ck_assert_ptr_nonnull(strstr(news->address, "10.0.9."));
+        /* It comes again every few seconds: that is no news. */
+        bench_clear(bench);
+        bench_up(bench, 200 + i, NULL);
+        bench_send_hello(bench, 200 + i, &hello);
+        ck_assert_ptr_null(bench_kind(bench, REPLICA_ALARM, 0));
     }
     struct mesh_report report = {.running = true};
     replica_report(bench->replica, &report, bench->now);
@@ -119,7 +138,7 @@ START_TEST(test_unknown_peers_are_pending_and_bounded)
     mesh_report_free(&report);
     struct peer_report pending = bench_report(bench, "new-39");
     ck_assert_int_eq(pending.state, PEER_PENDING);
-    ck_assert_str_eq(pending.ip, "10.0.9.139");
+    ck_assert_str_eq(pending.ip, "10.0.9.239");
     ck_assert_uint_eq(pending.api_port, 8123);
     ck_assert_int_eq(pending.sync, SYNC_UNKNOWN);
 
@@ -141,14 +160,85 @@ START_TEST(test_a_reject_is_shown_and_waits)
     bench_clear(bench);
     ck_assert_int_eq(message_pack_reject(&message, &reject), 0);
     bench_feed(bench, 1, &message);
-    const struct bench_output *close = bench_kind(bench, REPLICA_CLOSE, 0);
-    ck_assert_ptr_nonnull(close);
-    ck_assert_int_ge(close->what.retry_ms, 25000);
+    ck_retry(bench_kind(bench, REPLICA_CLOSE, 0), PROBLEM_DUPLICATE_ID);
     ck_assert_ptr_nonnull(bench_alarm(bench, PROBLEM_DUPLICATE_ID, 0));
     struct peer_report report = bench_report(bench, "central-2");
     ck_assert_int_eq(report.state, PEER_REJECTED);
     ck_assert_int_eq(report.problem, PROBLEM_DUPLICATE_ID);
     ck_assert_ptr_nonnull(strstr(report.last_error, "two of you"));
+    bench_destroy(&bench);
+}
+END_TEST
+
+/* A person may accept us any moment. */
+START_TEST(test_an_unknown_one_comes_back_soon)
+{
+    struct bench *bench = bench_new("central-1", "central-2");
+    struct message_hello hello = bench_hello(bench, "central-2", 5);
+    struct message_reject reject = {.code = "UNKNOWN_PEER", .text = "who", .retry_ms = 5000};
+
+    for (uint64_t round = 1; round <= 3; round++) {
+        struct buffer message = {.limit = 0};
+        bench_clear(bench);
+        bench_up(bench, round, "central-2");
+        bench_send_hello(bench, round, &hello);
+        ck_assert_int_eq(message_pack_reject(&message, &reject), 0);
+        bench_feed(bench, round, &message);
+        ck_retry(bench_kind(bench, REPLICA_CLOSE, 0), PROBLEM_UNKNOWN_PEER);
+        /* Said once, and it was never up. */
+        const struct bench_output *alarm = bench_news(bench, "UNKNOWN_PEER", 0);
+        ck_assert_int_eq(alarm != NULL, round == 1);
+        ck_assert_ptr_null(bench_news(bench, "PEER_UP", 0));
+        ck_assert_ptr_null(bench_news(bench, "PEER_DOWN", 0));
+        ck_assert_ptr_null(bench_news(bench, "PEER_IN_SYNC", 0));
+        ck_assert_int_eq(bench_report(bench, "central-2").state, PEER_REJECTED);
+    }
+    bench_destroy(&bench);
+}
+END_TEST
+
+START_TEST(test_news_have_names_and_fields)
+{
+    struct bench *bench = bench_new("central-1", "central-2");
+    struct message_hello hello = bench_hello(bench, "central-2", 5);
+    struct memlog empty = {.count = 0};
+    struct node_id id = bench_id("central-2");
+
+    replica_link_error(bench->replica, &id, "10.0.0.1:9000", PROBLEM_PEER_UNREACHABLE,
+                       "10.0.0.1:9000 does not answer", bench->now);
+    bench_take(bench);
+    const struct bench_output *news = bench_news(bench, "PEER_UNREACHABLE", 0);
+    ck_assert_ptr_nonnull(news);
+    ck_assert(news->what.is_warning);
+    ck_assert_str_eq(news->what.peer.text, "central-2");
+    ck_assert_str_eq(news->address, "10.0.0.1:9000");
+    ck_assert_str_eq(news->text, "10.0.0.1:9000 does not answer");
+    bench_clear(bench);
+
+    /* Up when it says something that it would not say to somebody whom it refuses. */
+    bench_up(bench, 1, "central-2");
+    bench_send_hello(bench, 1, &hello);
+    ck_assert_ptr_null(bench_kind(bench, REPLICA_ALARM, 0));
+    ck_assert_ptr_null(bench_kind(bench, REPLICA_SYNCED, 0));
+    ck_assert_int_ne(bench_report(bench, "central-2").state, PEER_CONNECTED);
+    bench_beat(bench, 1, &empty, NULL, 0);
+    news = bench_news(bench, "PEER_UP", 0);
+    ck_assert_ptr_nonnull(news);
+    ck_assert(!news->what.is_warning);
+    ck_assert_str_eq(news->what.peer.text, "central-2");
+    ck_assert_str_eq(news->address, "10.0.9.1:9000");
+    news = bench_news(bench, "PEER_IN_SYNC", 0);
+    ck_assert_ptr_nonnull(news);
+    ck_assert_str_eq(news->what.peer.text, "central-2");
+    ck_assert(news->what.has_events);
+    ck_assert_ptr_nonnull(bench_kind(bench, REPLICA_SYNCED, 0));
+    ck_assert_int_eq(bench_report(bench, "central-2").state, PEER_CONNECTED);
+    bench_clear(bench);
+    bench_down(bench, 1);
+    news = bench_news(bench, "PEER_DOWN", 0);
+    ck_assert_ptr_nonnull(news);
+    ck_assert_str_eq(news->what.peer.text, "central-2");
+    ck_assert(!news->what.is_warning);
     bench_destroy(&bench);
 }
 END_TEST
@@ -170,6 +260,7 @@ START_TEST(test_of_two_links_the_smaller_id_s_is_used)
 
     bench_up(bench, 1, NULL);
     bench_send_hello(bench, 1, &hello);
+    bench_accept(bench, 1);
     ck_assert_uint_eq(used_link(bench), 1);
     bench_up(bench, 2, "central-2"); /* we are the smaller one */
     bench_send_hello(bench, 2, &hello);
@@ -226,6 +317,7 @@ START_TEST(test_a_reboot_replaces_the_silent_link)
     bench_up(bench, 3, NULL);
     bench_send_hello(bench, 3, &hello);
     bench_down(bench, 2);
+    bench_accept(bench, 3);
     ck_assert_int_eq(bench_report(bench, "central-2").state, PEER_CONNECTED);
     ck_assert_uint_eq(used_link(bench), 3);
 
@@ -239,6 +331,15 @@ START_TEST(test_a_reboot_replaces_the_silent_link)
 }
 END_TEST
 
+/* A HEARTBEAT of a process that has heard ours of `echo_ms`. */
+static void answer_beat(struct bench *bench, uint64_t link, int64_t echo_ms)
+{
+    struct buffer message = {.limit = 0};
+    struct message_heartbeat beat = {.sent_ms = 5, .echo_ms = echo_ms};
+    ck_assert_int_eq(message_pack_heartbeat(&message, &beat), 0);
+    bench_feed(bench, link, &message);
+}
+
 START_TEST(test_a_copied_central_is_refused)
 {
     for (int with_heartbeat = 0; with_heartbeat < 2; with_heartbeat++) {
@@ -251,10 +352,7 @@ START_TEST(test_a_copied_central_is_refused)
         bench_clear(bench);
         bench_pass(bench, 20);
         if (with_heartbeat) {
-            struct buffer message = {.limit = 0};
-            struct message_heartbeat beat = {.sent_ms = 5, .echo_ms = bench->now.mono_ms - 20};
-            ck_assert_int_eq(message_pack_heartbeat(&message, &beat), 0);
-            bench_feed(bench, 1, &message);
+            answer_beat(bench, 1, bench->now.mono_ms - 20);
         } else {
             bench_send_hello(bench, 1, &old);
         }
@@ -264,11 +362,112 @@ START_TEST(test_a_copied_central_is_refused)
         ck_assert_ptr_nonnull(alarm);
         ck_assert_ptr_nonnull(strstr(alarm->text, "10.0.9.1"));
         ck_assert_ptr_nonnull(strstr(alarm->text, "10.0.9.2"));
+        /* On one machine addresses say nothing: what tells the processes apart. */
+        ck_assert_ptr_nonnull(strstr(alarm->text, "api_port 8123"));
+        ck_assert_ptr_nonnull(strstr(alarm->text, "boot 00000000"));
         ck_assert_int_eq(bench_report(bench, "central-2").state, PEER_CONNECTED);
         ck_assert_int_eq(bench_report(bench, "central-2").problem, PROBLEM_DUPLICATE_ID);
         ck_assert_uint_eq(used_link(bench), 1);
         bench_destroy(&bench);
     }
+}
+END_TEST
+
+/* The first link was only accepted; while the newcomer waits, ours to the living one comes up, and
+ * that one answers there. */
+START_TEST(test_a_copied_central_is_refused_whatever_link_answers)
+{
+    struct bench *bench = bench_new("central-1", "central-2");
+    struct message_hello copy = bench_hello(bench, "central-2", 6);
+    struct message_hello old = bench_hello(bench, "central-2", 1001);
+
+    bench_join(bench, 1, "central-2");
+    bench_pass(bench, 100);
+    bench_up(bench, 2, NULL);
+    bench_send_hello(bench, 2, &copy);
+    const int64_t asked_ms = bench->now.mono_ms;
+    bench_pass(bench, 20);
+    bench_up(bench, 3, "central-2");
+    bench_send_hello(bench, 3, &old);
+    bench_clear(bench);
+    answer_beat(bench, 3, asked_ms - 1); /* heard something older: says nothing */
+    ck_assert_ptr_null(bench_sent(bench, MESSAGE_REJECT, 0));
+    answer_beat(bench, 3, asked_ms);
+    reject_of(bench, PROBLEM_DUPLICATE_ID, "10.0.9.3");
+    ck_assert_uint_eq(bench_sent(bench, MESSAGE_REJECT, 0)->what.link, 2);
+    bench_pass(bench, 2500);
+    ck_assert_int_eq(bench_report(bench, "central-2").state, PEER_CONNECTED);
+    bench_destroy(&bench);
+}
+END_TEST
+
+/* The question is lost, or comes before the other side has greeted us: it is asked again. */
+START_TEST(test_the_old_process_is_asked_again)
+{
+    struct bench *bench = bench_new("central-1", "central-2");
+    struct message_hello copy = bench_hello(bench, "central-2", 6);
+
+    bench_join(bench, 1, "central-2");
+    bench_up(bench, 2, NULL);
+    bench_clear(bench);
+    bench_send_hello(bench, 2, &copy);
+    for (size_t round = 1; round <= 4; round++) {
+        ck_assert_uint_eq(bench_count_sent(bench, MESSAGE_HELLO), round);
+        const struct bench_output *beat = bench_sent(bench, MESSAGE_HEARTBEAT, 0);
+        ck_assert_ptr_nonnull(beat);
+        ck_assert_uint_eq(beat->what.link, 1);
+        ck_assert(beat < bench_sent(bench, MESSAGE_HELLO, 0)); /* its answer has an echo */
+        bench_pass(bench, 500);
+    }
+    ck_assert_ptr_nonnull(bench_kind(bench, REPLICA_CLOSE, 0));
+    bench_destroy(&bench);
+}
+END_TEST
+
+/* We were stopped for a while (a suspended machine): what came meanwhile is read first. */
+START_TEST(test_a_late_tick_displaces_nobody)
+{
+    struct bench *bench = bench_new("central-1", "central-2");
+    struct message_hello copy = bench_hello(bench, "central-2", 6);
+
+    bench_join(bench, 1, "central-2");
+    bench_pass(bench, 100);
+    bench_up(bench, 2, NULL);
+    bench_send_hello(bench, 2, &copy);
+    const int64_t asked_ms = bench->now.mono_ms;
+    bench_clear(bench);
+    bench->now.mono_ms += 2500;
+    bench->now.wall_ms += 2500;
+    replica_tick(bench->replica, bench->now);
+    bench_take(bench);
+    ck_assert_ptr_null(bench_kind(bench, REPLICA_CLOSE, 0));
+    answer_beat(bench, 1, asked_ms);
+    reject_of(bench, PROBLEM_DUPLICATE_ID, "10.0.9.1");
+    bench_destroy(&bench);
+}
+END_TEST
+
+/* The living one's side: it answers even when it has greeted a moment ago. */
+START_TEST(test_a_repeated_hello_is_answered_at_once)
+{
+    struct bench *bench = bench_new("central-2", "central-1");
+    struct message_hello hello = bench_hello(bench, "central-1", 5);
+    struct buffer message = {.limit = 0};
+    struct message_heartbeat beat = {.sent_ms = 4711};
+
+    bench_up(bench, 1, "central-1");
+    bench_send_hello(bench, 1, &hello);
+    bench_pass(bench, 1);
+    bench_clear(bench);
+    ck_assert_int_eq(message_pack_heartbeat(&message, &beat), 0);
+    bench_feed(bench, 1, &message);
+    ck_assert_ptr_null(bench_sent(bench, MESSAGE_HEARTBEAT, 0));
+    bench_send_hello(bench, 1, &hello);
+    const struct bench_output *answer = bench_sent(bench, MESSAGE_HEARTBEAT, 0);
+    ck_assert_ptr_nonnull(answer);
+    ck_assert_uint_eq(answer->what.link, 1);
+    ck_assert_int_eq(answer->message.as.heartbeat.echo_ms, 4711);
+    bench_destroy(&bench);
 }
 END_TEST
 
@@ -441,9 +640,15 @@ int main(void)
     tcase_add_test(tests, test_strangers_are_refused);
     tcase_add_test(tests, test_unknown_peers_are_pending_and_bounded);
     tcase_add_test(tests, test_a_reject_is_shown_and_waits);
+    tcase_add_test(tests, test_an_unknown_one_comes_back_soon);
+    tcase_add_test(tests, test_news_have_names_and_fields);
     tcase_add_test(tests, test_of_two_links_the_smaller_id_s_is_used);
     tcase_add_test(tests, test_a_reboot_replaces_the_silent_link);
     tcase_add_test(tests, test_a_copied_central_is_refused);
+    tcase_add_test(tests, test_a_copied_central_is_refused_whatever_link_answers);
+    tcase_add_test(tests, test_the_old_process_is_asked_again);
+    tcase_add_test(tests, test_a_late_tick_displaces_nobody);
+    tcase_add_test(tests, test_a_repeated_hello_is_answered_at_once);
     tcase_add_test(tests, test_three_missed_heartbeats_are_down);
     tcase_add_test(tests, test_relayed_heads_are_announced_soon);
     tcase_add_test(tests, test_clocks_are_compared);

@@ -416,6 +416,7 @@ START_TEST(test_unexplained_difference_asks_for_vectors)
     hello.log_digest = memlog_digest(&log); /* differs, names nothing */
     bench_up(bench, 1, NULL);
     bench_send_hello(bench, 1, &hello);
+    bench_accept(bench, 1);
     ck_assert_int_eq(bench_report(bench, "central-2").sync, SYNC_UNKNOWN);
     ck_assert_int_eq(bench_report(bench, "central-2").lag_s, -1);
     bench_pass(bench, 0); /* first contact: at once */

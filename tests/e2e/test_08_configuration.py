@@ -124,11 +124,17 @@ def occupied_port(cluster):
             port = other.getsockname()[1]
             answer = a.put(CONFIG, {"this_central": {key: port}})
             expect(answer.status in (200, 409), answer)
+            expect(answer.status == 409 or answer.json["message"], "what follows:", answer)
             a.forget_connections()
             wait_until(lambda p=port: "PORT_IN_USE" in a.log() and str(p) in a.log(), 10,
                        "the reason in the log")
             a.wait_ready()
-            expect_equal(a.get(CONFIG).status, 200, "the configuration can still be read")
+            shown = a.get(CONFIG)
+            expect_equal(shown.status, 200, "the configuration can still be read")
+            expect_equal(shown.json["last_error"]["code"], "PORT_IN_USE", "its fate: %s" % shown)
+            expect(str(port) in shown.json["last_error"]["error"], shown)
+            expect_equal(shown.json["config"]["this_central"][key], before["this_central"][key],
+                         "what is in force")
             told = a.get(CONFIG).body.decode() + a.get("/api/p2p/status").body.decode()
             expect(answer.status == 409 or "PORT_IN_USE" in told or str(port) in told,
                    "the reason on the API:", told)
