@@ -15,29 +15,34 @@
 #include <string.h>
 #include <unistd.h>
 
+#define CAMERAS 64
+
 static void die(const struct problem *problem)
 {
     log_problem(LOG_LEVEL_ERROR, problem);
     exit(1);
 }
 
+/* The events that bench_load sends: each camera's plates enter and leave in turn. */
 static void take(struct store *store, const struct node_id *id, long number, long long first_ms)
 {
-    char plate[16], name[64];
-    long visit = number / 200 * 100 + number % 100; /* a hundred enter, then the same leave */
+    char plate[32], name[80], camera[16];
+    long which = number % CAMERAS + 10, round = number / CAMERAS, visit = round / 2;
+    bool is_exit = round % 2 == 1;
     struct command command;
     struct answer answer;
     struct problem problem = {.code = PROBLEM_OK};
 
     command_init(&command, COMMAND_GATE);
-    command.gate = number % 200 < 100 ? GATE_ENTRY : GATE_EXIT;
-    (void)snprintf(plate, sizeof plate, "51F%05ld", visit * 7919 % 100000);
-    (void)snprintf(name, sizeof name, "edge-1_%lld_%s", first_ms + visit, plate);
+    command.gate = is_exit ? GATE_EXIT : GATE_ENTRY;
+    (void)snprintf(camera, sizeof camera, "%ld", which);
+    (void)snprintf(plate, sizeof plate, "%02ldC%09ld", which, visit);
+    (void)snprintf(name, sizeof name, "edge-%ld_%lld_%s", which, first_ms + visit, plate);
     command.plate_text = slice_text(plate);
     command.sent_id = slice_text(name);
-    command.camera_id = slice_text("1");
+    command.camera_id = slice_text(camera);
     command.camera_name = slice_text("North gate");
-    command.camera_type = slice_text("ENTRY");
+    command.camera_type = slice_text(is_exit ? "EXIT" : "ENTRY");
     command.source = slice_text("auto");
     command.confidence = 0.95;
     if (decide(store, id, &command, clock_wall_ms(), &answer, &problem) != 0) {

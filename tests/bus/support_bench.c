@@ -2,6 +2,7 @@
 
 #include "proto/run.h"
 
+#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -357,4 +358,37 @@ struct peer_report bench_report(const struct bench *bench, const char *id)
     }
     mesh_report_free(&report);
     return found;
+}
+
+/* ---- checks ---- */
+
+void bench_check_retry(const struct bench_output *close, enum problem_code code)
+{
+    int64_t usual_ms = code == PROBLEM_UNKNOWN_PEER ? 5000 : 30000;
+
+    ck_assert_ptr_nonnull(close);
+    ck_assert_int_ge(close->what.retry_ms, usual_ms * 5 / 6);
+    ck_assert_int_le(close->what.retry_ms, usual_ms * 7 / 6);
+}
+
+void bench_check_reject(const struct bench *bench, enum problem_code code, const char *part)
+{
+    const struct bench_output *reject = bench_sent(bench, MESSAGE_REJECT, 0);
+    const struct bench_output *close = bench_kind(bench, REPLICA_CLOSE, 0);
+
+    ck_assert_ptr_nonnull(reject);
+    ck_assert_str_eq(reject->message.as.reject.code, problem_name(code));
+    ck_assert_msg(strstr(reject->message.as.reject.text, part) != NULL, "%s",
+                  reject->message.as.reject.text);
+    ck_assert_uint_eq(reject->message.as.reject.retry_ms,
+                      code == PROBLEM_UNKNOWN_PEER ? 5000 : 30000);
+    bench_check_retry(close, code);
+}
+
+uint64_t bench_used_link(struct bench *bench)
+{
+    bench_clear(bench);
+    bench_pass(bench, 1100);
+    const struct bench_output *beat = bench_sent(bench, MESSAGE_HEARTBEAT, 0);
+    return beat ? beat->what.link : 0;
 }

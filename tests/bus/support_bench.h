@@ -78,6 +78,12 @@ size_t bench_count_sent(const struct bench *bench, enum message_type type);
 /* The report on one peer; state PEER_UNKNOWN and an empty id when it is not in it. */
 struct peer_report bench_report(const struct bench *bench, const char *id);
 
+/* A refusal was sent with words that contain `part`, and its link closed for the usual time. */
+void bench_check_reject(const struct bench *bench, enum problem_code code, const char *part);
+void bench_check_retry(const struct bench_output *close, enum problem_code code);
+/* Over which link a heartbeat goes within the next period; 0 = none. Clears. */
+uint64_t bench_used_link(struct bench *bench);
+
 struct node_id bench_id(const char *text);
 struct stream bench_stream(const char *node, uint64_t epoch);
 
