@@ -191,6 +191,15 @@ void central_wait_state(struct central *central, const char *id, enum peer_state
     }
 }
 
+void central_wait_gone(struct central *central, const char *id)
+{
+    int64_t end_ms = clock_mono_ms() + CENTRAL_PATIENCE_MS;
+    while (central_peer(central, id).state == PEER_CONNECTED) {
+        ck_assert_msg(clock_mono_ms() < end_ms, "%s is still connected", id);
+        zclock_sleep(5);
+    }
+}
+
 void central_wait_problem(struct central *central, const char *id, enum problem_code code)
 {
     int64_t end_ms = clock_mono_ms() + CENTRAL_PATIENCE_MS;

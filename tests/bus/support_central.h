@@ -54,6 +54,8 @@ struct peer_report central_peer(struct central *central, const char *id);
 /* Until all hold this many events and the same digest. */
 void central_wait_equal(struct central **centrals, size_t count, size_t events);
 void central_wait_state(struct central *central, const char *id, enum peer_state state);
+/* Until the peer is anything but connected. */
+void central_wait_gone(struct central *central, const char *id);
 void central_wait_problem(struct central *central, const char *id, enum problem_code code);
 /* Until more than this was refused; returns how much. */
 uint64_t central_wait_refused(struct central *central, uint64_t more_than);
