@@ -129,7 +129,7 @@ uint64_t store_hlc(const struct store *store);
 int store_set_synced(struct store *store, const struct node_id *peer, int64_t at_ms,
                      struct problem *problem);
 
-/* Drops every folded table and folds the whole log again; for tests and `parkmesh verify`. */
+/* Drops every folded table and folds the whole log again; for tests and repair. */
 int store_rebuild(struct store *store, struct problem *problem);
 
 #endif
