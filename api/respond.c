@@ -90,6 +90,8 @@ static int write_all(struct request *request, const struct preamble *head)
     size_t len = out->len - RESPOND_HEAD + head->len;
 
     memcpy(start, head->text, head->len);
+    if (strcmp(mg_get_request_info(request->connection)->request_method, "HEAD") == 0)
+        len = head->len; /* a body would be read as the next answer */
     return mg_write(request->connection, start, len) == (int)len ? 0 : -1;
 }
 

@@ -9,27 +9,9 @@
 #define FREE_S_MOST (365LL * 24 * 3600)
 #define PER_HOUR_MOST 1000000000LL
 
-static int64_t add_clamped(int64_t a, int64_t b)
-{
-    int64_t sum;
-    if (__builtin_add_overflow(a, b, &sum))
-        return a < 0 ? INT64_MIN : INT64_MAX;
-    return sum;
-}
-
-static bool covers(const struct fold_clock_fix *fix, const struct position *position)
-{
-    return node_id_compare(&fix->node, &position->stream.node) == 0 &&
-           (fix->epoch == 0 || fix->epoch == position->stream.epoch) &&
-           position->seq >= fix->from && position->seq <= fix->to;
-}
-
 int64_t store_time(const struct store *store, const struct position *position, int64_t t_eff)
 {
-    for (size_t i = 0; i < store->fix_count; i++)
-        if (covers(&store->fixes[i], position))
-            t_eff = add_clamped(t_eff, store->fixes[i].offset_ms);
-    return t_eff;
+    return fold_time(t_eff, position, store->fixes, store->fix_count);
 }
 
 static void list_setting(struct store *store, const struct store_setting *setting)

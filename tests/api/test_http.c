@@ -81,6 +81,29 @@ START_TEST(test_methods_and_slashes)
 }
 END_TEST
 
+/* What follows the blank line would be taken for the beginning of the next answer. */
+START_TEST(test_head_has_no_body)
+{
+    struct stand stand;
+    char bytes[4096];
+    size_t len = 0;
+    int c, fd;
+
+    stand_new(&stand);
+    fd = stand_connect(&stand, 0);
+    stand_send_text(fd, "HEAD /api/stats HTTP/1.1\r\nHost: a\r\n\r\n"
+                        "GET /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    while (len < sizeof bytes - 1 && (c = stand_read_byte(fd)) >= 0)
+        bytes[len++] = (char)c;
+    bytes[len] = '\0';
+    (void)close(fd);
+    ck_assert_msg(strncmp(bytes, "HTTP/1.1 405", 12) == 0, "%s", bytes);
+    const char *end = strstr(bytes, "\r\n\r\n");
+    ck_assert_msg(end != NULL && strncmp(end + 4, "HTTP/1.1 200", 12) == 0, "%s", bytes);
+    stand_free(&stand);
+}
+END_TEST
+
 START_TEST(test_readiness)
 {
     struct stand stand;
@@ -342,6 +365,7 @@ int main(void)
 
     tcase_add_test(tests, test_paths_match_exactly);
     tcase_add_test(tests, test_methods_and_slashes);
+    tcase_add_test(tests, test_head_has_no_body);
     tcase_add_test(tests, test_readiness);
     tcase_add_test(tests, test_bodies);
     tcase_add_test(tests, test_chunks_obey_the_cap);
