@@ -40,8 +40,9 @@ static void *start_thread(const struct mg_context *context, int type)
     struct api *api = mg_get_user_data(context);
     struct worker *worker;
 
-    if (type != API_THREAD_WORKER)
+    if (type != API_THREAD_WORKER) {
         return NULL;
+    }
     worker = bytes_allocate(1, sizeof *worker);
     worker->node = ask_new(COMMAND_NODE, &api->gateway.abandon);
     buffer_init(&worker->in, api->gateway.body_bytes);
@@ -54,8 +55,9 @@ static void end_thread(const struct mg_context *context, int type, void *pointer
     struct worker *worker = pointer;
 
     (void)context;
-    if (type != API_THREAD_WORKER || worker == NULL)
+    if (type != API_THREAD_WORKER || worker == NULL) {
         return;
+    }
     ask_destroy(&worker->node);
     buffer_free(&worker->in);
     buffer_free(&worker->question);
@@ -120,11 +122,13 @@ static bool serve(struct request *request)
     bool upgrade = request_is_upgrade(request);
     const struct route *route;
 
-    if (!admit(request, upgrade))
+    if (!admit(request, upgrade)) {
         return false;
+    }
     route = find(request, upgrade);
-    if (route == NULL)
+    if (route == NULL) {
         return false;
+    }
     if (request_role(request) < route->role) {
         respond_error(request, PROBLEM_UNAUTHORIZED, "Cần api_token (Authorization: Bearer)");
         return false;
@@ -154,8 +158,9 @@ static int begin_request(struct mg_connection *connection)
     request_init(&request, &api->gateway, connection);
     handshake = serve(&request);
     atomic_fetch_sub(&api->gateway.under_way, 1);
-    if (handshake)
+    if (handshake) {
         return 0;
+    }
     return request.status != 0 ? request.status : 500;
 }
 
@@ -182,8 +187,9 @@ static int refuse(struct mg_connection *connection, int status, const char *mess
                    "Content-Length: %zu\r\nConnection: close\r\n\r\n%.*s",
                    status, mg_get_response_code_text(connection, status), body.len, (int)body.len,
                    body.data);
-    if (len > 0 && len < (int)sizeof text)
+    if (len > 0 && len < (int)sizeof text) {
         (void)mg_write(connection, text, (size_t)len); /* it is closing anyway */
+    }
     buffer_free(&body);
     return 0;
 }
@@ -198,8 +204,9 @@ static int take_log(const struct mg_connection *connection, const char *message)
 
     if (api != NULL && atomic_load(&api->starting) &&
         pthread_equal(api->starter, pthread_self()) != 0) {
-        if (api->bind_error[0] == '\0')
+        if (api->bind_error[0] == '\0') {
             (void)snprintf(api->bind_error, sizeof api->bind_error, "%s", message);
+        }
     } else {
         log_debug("HTTP", "message=%s", log_quote(message, quoted, sizeof quoted));
     }
@@ -218,18 +225,21 @@ static int bind_problem(const struct api *api, const char *ports, struct problem
     (void)snprintf(address, sizeof address, "%.*s",
                    from != NULL && end != NULL ? (int)(end - from - 8) : (int)sizeof address - 1,
                    from != NULL && end != NULL ? from + 8 : ports);
-    if (reason == EADDRINUSE)
+    if (reason == EADDRINUSE) {
         return problem_set(problem, PROBLEM_PORT_IN_USE,
                            "stop the program that listens there, or choose another api_port",
                            "HTTP cannot listen on %s: the port is in use", address);
-    if (reason == EACCES)
+    }
+    if (reason == EACCES) {
         return problem_set(problem, PROBLEM_PERMISSION,
                            "ports below 1024 need privileges; choose another api_port",
                            "HTTP may not listen on %s: permission denied", address);
-    if (reason == EADDRNOTAVAIL)
+    }
+    if (reason == EADDRNOTAVAIL) {
         return problem_set(problem, PROBLEM_ADDRESS_UNAVAILABLE,
                            "set bind or this_central.ip to an address of this machine",
                            "HTTP cannot listen on %s: no interface has this address", address);
+    }
     return problem_set(problem, PROBLEM_ADDRESS_UNAVAILABLE, NULL, "HTTP cannot listen on %s: %s",
                        address, text[0] != '\0' ? text : "unknown reason");
 }
@@ -247,14 +257,16 @@ static void copy_options(struct gateway *gateway, const struct api_options *opti
     gateway->any_origin = options->auth == API_AUTH_OPEN;
     (void)snprintf(gateway->version, sizeof gateway->version, "%s",
                    options->version != NULL ? options->version : "");
-    if (options->api_token != NULL)
+    if (options->api_token != NULL) {
         (void)snprintf(gateway->token, sizeof gateway->token, "%s", options->api_token);
+    }
     for (size_t i = 0; i < API_ORIGINS && options->cors_origins[i] != NULL; i++) {
         const char *origin = options->cors_origins[i];
-        if (strcmp(origin, "*") == 0)
+        if (strcmp(origin, "*") == 0) {
             gateway->any_origin = true;
-        else if (strlen(origin) < GATEWAY_ORIGIN && strpbrk(origin, "\r\n") == NULL)
+        } else if (strlen(origin) < GATEWAY_ORIGIN && strpbrk(origin, "\r\n") == NULL) {
             (void)snprintf(gateway->origins[gateway->origin_count++], GATEWAY_ORIGIN, "%s", origin);
+        }
     }
 }
 
@@ -312,8 +324,9 @@ static int start_server(struct api *api, const struct api_options *options, stru
     atomic_store(&api->starting, true);
     api->context = mg_start(&callbacks, api, settings);
     atomic_store(&api->starting, false);
-    if (api->context == NULL)
+    if (api->context == NULL) {
         return bind_problem(api, ports, problem);
+    }
     push_serve(api->gateway.push, api->context);
     return 0;
 }
@@ -330,12 +343,14 @@ struct api *api_start(const struct api_options *options, struct problem *problem
     }
     api->gateway.readers =
         readers_new(options->database, chosen(options->readers, LIMIT_READERS), problem);
-    if (api->gateway.readers == NULL)
+    if (api->gateway.readers == NULL) {
         goto free_api;
+    }
     api->gateway.push = push_new(&options->node, chosen(options->ws_clients, LIMIT_WS_CLIENTS));
     (void)mg_init_library(0); /* counts users; without features it cannot fail */
-    if (start_server(api, options, problem) != 0)
+    if (start_server(api, options, problem) != 0) {
         goto exit_library;
+    }
     return api;
 
 exit_library:
@@ -359,16 +374,18 @@ static void wait_for_answers(struct gateway *gateway)
     int64_t until_ms = clock_mono_ms() + API_STOP_MS;
     const struct timespec pause = {.tv_nsec = API_STOP_POLL_NS};
 
-    while (atomic_load(&gateway->under_way) > 0 && clock_mono_ms() < until_ms)
+    while (atomic_load(&gateway->under_way) > 0 && clock_mono_ms() < until_ms) {
         (void)nanosleep(&pause, NULL); /* an early return only looks again sooner */
+    }
 }
 
 void api_stop(struct api **api)
 {
     struct gateway *gateway;
 
-    if (*api == NULL)
+    if (*api == NULL) {
         return;
+    }
     gateway = &(*api)->gateway;
     atomic_store(&gateway->stopping, true);
     wait_for_answers(gateway);

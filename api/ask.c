@@ -27,8 +27,9 @@ struct ask *ask_new(const char *endpoint, const atomic_bool *abandon)
 
 void ask_destroy(struct ask **ask)
 {
-    if (*ask == NULL)
+    if (*ask == NULL) {
         return;
+    }
     zsock_destroy(&(*ask)->socket);
     (void)zmq_msg_close(&(*ask)->answer); /* fails only for a message that is none */
     free(*ask);
@@ -37,11 +38,13 @@ void ask_destroy(struct ask **ask)
 
 static int open_socket(struct ask *ask, struct problem *problem)
 {
-    if (ask->socket != NULL)
+    if (ask->socket != NULL) {
         return 0;
+    }
     ask->socket = zsock_new(ZMQ_DEALER);
-    if (ask->socket == NULL)
+    if (ask->socket == NULL) {
         return problem_set(problem, PROBLEM_BUSY, NULL, "no socket: %s", zmq_strerror(errno));
+    }
     zsock_set_linger(ask->socket, 0);
     zsock_set_rcvtimeo(ask->socket, ASK_SLICE_MS);
     zsock_set_sndtimeo(ask->socket, ASK_SLICE_MS);
@@ -55,8 +58,9 @@ static int open_socket(struct ask *ask, struct problem *problem)
 /* One frame into the message kept for the answer: 1 received, 0 nothing yet, -1 broken. */
 static int receive_frame(struct ask *ask, bool *more)
 {
-    if (zmq_msg_recv(&ask->answer, zsock_resolve(ask->socket), 0) < 0)
+    if (zmq_msg_recv(&ask->answer, zsock_resolve(ask->socket), 0) < 0) {
         return errno == EAGAIN || errno == EINTR ? 0 : -1;
+    }
     *more = zmq_msg_more(&ask->answer) != 0;
     return 1;
 }
@@ -68,15 +72,19 @@ static int receive(struct ask *ask, int64_t until_ms)
 
     for (;;) {
         int rc = receive_frame(ask, &more);
-        if (rc < 0)
+        if (rc < 0) {
             return -1;
-        if (rc == 1 && !more)
+        }
+        if (rc == 1 && !more) {
             return 1;
+        }
         if (rc == 0) {
-            if (atomic_load(ask->abandon))
+            if (atomic_load(ask->abandon)) {
                 return -1;
-            if (clock_mono_ms() >= until_ms)
+            }
+            if (clock_mono_ms() >= until_ms) {
                 return 0;
+            }
         }
     }
 }
@@ -88,8 +96,9 @@ int ask_call(struct ask *ask, struct slice question, int wait_ms, struct slice *
     void *handle;
     int rc;
 
-    if (open_socket(ask, problem) != 0)
+    if (open_socket(ask, problem) != 0) {
         return -1;
+    }
     handle = zsock_resolve(ask->socket);
     rc = zmq_send(handle, "", 0, ZMQ_SNDMORE) == 0 &&
                  zmq_send(handle, question.data, question.len, 0) >= 0
@@ -102,7 +111,8 @@ int ask_call(struct ask *ask, struct slice question, int wait_ms, struct slice *
     }
     /* An answer that comes now belongs to nobody. */
     zsock_destroy(&ask->socket);
-    if (atomic_load(ask->abandon))
+    if (atomic_load(ask->abandon)) {
         return problem_set(problem, PROBLEM_STOPPING, NULL, "Hệ thống đang dừng");
+    }
     return problem_set(problem, PROBLEM_BUSY, NULL, "Hệ thống đang bận, vui lòng thử lại");
 }

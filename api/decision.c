@@ -33,8 +33,9 @@ void decision_put(struct json_writer *writer, const struct answer *answer)
         json_put_key(writer, "event_id");
         json_put_string(writer, answer->visit);
     }
-    if (answer->position.seq == 0)
+    if (answer->position.seq == 0) {
         return;
+    }
     json_put_key(writer, "position");
     json_put_open(writer, '{');
     json_put_key(writer, "node");

@@ -48,12 +48,13 @@ static struct slice name_of(const json_t *object, const char *key, char *spare, 
     const json_t *member = json_object_get(object, key);
     double real = json_is_real(member) ? json_real_value(member) : 0.5;
 
-    if (json_is_integer(member))
+    if (json_is_integer(member)) {
         (void)snprintf(spare, size, "%" JSON_INTEGER_FORMAT, json_integer_value(member));
-    else if (fabs(real) < 1e15 && real >= trunc(real) && real <= trunc(real))
+    } else if (fabs(real) < 1e15 && real >= trunc(real) && real <= trunc(real)) {
         (void)snprintf(spare, size, "%.0f", real);
-    else
+    } else {
         return text_of(object, key);
+    }
     return slice_text(spare);
 }
 
@@ -92,17 +93,20 @@ static int read_plate(struct reading *reading, const json_t *data)
     struct slice view = json_member_text(data, "plate_view");
     struct plate a, b;
 
-    if (command->gate == GATE_DELETE)
+    if (command->gate == GATE_DELETE) {
         return 0;
-    if (plate.len == 0 || plate.len > LIMIT_TEXT)
+    }
+    if (plate.len == 0 || plate.len > LIMIT_TEXT) {
         return problem_set(&reading->problem, PROBLEM_PLATE_UNUSABLE, NULL,
                            "Không thể nhận dạng biển số: %.*s", (int)slice_cut(plate, 60),
                            plate.data != NULL ? plate.data : "");
+    }
     command->plate_text = plate;
     /* An edge's correction sends the bare id and, beside it, the same plate as people read it. */
     if (command->gate == GATE_UPDATE && plate_parse(plate, &a) == 0 && plate_parse(view, &b) == 0 &&
-        strcmp(a.id, b.id) == 0)
+        strcmp(a.id, b.id) == 0) {
         command->plate_text = view;
+    }
     return 0;
 }
 
@@ -110,10 +114,12 @@ static int read_confidence(struct reading *reading, const json_t *data)
 {
     const json_t *member = json_object_get(data, "confidence");
 
-    if (member == NULL || json_is_null(member))
+    if (member == NULL || json_is_null(member)) {
         return 0;
-    if (!json_is_number(member) || !isfinite(json_number_value(member)))
+    }
+    if (!json_is_number(member) || !isfinite(json_number_value(member))) {
         return refuse(reading, PROBLEM_FIELD_INVALID, "confidence phải là một số");
+    }
     reading->command.confidence = json_number_value(member);
     return 0;
 }
@@ -122,10 +128,12 @@ static int read_sent_id(struct reading *reading, const json_t *event, const json
 {
     struct slice id = name_of(event, "event_id", reading->sent_id, sizeof reading->sent_id);
 
-    if (id.len == 0)
+    if (id.len == 0) {
         id = name_of(data, "event_id", reading->sent_id, sizeof reading->sent_id);
-    if (id.len > LIMIT_EVENT_ID)
+    }
+    if (id.len > LIMIT_EVENT_ID) {
         return refuse(reading, PROBLEM_FIELD_INVALID, "event_id quá dài");
+    }
     reading->command.sent_id = id;
     return 0;
 }
@@ -137,14 +145,15 @@ static void read_time(struct command *command, const json_t *event, const json_t
     double seconds = json_is_number(stamp) ? json_number_value(stamp) : 0;
 
     command->location_ms = time_of(data, "location_time");
-    if (seconds > 0 && seconds < GATE_SECONDS_MAX)
+    if (seconds > 0 && seconds < GATE_SECONDS_MAX) {
         command->device_ms = (int64_t)(seconds * 1000 + 0.5);
-    else if (command->gate == GATE_EXIT)
+    } else if (command->gate == GATE_EXIT) {
         command->device_ms = time_of(data, "exit_time");
-    else if (command->gate == GATE_LOCATION)
+    } else if (command->gate == GATE_LOCATION) {
         command->device_ms = command->location_ms;
-    else
+    } else {
         command->device_ms = time_of(data, "entry_time");
+    }
 }
 
 static void read_camera(struct reading *reading, const json_t *event, const json_t *data)
@@ -158,12 +167,14 @@ static void read_camera(struct reading *reading, const json_t *event, const json
     command->edge_id = name_of(data, "edge_id", reading->edge_id, sizeof reading->edge_id);
     /* A camera inside a lot sees where cars stand, not that they enter. */
     if (slice_equal(command->camera_type, slice_text("PARKING_LOT")) &&
-        (command->gate == GATE_ENTRY || command->gate == GATE_DETECTION))
+        (command->gate == GATE_ENTRY || command->gate == GATE_DETECTION)) {
         command->gate = GATE_LOCATION;
+    }
     if (command->gate == GATE_LOCATION) {
         command->location = text_of(data, "location");
-        if (command->location.len == 0)
+        if (command->location.len == 0) {
             command->location = command->camera_name;
+        }
     }
 }
 
@@ -172,14 +183,17 @@ static int read_event(struct reading *reading, const json_t *event)
     const json_t *data = json_object_get(event, "data");
 
     command_init(&reading->command, COMMAND_GATE);
-    if (read_type(reading, event) != 0)
+    if (read_type(reading, event) != 0) {
         return -1;
-    if (data != NULL && !json_is_null(data) && !json_is_object(data))
+    }
+    if (data != NULL && !json_is_null(data) && !json_is_object(data)) {
         return refuse(reading, PROBLEM_FIELD_INVALID, "data phải là một object");
+    }
     read_camera(reading, event, data);
     read_time(&reading->command, event, data);
-    if (read_plate(reading, data) != 0 || read_confidence(reading, data) != 0)
+    if (read_plate(reading, data) != 0 || read_confidence(reading, data) != 0) {
         return -1;
+    }
     return read_sent_id(reading, event, data);
 }
 
@@ -205,8 +219,9 @@ static const char *action_name(enum gate_type gate)
 
 static void put_text(struct json_writer *writer, const char *key, const char *text)
 {
-    if (text[0] == '\0')
+    if (text[0] == '\0') {
         return;
+    }
     json_put_key(writer, key);
     json_put_string(writer, text);
 }
@@ -215,8 +230,9 @@ static void put_time(struct json_writer *writer, const char *key, int64_t ms)
 {
     char text[LOCALTIME_TEXT];
 
-    if (ms == EVENT_NONE)
+    if (ms == EVENT_NONE) {
         return;
+    }
     localtime_text(ms, text);
     put_text(writer, key, text);
 }
@@ -230,8 +246,9 @@ static void put_visit(struct json_writer *writer, const struct answer *answer)
         json_put_int(writer, answer->history_id);
     }
     put_time(writer, "entry_time", answer->entry_ms);
-    if (answer->gate != GATE_EXIT)
+    if (answer->gate != GATE_EXIT) {
         return;
+    }
     put_time(writer, "exit_time", answer->exit_ms);
     if (answer->entry_ms != EVENT_NONE && answer->exit_ms != EVENT_NONE) {
         char text[64];
@@ -276,8 +293,9 @@ void gate_event(struct request *request)
     json_t *event = request_object(request);
     int rc;
 
-    if (event == NULL)
+    if (event == NULL) {
         return;
+    }
     if (read_event(&reading, event) != 0) {
         respond_problem(request, &reading.problem);
         json_decref(event);
@@ -285,10 +303,12 @@ void gate_event(struct request *request)
     }
     rc = decision_ask(request, &reading.command, &answer);
     json_decref(event);
-    if (rc != 0)
+    if (rc != 0) {
         return;
-    if (problem_http_status(answer.code) != 200)
+    }
+    if (problem_http_status(answer.code) != 200) {
         decision_refuse(request, &answer);
-    else
+    } else {
         respond_answer(request, &answer);
+    }
 }

@@ -33,18 +33,21 @@ static size_t find_excess(struct slice text)
 
     for (size_t i = 0; i < text.len; i++) {
         char c = text.data[i];
-        if (c == '\0')
+        if (c == '\0') {
             return i;
+        }
         if (in_string) {
-            if (c == '\\' && i + 1 < text.len)
+            if (c == '\\' && i + 1 < text.len) {
                 i++;
-            else if (c == '"')
+            } else if (c == '"') {
                 in_string = false;
+            }
         } else if (c == '"') {
             in_string = true;
         } else if (c == '[' || c == '{') {
-            if (++depth > LIMIT_DEPTH)
+            if (++depth > LIMIT_DEPTH) {
                 return i;
+            }
         } else if ((c == ']' || c == '}') && depth > 0) {
             depth--;
         }
@@ -94,8 +97,9 @@ struct slice json_member_text(const json_t *object, const char *key)
 {
     const json_t *member = json_object_get(object, key);
 
-    if (!json_is_string(member))
+    if (!json_is_string(member)) {
         return (struct slice){0};
+    }
     return (struct slice){json_string_value(member), json_string_length(member)};
 }
 
@@ -114,8 +118,9 @@ static void put(struct json_writer *writer, const char *data, size_t len)
 
 static void separate(struct json_writer *writer)
 {
-    if (writer->comma)
+    if (writer->comma) {
         put(writer, ",", 1);
+    }
     writer->comma = true;
 }
 
@@ -147,21 +152,26 @@ static size_t character(const unsigned char *at, size_t left)
     size_t len = at[0] >= 0xf0 ? 4 : at[0] >= 0xe0 ? 3 : 2;
     unsigned second_min = 0x80, second_max = 0xbf;
 
-    if (at[0] < 0xc2 || at[0] > 0xf4 || left < len)
+    if (at[0] < 0xc2 || at[0] > 0xf4 || left < len) {
         return 0;
-    if (at[0] == 0xe0)
+    }
+    if (at[0] == 0xe0) {
         second_min = 0xa0; /* overlong */
-    else if (at[0] == 0xed)
+    } else if (at[0] == 0xed) {
         second_max = 0x9f; /* surrogate */
-    else if (at[0] == 0xf0)
+    } else if (at[0] == 0xf0) {
         second_min = 0x90;
-    else if (at[0] == 0xf4)
+    } else if (at[0] == 0xf4) {
         second_max = 0x8f;
-    if (at[1] < second_min || at[1] > second_max)
+    }
+    if (at[1] < second_min || at[1] > second_max) {
         return 0;
-    for (size_t i = 2; i < len; i++)
-        if ((at[i] & 0xc0) != 0x80)
+    }
+    for (size_t i = 2; i < len; i++) {
+        if ((at[i] & 0xc0) != 0x80) {
             return 0;
+        }
+    }
     return len;
 }
 
@@ -203,10 +213,11 @@ void json_put_text(struct json_writer *writer, struct slice text)
     put(writer, "\"", 1);
     while (i < text.len) {
         size_t step = 1;
-        if (bytes[i] >= 0x80)
+        if (bytes[i] >= 0x80) {
             step = character(bytes + i, text.len - i);
-        else if (bytes[i] < 0x20 || bytes[i] == '"' || bytes[i] == '\\' || bytes[i] == 0x7f)
+        } else if (bytes[i] < 0x20 || bytes[i] == '"' || bytes[i] == '\\' || bytes[i] == 0x7f) {
             step = 0;
+        }
         if (step > 0) {
             i += step;
             continue;
@@ -243,8 +254,9 @@ void json_put_number(struct json_writer *writer, double value)
         return;
     }
     len = snprintf(text, sizeof text, "%.15g", value);
-    if (strtod(text, NULL) < value || strtod(text, NULL) > value)
+    if (strtod(text, NULL) < value || strtod(text, NULL) > value) {
         len = snprintf(text, sizeof text, "%.17g", value);
+    }
     separate(writer);
     put(writer, text, (size_t)len);
 }
@@ -281,8 +293,9 @@ void json_put_id(struct json_writer *writer, struct slice text)
     bool decimal = text.data != NULL && text.len > 0 && text.len <= 15 &&
                    (text.data[0] != '0' || text.len == 1);
 
-    for (size_t i = 0; decimal && i < text.len; i++)
+    for (size_t i = 0; decimal && i < text.len; i++) {
         decimal = text.data[i] >= '0' && text.data[i] <= '9';
+    }
     if (!decimal) {
         json_put_text(writer, text);
         return;

@@ -63,8 +63,9 @@ static int read_tariff(struct request *request, struct tariff *tariff, bool *fro
         rc = history_tariff(history, clock_wall_ms(), tariff, from_log, &problem);
         readers_give(request->gateway->readers, false, &history);
     }
-    if (rc != 0)
+    if (rc != 0) {
         respond_problem(request, &problem);
+    }
     return rc != 0 ? -1 : 0;
 }
 
@@ -85,8 +86,9 @@ void money_fees_get(struct request *request)
     struct json_writer writer;
     bool from_log = false;
 
-    if (read_tariff(request, &tariff, &from_log) != 0)
+    if (read_tariff(request, &tariff, &from_log) != 0) {
         return;
+    }
     writer = respond_json(request);
     json_put_open(&writer, '{');
     json_put_key(&writer, "success");
@@ -105,18 +107,21 @@ static const char *merge_tariff(const json_t *fees, struct tariff *tariff)
     const json_t *per_hour = json_object_get(fees, "fee_per_hour");
     double value;
 
-    if (base == NULL && per_hour == NULL)
+    if (base == NULL && per_hour == NULL) {
         return "fees cần fee_base hoặc fee_per_hour";
+    }
     if (base != NULL) {
         tariff->free_s =
             json_is_number(base) ? tariff_hours_to_seconds(json_number_value(base)) : -1;
-        if (tariff->free_s < 0)
+        if (tariff->free_s < 0) {
             return "fee_base phải là số giờ từ 0 đến 8760";
+        }
     }
     if (per_hour != NULL) {
         value = json_is_number(per_hour) ? json_number_value(per_hour) : -1;
-        if (!(value >= 0 && value <= 1e9) || value > floor(value))
+        if (!(value >= 0 && value <= 1e9) || value > floor(value)) {
             return "fee_per_hour phải là số nguyên từ 0 đến 1000000000";
+        }
         tariff->per_hour = (int64_t)value;
     }
     return NULL;
@@ -130,14 +135,16 @@ static int read_change(struct request *request, struct tariff *tariff)
     const char *error = NULL;
     bool from_log;
 
-    if (body == NULL)
+    if (body == NULL) {
         return -1;
-    if (!json_is_object(fees))
+    }
+    if (!json_is_object(fees)) {
         error = "fees phải là một object";
-    else if (read_tariff(request, tariff, &from_log) != 0)
+    } else if (read_tariff(request, tariff, &from_log) != 0) {
         goto answered;
-    else
+    } else {
         error = merge_tariff(fees, tariff);
+    }
     if (error == NULL) {
         json_decref(body);
         return 0;
@@ -155,10 +162,12 @@ void money_fees_put(struct request *request)
     struct json_writer writer;
 
     command_init(&command, COMMAND_TARIFF);
-    if (read_change(request, &command.tariff) != 0)
+    if (read_change(request, &command.tariff) != 0) {
         return;
-    if (decision_ask(request, &command, &answer) != 0)
+    }
+    if (decision_ask(request, &command, &answer) != 0) {
         return;
+    }
     if (answer.code != PROBLEM_OK) {
         decision_refuse(request, &answer);
         return;

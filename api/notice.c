@@ -44,10 +44,11 @@ static void put_time(struct json_writer *writer, const char *key, int64_t ms)
 static void put_integer(struct json_writer *writer, const char *key, int64_t value)
 {
     json_put_key(writer, key);
-    if (value == EVENT_NONE)
+    if (value == EVENT_NONE) {
         json_put_nothing(writer);
-    else
+    } else {
         json_put_int(writer, value);
+    }
 }
 
 static void put_id(struct json_writer *writer, const char *key, struct slice id)
@@ -95,14 +96,16 @@ static void put_local_gate(struct json_writer *writer, const struct source *sour
     put_camera(writer, event);
     put_flag(writer, "success", success);
     put_string(writer, "action", is_exit ? "EXIT" : "ENTRY");
-    if (!success)
+    if (!success) {
         put_string(writer, "code", is_exit ? "NO_OPEN_VISIT" : "ALREADY_INSIDE");
+    }
     put_text(writer, "plate_id", event->plate_id);
     put_text(writer, "plate_view", event->plate_view);
     put_integer(writer, "history_id", visit != NULL ? visit->history_id : EVENT_NONE);
-    if (!is_exit || visit != NULL)
+    if (!is_exit || visit != NULL) {
         put_time(writer, "entry_time",
                  visit != NULL && visit->entry_ms != EVENT_NONE ? visit->entry_ms : event->t_eff);
+    }
     if (is_exit) {
         int64_t exit_ms =
             visit != NULL && visit->exit_ms != EVENT_NONE ? visit->exit_ms : event->t_eff;
@@ -178,16 +181,18 @@ static bool put_event(struct json_writer *writer, const struct source *source)
 {
     switch (source->event.kind) {
     case EVENT_VEHICLE_ENTRY_PENDING:
-        if (source->local)
+        if (source->local) {
             put_local_gate(writer, source);
-        else
+        } else {
             put_peer_entry(writer, source);
+        }
         return true;
     case EVENT_VEHICLE_EXIT:
-        if (source->local)
+        if (source->local) {
             put_local_gate(writer, source);
-        else
+        } else {
             put_peer_exit(writer, source);
+        }
         return true;
     case EVENT_LOCATION_UPDATE:
         put_location(writer, source);
@@ -227,16 +232,18 @@ static void finish(struct notices *notices, struct json_writer *writer)
 {
     json_put_close(writer, '}');
     json_put_close(writer, '}');
-    if (notices->text.full)
+    if (notices->text.full) {
         notices->overflow = true;
-    else
+    } else {
         notices->ends[notices->count++] = notices->text.len;
+    }
 }
 
 static bool room(struct notices *notices)
 {
-    if (notices->count == NOTICE_MAX)
+    if (notices->count == NOTICE_MAX) {
         notices->overflow = true;
+    }
     return !notices->overflow;
 }
 
@@ -244,8 +251,9 @@ static size_t find_visit(const struct fact *fact, struct slice event_id)
 {
     size_t i = 0;
 
-    while (i < fact->visit_count && !slice_equal(fact->visits[i].event_id, event_id))
+    while (i < fact->visit_count && !slice_equal(fact->visits[i].event_id, event_id)) {
         i++;
+    }
     return i;
 }
 
@@ -257,10 +265,12 @@ static void add_item(struct notices *notices, const struct fact *fact, size_t in
     struct wire wire;
     struct source source = {.local = fact->items[index].origin == FACT_LOCAL};
 
-    if (fact->items[index].origin == FACT_SYNC || !room(notices))
+    if (fact->items[index].origin == FACT_SYNC || !room(notices)) {
         return;
-    if (run_unpack(&run, &wire, fact->items[index].run) != 0)
+    }
+    if (run_unpack(&run, &wire, fact->items[index].run) != 0) {
         return;
+    }
     if (event_unpack(&source.event, run.items[0].header, run.items[0].body) == 0) {
         size_t visit = find_visit(fact, source.event.visit);
         size_t before = notices->text.len;
@@ -271,10 +281,11 @@ static void add_item(struct notices *notices, const struct fact *fact, size_t in
             source.visit = &fact->visits[visit];
             told[visit] = true;
         }
-        if (put_event(&writer, &source))
+        if (put_event(&writer, &source)) {
             finish(notices, &writer);
-        else
+        } else {
             notices->text.len = before;
+        }
     }
     run_free(&run);
     wire_close(&wire);
@@ -284,8 +295,9 @@ static void add_visit(struct notices *notices, const struct fact_visit *visit)
 {
     struct json_writer writer;
 
-    if (!room(notices))
+    if (!room(notices)) {
         return;
+    }
     writer = start(notices);
     put_string(&writer, "type", "visit");
     put_string(&writer, "event_type", has_status(visit, "IN") ? "ENTRY" : "EXIT");
@@ -309,11 +321,14 @@ void notice_each(const struct fact *fact, const struct node_id *node, notice_fn 
     size_t from = 0;
 
     buffer_init(&notices->text, 0);
-    for (size_t i = 0; i < fact->item_count && !notices->overflow; i++)
+    for (size_t i = 0; i < fact->item_count && !notices->overflow; i++) {
         add_item(notices, fact, i, node, told);
-    for (size_t i = 0; i < fact->visit_count && !notices->overflow; i++)
-        if (!told[i])
+    }
+    for (size_t i = 0; i < fact->visit_count && !notices->overflow; i++) {
+        if (!told[i]) {
             add_visit(notices, &fact->visits[i]);
+        }
+    }
     if (notices->overflow) {
         each(context, notice_resync());
     } else {

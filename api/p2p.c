@@ -41,8 +41,9 @@ static int call_supervisor(struct request *request, const struct supervisor_requ
 static int ask_supervisor(struct request *request, const struct supervisor_request *question,
                           struct ask **ask, struct supervisor_answer *answer)
 {
-    if (call_supervisor(request, question, ask, answer) != 0)
+    if (call_supervisor(request, question, ask, answer) != 0) {
         return -1;
+    }
     if (problem_http_status(answer->problem.code) != 200) {
         respond_problem(request, &answer->problem);
         return -1;
@@ -53,18 +54,20 @@ static int ask_supervisor(struct request *request, const struct supervisor_reque
 static void put_config(struct json_writer *writer, const struct supervisor_answer *answer)
 {
     json_put_key(writer, "config");
-    if (answer->json.len > 0)
+    if (answer->json.len > 0) {
         json_put_raw(writer, answer->json);
-    else
+    } else {
         json_put_nothing(writer);
+    }
 }
 
 /* The fate of the newest change, when it was not followed: some changes are answered before they
  * are tried. */
 static void put_last_error(struct json_writer *writer, const struct problem *problem)
 {
-    if (problem->code == PROBLEM_OK)
+    if (problem->code == PROBLEM_OK) {
         return;
+    }
     json_put_key(writer, "last_error");
     json_put_open(writer, '{');
     json_put_key(writer, "code");
@@ -111,8 +114,9 @@ void p2p_config_put(struct request *request)
     json_t *body =
         request_object(request); /* only to name errors; the supervisor reads it itself */
 
-    if (body == NULL)
+    if (body == NULL) {
         return;
+    }
     json_decref(body);
     question.json = request->body;
     if (ask_supervisor(request, &question, &ask, &answer) == 0) {
@@ -138,10 +142,12 @@ static void order(struct request *request, enum supervisor_verb verb, const char
     struct supervisor_answer answer;
     struct ask *ask;
 
-    if (request_body(request) != 0)
+    if (request_body(request) != 0) {
         return;
-    if (ask_supervisor(request, &question, &ask, &answer) == 0)
+    }
+    if (ask_supervisor(request, &question, &ask, &answer) == 0) {
         respond_message(request, done);
+    }
     ask_destroy(&ask);
 }
 
@@ -173,10 +179,11 @@ static void put_integer(struct json_writer *writer, const char *key, int64_t val
 static void put_known(struct json_writer *writer, const char *key, int64_t value, int64_t none)
 {
     json_put_key(writer, key);
-    if (value == none)
+    if (value == none) {
         json_put_nothing(writer);
-    else
+    } else {
         json_put_int(writer, value);
+    }
 }
 
 static void put_time(struct json_writer *writer, const char *key, int64_t ms)
@@ -233,9 +240,11 @@ static void put_peers(struct json_writer *writer, const char *key, const struct 
 {
     json_put_key(writer, key);
     json_put_open(writer, '[');
-    for (size_t i = 0; i < report->count; i++)
-        if ((report->peers[i].state == PEER_PENDING) == pending)
+    for (size_t i = 0; i < report->count; i++) {
+        if ((report->peers[i].state == PEER_PENDING) == pending) {
             put_peer(writer, &report->peers[i]);
+        }
+    }
     json_put_close(writer, ']');
 }
 
@@ -252,12 +261,14 @@ static void put_warnings(struct json_writer *writer, const struct gateway *gatew
 {
     json_put_key(writer, "warnings");
     json_put_open(writer, '[');
-    if (report->running && !report->has_secret)
+    if (report->running && !report->has_secret) {
         put_warning(writer, PROBLEM_MESH_WITHOUT_SECRET,
                     "Chưa có mesh_secret: chỉ kết nối được với central trên cùng máy");
-    if (gateway->auth == API_AUTH_OPEN)
+    }
+    if (gateway->auth == API_AUTH_OPEN) {
         put_warning(writer, PROBLEM_OPEN_WITHOUT_AUTH,
                     "HTTP mở cho mọi máy trong mạng mà không cần đăng nhập");
+    }
     json_put_close(writer, ']');
 }
 

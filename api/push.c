@@ -78,23 +78,26 @@ static struct message *message_new(struct slice text)
 
 static void message_release(struct message *message)
 {
-    if (--message->refs == 0)
+    if (--message->refs == 0) {
         free(message);
+    }
 }
 
 /* Ends a client at once, also when its thread is stuck in a write. */
 static void cut(struct client *client)
 {
     client->state = CLIENT_CUT;
-    if (client->socket >= 0)
+    if (client->socket >= 0) {
         (void)shutdown(client->socket, SHUT_RDWR); /* fails only when it is closed already */
+    }
     (void)pthread_cond_signal(&client->changed);
 }
 
 static void enqueue(struct client *client, struct message *message)
 {
-    if (client->state != CLIENT_OPEN)
+    if (client->state != CLIENT_OPEN) {
         return;
+    }
     if (client->count == LIMIT_WS_QUEUE) {
         log_warn("WS_SLOW", "path=%s queued=%d", PUSH_PATH, LIMIT_WS_QUEUE);
         cut(client);
@@ -140,17 +143,20 @@ static void *client_run(void *argument)
     for (;;) {
         struct message *message;
         bool written;
-        while (client->state == CLIENT_OPEN && client->count == 0)
+        while (client->state == CLIENT_OPEN && client->count == 0) {
             (void)pthread_cond_wait(&client->changed, &push->mutex);
-        if (client->state != CLIENT_OPEN)
+        }
+        if (client->state != CLIENT_OPEN) {
             break;
+        }
         message = dequeue(client);
         (void)pthread_mutex_unlock(&push->mutex);
         written = write_text(client, message);
         (void)pthread_mutex_lock(&push->mutex);
         message_release(message);
-        if (!written)
+        if (!written) {
             cut(client);
+        }
     }
     if (client->state == CLIENT_GOING) {
         (void)pthread_mutex_unlock(&push->mutex);
@@ -182,10 +188,12 @@ static int find_socket(const struct mg_request_info *info)
             getsockname(fd, (struct sockaddr *)&local, &local_len) != 0 ||
             ntohs(local.sin_port) != info->server_port ||
             inet_ntop(AF_INET, &peer.sin_addr, text, sizeof text) == NULL ||
-            strcmp(text, info->remote_addr) != 0)
+            strcmp(text, info->remote_addr) != 0) {
             continue;
-        if (found >= 0)
+        }
+        if (found >= 0) {
             return -1; /* two of our addresses, one peer port: better none than the wrong one */
+        }
         found = fd;
     }
     return found;
@@ -196,19 +204,22 @@ static int client_start(struct client *client)
     pthread_attr_t attributes;
     int rc;
 
-    if (pthread_attr_init(&attributes) != 0)
+    if (pthread_attr_init(&attributes) != 0) {
         return -1;
+    }
     rc = pthread_attr_setstacksize(&attributes, PUSH_STACK);
-    if (rc == 0)
+    if (rc == 0) {
         rc = pthread_create(&client->thread, &attributes, client_run, client);
+    }
     (void)pthread_attr_destroy(&attributes); /* cannot fail on Linux */
     return rc == 0 ? 0 : -1;
 }
 
 static void client_free(struct client *client)
 {
-    while (client->count > 0)
+    while (client->count > 0) {
         message_release(dequeue(client));
+    }
     (void)pthread_cond_destroy(&client->changed);
     free(client);
 }
@@ -235,14 +246,17 @@ static void on_ready(struct mg_connection *connection, void *argument)
     (void)pthread_mutex_lock(&push->mutex);
     enqueue(client, hello);
     accepted = !push->stopping && push->count < push->clients_max && client_start(client) == 0;
-    if (accepted)
+    if (accepted) {
         push->clients[push->count++] = client;
+    }
     message_release(hello);
-    if (!accepted)
+    if (!accepted) {
         client_free(client);
+    }
     (void)pthread_mutex_unlock(&push->mutex);
-    if (!accepted)
+    if (!accepted) {
         write_close(connection, CLOSE_TRY_LATER); /* the client closes; else the pings find it */
+    }
 }
 
 static int refuse_frame(struct mg_connection *connection, unsigned code)
@@ -263,11 +277,13 @@ static int on_data(struct mg_connection *connection, int bits, char *data, size_
                                  len >= 2 ? 2 : 0);
         return 0;
     }
-    if (len > LIMIT_WS_FRAME)
+    if (len > LIMIT_WS_FRAME) {
         return refuse_frame(connection, CLOSE_TOO_BIG);
+    }
     if ((opcode > MG_WEBSOCKET_OPCODE_BINARY && opcode < MG_WEBSOCKET_OPCODE_CONNECTION_CLOSE) ||
-        opcode > MG_WEBSOCKET_OPCODE_PONG || (bits & 0x70) != 0)
+        opcode > MG_WEBSOCKET_OPCODE_PONG || (bits & 0x70) != 0) {
         return refuse_frame(connection, CLOSE_PROTOCOL);
+    }
     return 1; /* what clients say is not listened to */
 }
 
@@ -283,11 +299,13 @@ static void on_close(const struct mg_connection *connection, void *argument)
             push->clients[i] = push->clients[--push->count];
         }
     }
-    if (client != NULL)
+    if (client != NULL) {
         cut(client);
+    }
     (void)pthread_mutex_unlock(&push->mutex);
-    if (client == NULL)
+    if (client == NULL) {
         return;
+    }
     (void)pthread_join(client->thread, NULL);
     (void)pthread_mutex_lock(&push->mutex);
     client_free(client);
@@ -303,8 +321,9 @@ static void broadcast(void *context, struct slice text)
     struct message *message = message_new(text);
 
     (void)pthread_mutex_lock(&push->mutex);
-    for (uint32_t i = 0; i < push->count; i++)
+    for (uint32_t i = 0; i < push->count; i++) {
         enqueue(push->clients[i], message);
+    }
     message_release(message);
     (void)pthread_mutex_unlock(&push->mutex);
 }
@@ -332,10 +351,11 @@ static void take_fact(struct push *push, struct slice bytes)
         log_error("FACT_INVALID", "bytes=%zu", bytes.len);
         return;
     }
-    if (push->last_batch != 0 && fact.batch != push->last_batch + 1)
+    if (push->last_batch != 0 && fact.batch != push->last_batch + 1) {
         broadcast(push, notice_resync());
-    else
+    } else {
         notice_each(&fact, &push->node, broadcast, push);
+    }
     push->last_batch = fact.batch;
     fact_free(&fact);
 }
@@ -345,8 +365,9 @@ static void drain_facts(struct push *push, zsock_t *facts)
     zmq_msg_t frame;
 
     (void)zmq_msg_init(&frame); /* cannot fail */
-    while (zmq_msg_recv(&frame, zsock_resolve(facts), ZMQ_DONTWAIT) >= 0)
+    while (zmq_msg_recv(&frame, zsock_resolve(facts), ZMQ_DONTWAIT) >= 0) {
         take_fact(push, (struct slice){zmq_msg_data(&frame), zmq_msg_size(&frame)});
+    }
     (void)zmq_msg_close(&frame);
 }
 
@@ -369,18 +390,20 @@ static void push_actor(zsock_t *pipe, void *argument)
     assert(facts != NULL);
     zsock_set_rcvhwm(facts, LIMIT_FACTS_QUEUE);
     zsock_set_subscribe(facts, "");
-    if (zsock_connect(facts, "%s", FACTS_ENDPOINT) != 0)
+    if (zsock_connect(facts, "%s", FACTS_ENDPOINT) != 0) {
         log_error("FACTS_UNAVAILABLE", "endpoint=%s", FACTS_ENDPOINT);
+    }
     poller = zpoller_new(pipe, facts, NULL);
     assert(poller != NULL);
     zpoller_set_nonstop(poller, true);
     zsock_signal(pipe, 0);
     while (!stop) {
         void *ready = zpoller_wait(poller, -1);
-        if (ready == pipe)
+        if (ready == pipe) {
             stop = told_to_stop(pipe);
-        else if (ready == facts)
+        } else if (ready == facts) {
             drain_facts(push, facts);
+        }
     }
     zpoller_destroy(&poller);
     zsock_destroy(&facts);
@@ -433,21 +456,25 @@ void push_stop(struct push *push)
     (void)pthread_mutex_lock(&push->mutex);
     push->stopping = true;
     for (uint32_t i = 0; i < push->count; i++) {
-        if (push->clients[i]->state == CLIENT_OPEN)
+        if (push->clients[i]->state == CLIENT_OPEN) {
             push->clients[i]->state = CLIENT_GOING;
+        }
         (void)pthread_cond_signal(&push->clients[i]->changed);
     }
-    while (push->count > 0 && rc != ETIMEDOUT)
+    while (push->count > 0 && rc != ETIMEDOUT) {
         rc = pthread_cond_timedwait(&push->left, &push->mutex, &until);
-    for (uint32_t i = 0; i < push->count; i++)
+    }
+    for (uint32_t i = 0; i < push->count; i++) {
         cut(push->clients[i]);
+    }
     (void)pthread_mutex_unlock(&push->mutex);
 }
 
 void push_destroy(struct push **push)
 {
-    if (*push == NULL)
+    if (*push == NULL) {
         return;
+    }
     zactor_destroy(&(*push)->actor);
     (void)pthread_cond_destroy(&(*push)->left);
     (void)pthread_mutex_destroy(&(*push)->mutex);

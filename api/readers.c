@@ -17,8 +17,9 @@ struct readers {
 
 static void close_all(struct readers *readers)
 {
-    for (uint32_t i = 0; i < readers->idle_count; i++)
+    for (uint32_t i = 0; i < readers->idle_count; i++) {
         history_close(&readers->idle[i]);
+    }
     free(readers->idle);
     free(readers);
 }
@@ -49,8 +50,9 @@ struct readers *readers_new(const char *database, uint32_t count, struct problem
 
 void readers_destroy(struct readers **readers)
 {
-    if (*readers == NULL)
+    if (*readers == NULL) {
         return;
+    }
     (void)pthread_cond_destroy(&(*readers)->given);
     (void)pthread_mutex_destroy(&(*readers)->mutex);
     close_all(*readers);
@@ -73,15 +75,17 @@ struct history *readers_take(struct readers *readers, bool dump, struct problem 
     (void)clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += LIMIT_READERS_WAIT_MS / 1000;
     (void)pthread_mutex_lock(&readers->mutex);
-    while (!available(readers, dump) && rc != ETIMEDOUT)
+    while (!available(readers, dump) && rc != ETIMEDOUT) {
         rc = pthread_cond_timedwait(&readers->given, &readers->mutex, &until);
+    }
     if (available(readers, dump)) {
         history = readers->idle[--readers->idle_count];
         readers->dumps += dump ? 1 : 0;
     }
     (void)pthread_mutex_unlock(&readers->mutex);
-    if (history == NULL)
+    if (history == NULL) {
         (void)problem_set(problem, PROBLEM_BUSY, NULL, "Hệ thống đang bận, vui lòng thử lại");
+    }
     return history;
 }
 

@@ -43,10 +43,12 @@ bool request_origin_allowed(struct request *request)
     const struct gateway *gateway = request->gateway;
     const char *origin = mg_get_header(request->connection, "Origin");
 
-    if (gateway->any_origin)
+    if (gateway->any_origin) {
         request->allow_origin = "*";
-    if (origin == NULL || gateway->any_origin)
+    }
+    if (origin == NULL || gateway->any_origin) {
         return true;
+    }
     for (size_t i = 0; i < gateway->origin_count; i++) {
         if (strcasecmp(origin, gateway->origins[i]) == 0) {
             request->allow_origin = gateway->origins[i];
@@ -69,10 +71,12 @@ static bool same_secret(struct slice a, struct slice b)
 {
     unsigned char difference = 0;
 
-    if (a.len != b.len || a.len == 0)
+    if (a.len != b.len || a.len == 0) {
         return false;
-    for (size_t i = 0; i < a.len; i++)
+    }
+    for (size_t i = 0; i < a.len; i++) {
         difference = (unsigned char)(difference | (a.data[i] ^ b.data[i]));
+    }
     return difference == 0;
 }
 
@@ -81,14 +85,17 @@ enum role request_role(const struct request *request)
     const char *header = mg_get_header(request->connection, "Authorization");
     struct slice token = slice_text(request->gateway->token);
 
-    if (request->gateway->auth != API_AUTH_TOKEN || is_local(request))
+    if (request->gateway->auth != API_AUTH_TOKEN || is_local(request)) {
         return ROLE_ADMIN;
+    }
     if (header != NULL && strncasecmp(header, "Bearer ", 7) == 0 &&
-        same_secret(slice_text(header + 7), token))
+        same_secret(slice_text(header + 7), token)) {
         return ROLE_ADMIN;
+    }
     /* A browser cannot put a header on a WebSocket. */
-    if (request_is_upgrade(request) && same_secret(request_query(request, "access_token"), token))
+    if (request_is_upgrade(request) && same_secret(request_query(request, "access_token"), token)) {
         return ROLE_ADMIN;
+    }
     return ROLE_ANYONE;
 }
 
@@ -104,12 +111,15 @@ bool request_is_upgrade(const struct request *request)
 
 static int hex(char c)
 {
-    if (c >= '0' && c <= '9')
+    if (c >= '0' && c <= '9') {
         return c - '0';
-    if (c >= 'a' && c <= 'f')
+    }
+    if (c >= 'a' && c <= 'f') {
         return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
+    }
+    if (c >= 'A' && c <= 'F') {
         return c - 'A' + 10;
+    }
     return -1;
 }
 
@@ -122,15 +132,17 @@ bool request_decode(struct slice text, bool plus, char *out, size_t size)
         if (c == '%') {
             int high = i + 2 < text.len ? hex(text.data[i + 1]) : -1;
             int low = i + 2 < text.len ? hex(text.data[i + 2]) : -1;
-            if (high < 0 || low < 0)
+            if (high < 0 || low < 0) {
                 return false;
+            }
             c = high * 16 + low;
             i += 2;
         } else if (c == '+' && plus) {
             c = ' ';
         }
-        if (c < 0x20 || c == 0x7f || len + 1 >= size)
+        if (c < 0x20 || c == 0x7f || len + 1 >= size) {
             return false;
+        }
         out[len++] = (char)c;
     }
     out[len] = '\0';
@@ -146,14 +158,16 @@ struct slice request_query(const struct request *request, const char *name)
     while (at != NULL && *at != '\0') {
         size_t len = strcspn(at, "&");
         if (len >= name_len && memcmp(at, name, name_len) == 0) {
-            if (len == name_len)
+            if (len == name_len) {
                 found = (struct slice){at + len, 0};
-            else if (at[name_len] == '=')
+            } else if (at[name_len] == '=') {
                 found = (struct slice){at + name_len + 1, len - name_len - 1};
+            }
         }
         at += len;
-        if (*at == '&')
+        if (*at == '&') {
             at++;
+        }
     }
     return found;
 }
@@ -164,12 +178,14 @@ static bool parse_int(const char *text, int64_t *out)
     char *end;
     long long value;
 
-    if (strchr("+-0123456789", text[0]) == NULL || text[0] == '\0')
+    if (strchr("+-0123456789", text[0]) == NULL || text[0] == '\0') {
         return false;
+    }
     errno = 0;
     value = strtoll(text, &end, 10);
-    if (errno != 0 || *end != '\0' || end == text)
+    if (errno != 0 || *end != '\0' || end == text) {
         return false;
+    }
     *out = value;
     return true;
 }
@@ -179,8 +195,9 @@ int request_query_int(struct request *request, const char *name, int64_t *out)
     struct slice raw = request_query(request, name);
     char text[32];
 
-    if (raw.data == NULL)
+    if (raw.data == NULL) {
         return 0;
+    }
     if (!request_decode(raw, true, text, sizeof text) || !parse_int(text, out)) {
         respond_parameter(request, "query", name, "value is not a valid integer",
                           "type_error.integer");
@@ -197,16 +214,18 @@ int request_query_bool(struct request *request, const char *name, bool *out)
     char text[16];
     bool known = false;
 
-    if (raw.data == NULL)
+    if (raw.data == NULL) {
         return 0;
+    }
     if (request_decode(raw, true, text, sizeof text)) {
         for (size_t i = 0; i < sizeof yes / sizeof yes[0] && !known; i++) {
             known = strcasecmp(text, yes[i]) == 0 || strcasecmp(text, no[i]) == 0;
             *out = strcasecmp(text, yes[i]) == 0;
         }
     }
-    if (known)
+    if (known) {
         return 0;
+    }
     respond_parameter(request, "query", name, "value could not be parsed to a boolean",
                       "type_error.bool");
     return -1;
@@ -216,16 +235,18 @@ int request_query_text(struct request *request, const char *name, char *out, siz
 {
     struct slice raw = request_query(request, name);
 
-    if (raw.data == NULL || request_decode(raw, true, out, size))
+    if (raw.data == NULL || request_decode(raw, true, out, size)) {
         return 0;
+    }
     respond_parameter(request, "query", name, "value is not a valid text", "type_error.str");
     return -1;
 }
 
 int request_path_id(struct request *request, const char *name, int64_t *out)
 {
-    if (parse_int(request->parameter, out))
+    if (parse_int(request->parameter, out)) {
         return 0;
+    }
     respond_parameter(request, "path", name, "value is not a valid integer", "type_error.integer");
     return -1;
 }
@@ -253,11 +274,13 @@ static bool length_ambiguous(const struct request *request)
 
 static int check_length(struct request *request)
 {
-    if (length_ambiguous(request))
+    if (length_ambiguous(request)) {
         return fail(request, PROBLEM_LENGTH_AMBIGUOUS,
                     "Content-Length and Transfer-Encoding contradict each other");
-    if (request->info->content_length > (long long)request->gateway->body_bytes)
+    }
+    if (request->info->content_length > (long long)request->gateway->body_bytes) {
         return fail(request, PROBLEM_BODY_TOO_LARGE, "Nội dung quá lớn");
+    }
     return 0;
 }
 
@@ -272,14 +295,18 @@ static int read_bites(struct request *request, size_t announced)
         size_t want =
             announced == 0 || announced - in->len > sizeof bite ? sizeof bite : announced - in->len;
         int got = mg_read(request->connection, bite, want);
-        if (got == 0)
+        if (got == 0) {
             break;
-        if (got < 0)
+        }
+        if (got < 0) {
             return fail(request, PROBLEM_BODY_INCOMPLETE, "Nội dung không đầy đủ");
-        if (buffer_append(in, bite, (size_t)got) != 0)
+        }
+        if (buffer_append(in, bite, (size_t)got) != 0) {
             return fail(request, PROBLEM_BODY_TOO_LARGE, "Nội dung quá lớn");
-        if (clock_mono_ms() > until_ms)
+        }
+        if (clock_mono_ms() > until_ms) {
             return fail(request, PROBLEM_BODY_INCOMPLETE, "Nội dung đến quá chậm");
+        }
     }
     return 0;
 }
@@ -293,21 +320,27 @@ int request_body(struct request *request)
 
     buffer_clear(in);
     request->body = (struct slice){"", 0};
-    if (check_length(request) != 0)
+    if (check_length(request) != 0) {
         return -1;
-    if (!request->unread)
+    }
+    if (!request->unread) {
         return 0;
+    }
     expect = mg_get_header(request->connection, "Expect");
     if (expect != NULL && strcasecmp(expect, "100-continue") == 0 &&
-        mg_write(request->connection, "HTTP/1.1 100 Continue\r\n\r\n", 25) != 25)
+        mg_write(request->connection, "HTTP/1.1 100 Continue\r\n\r\n", 25) != 25) {
         return fail(request, PROBLEM_BODY_INCOMPLETE, "connection lost");
-    if (read_bites(request, chunked ? 0 : (size_t)length) != 0)
+    }
+    if (read_bites(request, chunked ? 0 : (size_t)length) != 0) {
         return -1;
-    if (!chunked && in->len != (size_t)length)
+    }
+    if (!chunked && in->len != (size_t)length) {
         return fail(request, PROBLEM_BODY_INCOMPLETE, "Nội dung ngắn hơn Content-Length");
+    }
     request->unread = false;
-    if (in->len > 0)
+    if (in->len > 0) {
         request->body = buffer_slice(in);
+    }
     return 0;
 }
 
@@ -316,10 +349,12 @@ json_t *request_object(struct request *request)
     struct problem problem;
     json_t *object;
 
-    if (request_body(request) != 0)
+    if (request_body(request) != 0) {
         return NULL;
+    }
     object = json_read_object(request->body, &problem);
-    if (object == NULL)
+    if (object == NULL) {
         respond_problem(request, &problem);
+    }
     return object;
 }

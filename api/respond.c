@@ -36,8 +36,9 @@ static void add(struct preamble *head, const char *format, ...)
     va_start(arguments, format);
     len = vsnprintf(head->text + head->len, sizeof head->text - head->len, format, arguments);
     va_end(arguments);
-    if (len > 0 && (size_t)len < sizeof head->text - head->len)
+    if (len > 0 && (size_t)len < sizeof head->text - head->len) {
         head->len += (size_t)len;
+    }
 }
 
 static bool has_option(const char *header, const char *option)
@@ -52,10 +53,12 @@ static bool closes(const struct request *request)
     const char *connection = mg_get_header(request->connection, "Connection");
     const char *version = request->info->http_version;
 
-    if (request->unread || atomic_load(&request->gateway->stopping))
+    if (request->unread || atomic_load(&request->gateway->stopping)) {
         return true;
-    if (version == NULL || strcmp(version, "1.1") != 0)
+    }
+    if (version == NULL || strcmp(version, "1.1") != 0) {
         return !(has_option(connection, "keep-alive") || has_option(connection, "Keep-Alive"));
+    }
     return has_option(connection, "close") || has_option(connection, "Close");
 }
 
@@ -63,16 +66,20 @@ static void add_common(struct preamble *head, struct request *request, int statu
 {
     bool closing = closes(request) || status == 401;
 
-    if (closing)
+    if (closing) {
         mg_disable_connection_keep_alive(request->connection);
+    }
     add(head, "Connection: %s\r\n", closing ? "close" : "keep-alive");
     add(head, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
-    if (request->allow_origin != NULL)
+    if (request->allow_origin != NULL) {
         add(head, "Access-Control-Allow-Origin: %s\r\nVary: Origin\r\n", request->allow_origin);
-    if (status == 401)
+    }
+    if (status == 401) {
         add(head, "WWW-Authenticate: Bearer\r\n");
-    if (status == 503)
+    }
+    if (status == 503) {
         add(head, "Retry-After: 1\r\n");
+    }
 }
 
 static void start_head(struct preamble *head, struct request *request, int status)
@@ -90,8 +97,9 @@ static int write_all(struct request *request, const struct preamble *head)
     size_t len = out->len - RESPOND_HEAD + head->len;
 
     memcpy(start, head->text, head->len);
-    if (strcmp(mg_get_request_info(request->connection)->request_method, "HEAD") == 0)
+    if (strcmp(mg_get_request_info(request->connection)->request_method, "HEAD") == 0) {
         len = head->len; /* a body would be read as the next answer */
+    }
     return mg_write(request->connection, start, len) == (int)len ? 0 : -1;
 }
 
@@ -102,13 +110,15 @@ static void send_whole(struct request *request, int status, const char *lines)
 
     start_head(&head, request, status);
     add(&head, "Content-Length: %zu\r\n", request->worker->out.len - RESPOND_HEAD);
-    if (request->worker->out.len > RESPOND_HEAD)
+    if (request->worker->out.len > RESPOND_HEAD) {
         add(&head, "Content-Type: application/json; charset=utf-8\r\n");
+    }
     add_common(&head, request, status);
     add(&head, "%s\r\n", lines);
     /* A client that went away needs no answer; the connection ends by itself. */
-    if (write_all(request, &head) != 0)
+    if (write_all(request, &head) != 0) {
         mg_disable_connection_keep_alive(request->connection);
+    }
 }
 
 /* One chunk of a streamed answer; an empty body only ends it. */
@@ -122,10 +132,12 @@ static int send_chunk(struct request *request, bool last)
         add(&head, "%zx\r\n", len);
         (void)buffer_append(out, "\r\n", 2);
     }
-    if (last)
+    if (last) {
         (void)buffer_append(out, "0\r\n\r\n", 5);
-    if (out->full)
+    }
+    if (out->full) {
         return -1;
+    }
     return write_all(request, &head);
 }
 
@@ -145,18 +157,23 @@ int respond_flow(struct request *request)
 {
     const char *version = request->info->http_version;
 
-    if (request->worker->out.full)
+    if (request->worker->out.full) {
         return -1;
-    if (request->worker->out.len < RESPOND_HEAD + RESPOND_CHUNK)
-        return 0;
-    if (!request->streaming) {
-        if (version == NULL || strcmp(version, "1.1") != 0)
-            return 0; /* HTTP/1.0 knows no chunks: gathered up to the buffer's ceiling */
-        if (start_stream(request) != 0)
-            return -1;
     }
-    if (send_chunk(request, false) != 0)
+    if (request->worker->out.len < RESPOND_HEAD + RESPOND_CHUNK) {
+        return 0;
+    }
+    if (!request->streaming) {
+        if (version == NULL || strcmp(version, "1.1") != 0) {
+            return 0; /* HTTP/1.0 knows no chunks: gathered up to the buffer's ceiling */
+        }
+        if (start_stream(request) != 0) {
+            return -1;
+        }
+    }
+    if (send_chunk(request, false) != 0) {
         return -1;
+    }
     (void)respond_json(request);
     return 0;
 }
@@ -174,8 +191,9 @@ static void put_problem(struct json_writer *writer, enum problem_code code, cons
 void respond_send(struct request *request, int status)
 {
     if (request->streaming) {
-        if (send_chunk(request, true) != 0)
+        if (send_chunk(request, true) != 0) {
             mg_disable_connection_keep_alive(request->connection);
+        }
         return;
     }
     if (request->worker->out.full) {
@@ -192,10 +210,11 @@ void respond_send(struct request *request, int status)
 
 void respond_cut(struct request *request, const struct problem *problem)
 {
-    if (request->streaming)
+    if (request->streaming) {
         mg_disable_connection_keep_alive(request->connection);
-    else
+    } else {
         respond_problem(request, problem);
+    }
 }
 
 void respond_problem(struct request *request, const struct problem *problem)
@@ -276,10 +295,11 @@ void respond_method(struct request *request, const char *allow)
     put_problem(&writer, PROBLEM_METHOD_NOT_ALLOWED,
                 upgrade ? "this path is a WebSocket" : "method not allowed");
     json_put_close(&writer, '}');
-    if (upgrade)
+    if (upgrade) {
         (void)snprintf(lines, sizeof lines, "Upgrade: websocket\r\n");
-    else
+    } else {
         (void)snprintf(lines, sizeof lines, "Allow: %s\r\n", allow);
+    }
     send_whole(request, upgrade ? 426 : 405, lines);
 }
 
@@ -293,13 +313,16 @@ void respond_redirect(struct request *request, struct slice path)
     (void)respond_json(request);
     /* The path matched a route and civetweb refuses control characters in the request line, but a
      * header is built of it: check what really goes out. */
-    for (int i = 0; i < len - 2 && i < (int)sizeof lines - 1; i++)
-        if ((unsigned char)lines[i] < 0x20 || (unsigned char)lines[i] > 0x7e)
+    for (int i = 0; i < len - 2 && i < (int)sizeof lines - 1; i++) {
+        if ((unsigned char)lines[i] < 0x20 || (unsigned char)lines[i] > 0x7e) {
             len = -1;
-    if (len < 0 || len >= (int)sizeof lines)
+        }
+    }
+    if (len < 0 || len >= (int)sizeof lines) {
         respond_error(request, PROBLEM_NOT_FOUND, "no such path");
-    else
+    } else {
         send_whole(request, 307, lines);
+    }
 }
 
 void respond_preflight(struct request *request)

@@ -32,8 +32,9 @@ static struct slice next_segment(struct slice *path)
 {
     struct slice segment = {path->data + 1, 0};
 
-    while (segment.len + 1 < path->len && segment.data[segment.len] != '/')
+    while (segment.len + 1 < path->len && segment.data[segment.len] != '/') {
         segment.len++;
+    }
     path->data += segment.len + 1;
     path->len -= segment.len + 1;
     return segment;
@@ -45,10 +46,12 @@ static bool segment_matches(struct slice pattern, struct slice raw, char *parame
 {
     char text[LIMIT_EVENT_ID + 1];
 
-    if (!request_decode(raw, false, text, sizeof text) || strchr(text, '/') != NULL)
+    if (!request_decode(raw, false, text, sizeof text) || strchr(text, '/') != NULL) {
         return false;
-    if (pattern.len == 0 || pattern.data[0] != '{')
+    }
+    if (pattern.len == 0 || pattern.data[0] != '{') {
         return slice_equal(pattern, slice_text(text));
+    }
     (void)snprintf(parameter, size, "%s", text);
     return text[0] != '\0';
 }
@@ -60,8 +63,9 @@ static bool path_matches(const char *pattern, struct slice path, char *parameter
     while (left.len > 0 && path.len > 0) {
         struct slice expected = next_segment(&left);
         struct slice raw = next_segment(&path);
-        if (!segment_matches(expected, raw, parameter, size))
+        if (!segment_matches(expected, raw, parameter, size)) {
             return false;
+        }
     }
     return left.len == 0 && path.len == 0;
 }
@@ -74,12 +78,15 @@ static const struct route *search(struct request *request, const char *method, s
     for (size_t i = 0; i < sizeof ROUTES / sizeof ROUTES[0]; i++) {
         const struct route *route = &ROUTES[i];
         size_t used = strlen(allow);
-        if (!path_matches(route->path, path, request->parameter, sizeof request->parameter))
+        if (!path_matches(route->path, path, request->parameter, sizeof request->parameter)) {
             continue;
-        if (strcmp(route->method, method) == 0)
+        }
+        if (strcmp(route->method, method) == 0) {
             return route;
-        if (strstr(allow, route->method) == NULL)
+        }
+        if (strstr(allow, route->method) == NULL) {
             (void)snprintf(allow + used, 64 - used, "%s%s", used > 0 ? ", " : "", route->method);
+        }
     }
     return NULL;
 }
@@ -90,17 +97,21 @@ enum route_result route_find(struct request *request, const char *method, struct
     request->parameter[0] = '\0';
     *route = NULL;
     allow[0] = '\0';
-    if (path.len == 0 || path.data[0] != '/')
+    if (path.len == 0 || path.data[0] != '/') {
         return ROUTE_UNKNOWN;
+    }
     *route = search(request, method, path, allow);
-    if (*route != NULL)
+    if (*route != NULL) {
         return ROUTE_FOUND;
-    if (allow[0] != '\0')
+    }
+    if (allow[0] != '\0') {
         return ROUTE_METHOD;
+    }
     if (path.len > 1 && path.data[path.len - 1] == '/') {
         path.len--;
-        if (search(request, method, path, allow) != NULL || allow[0] != '\0')
+        if (search(request, method, path, allow) != NULL || allow[0] != '\0') {
             return ROUTE_SLASH;
+        }
     }
     return ROUTE_UNKNOWN;
 }

@@ -82,8 +82,9 @@ void status_summary(struct request *request)
         return;
     }
     rc = history_stats(history, clock_wall_ms(), &stats, &problem);
-    if (rc == 0)
+    if (rc == 0) {
         rc = history_event_count(history, &events, &problem);
+    }
     readers_give(request->gateway->readers, false, &history);
     if (rc != 0) {
         respond_problem(request, &problem);

@@ -28,10 +28,11 @@ static void put_id(struct json_writer *writer, const char *key, struct slice id)
 static void put_integer(struct json_writer *writer, const char *key, int64_t value)
 {
     json_put_key(writer, key);
-    if (value == EVENT_NONE)
+    if (value == EVENT_NONE) {
         json_put_nothing(writer);
-    else
+    } else {
         json_put_int(writer, value);
+    }
 }
 
 static void put_number(struct json_writer *writer, const char *key, double value)
@@ -130,18 +131,23 @@ static int read_filter(struct request *request, struct filter *filter)
         request_query_bool(request, "in_parking_only", &inside_only) != 0 ||
         request_query_bool(request, "entries_only", &entries_only) != 0 ||
         request_query_text(request, "status", filter->status, sizeof filter->status) != 0 ||
-        request_query_text(request, "search", filter->search, sizeof filter->search) != 0)
+        request_query_text(request, "search", filter->search, sizeof filter->search) != 0) {
         return -1;
-    if (query->limit < 0)
+    }
+    if (query->limit < 0) {
         query->limit = -1;
-    if (query->offset < 0)
+    }
+    if (query->offset < 0) {
         query->offset = 0;
-    if (inside_only)
+    }
+    if (inside_only) {
         query->status = "IN";
-    else if (!entries_only && filter->status[0] != '\0')
+    } else if (!entries_only && filter->status[0] != '\0') {
         query->status = filter->status;
-    if (filter->search[0] != '\0')
+    }
+    if (filter->search[0] != '\0') {
         query->search = slice_text(filter->search);
+    }
     return 0;
 }
 
@@ -155,8 +161,9 @@ void visits_list(struct request *request)
     bool dump;
     int rc;
 
-    if (read_filter(request, &filter) != 0)
+    if (read_filter(request, &filter) != 0) {
         return;
+    }
     dump = filter.query.limit < 0 || filter.query.limit > VISITS_DUMP_ROWS;
     history = readers_take(request->gateway->readers, dump, &problem);
     if (history == NULL) {
@@ -165,8 +172,9 @@ void visits_list(struct request *request)
     }
     rc = history_stats(history, filter.query.now_ms, &stats, &problem);
     listing_start(&listing, request, "history");
-    if (rc == 0)
+    if (rc == 0) {
         rc = history_each(history, &filter.query, each_visit, &listing, &problem);
+    }
     readers_give(request->gateway->readers, dump, &history);
     if (rc != 0) {
         respond_cut(request, &problem);
@@ -191,10 +199,11 @@ static void put_seen(struct json_writer *writer, const char *key, struct slice j
     json_t *value = json.len > 0 ? json_read_object(json, NULL) : NULL;
 
     json_put_key(writer, key);
-    if (value != NULL)
+    if (value != NULL) {
         json_put_raw(writer, json);
-    else
+    } else {
         json_put_nothing(writer);
+    }
     json_decref(value);
 }
 
@@ -233,8 +242,9 @@ void visits_changes(struct request *request)
 
     if (request_query_int(request, "limit", &limit) != 0 ||
         request_query_int(request, "offset", &offset) != 0 ||
-        request_query_int(request, "history_id", &history_id) != 0)
+        request_query_int(request, "history_id", &history_id) != 0) {
         return;
+    }
     dump = limit < 0 || limit > VISITS_DUMP_ROWS;
     history = readers_take(request->gateway->readers, dump, &problem);
     if (history == NULL) {
@@ -271,8 +281,9 @@ static int read_time(const json_t *object, const char *key, int64_t *out)
     const json_t *member = json_object_get(object, key);
 
     *out = EVENT_NONE;
-    if (member == NULL || json_is_null(member))
+    if (member == NULL || json_is_null(member)) {
         return 0;
+    }
     return localtime_parse(json_member_text(object, key), out);
 }
 
@@ -305,8 +316,9 @@ static void change(struct request *request, struct command *command, const json_
 
     command->author = text_of(body, "author");
     command->reason = text_of(body, "reason");
-    if (decision_ask(request, command, &answer) != 0)
+    if (decision_ask(request, command, &answer) != 0) {
         return;
+    }
     if (answer.code != PROBLEM_OK) {
         decision_refuse(request, &answer);
         return;
@@ -323,10 +335,12 @@ static void change(struct request *request, struct command *command, const json_
 /* The row that the path names. 0, or -1 after an answer. */
 static int read_id(struct request *request, struct command *command)
 {
-    if (request_path_id(request, "history_id", &command->history_id) != 0)
+    if (request_path_id(request, "history_id", &command->history_id) != 0) {
         return -1;
-    if (command->history_id > 0)
+    }
+    if (command->history_id > 0) {
         return 0;
+    }
     respond_error(request, PROBLEM_VISIT_UNKNOWN, "Không tìm thấy lượt gửi xe");
     return -1;
 }
@@ -337,13 +351,16 @@ void visits_edit(struct request *request)
     json_t *body;
 
     command_init(&command, COMMAND_EDIT);
-    if (read_id(request, &command) != 0)
+    if (read_id(request, &command) != 0) {
         return;
+    }
     body = request_object(request);
-    if (body == NULL)
+    if (body == NULL) {
         return;
-    if (read_edit(request, body, &command) == 0)
+    }
+    if (read_edit(request, body, &command) == 0) {
         change(request, &command, body);
+    }
     json_decref(body);
 }
 
@@ -355,8 +372,9 @@ void visits_delete(struct request *request)
     json_t *body = NULL;
 
     command_init(&command, COMMAND_DELETE);
-    if (read_id(request, &command) != 0 || request_body(request) != 0)
+    if (read_id(request, &command) != 0 || request_body(request) != 0) {
         return;
+    }
     if (request->body.len > 0) {
         body = json_read_object(request->body, &problem);
         if (body == NULL) {

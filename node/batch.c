@@ -62,8 +62,9 @@ static int carry_out_run(struct batch *batch, struct request *request, struct pr
 
     request->applied.token = request->run.token;
     request->applied.outcome = APPLY_FORK; /* the replica verified it: changed on the way */
-    if (run_unpack(&run, &wire, request->run.run) != 0)
+    if (run_unpack(&run, &wire, request->run.run) != 0) {
         return 0;
+    }
     rc = store_run(batch, request, &run, problem);
     run_free(&run);
     wire_close(&wire);
@@ -82,16 +83,20 @@ static int carry_out(struct batch *batch, struct request *request, struct proble
 {
     int rc;
 
-    if (batch->careful && store_mark(batch->store, problem) != 0)
+    if (batch->careful && store_mark(batch->store, problem) != 0) {
         return -1;
+    }
     rc = request->is_run ? carry_out_run(batch, request, problem)
                          : carry_out_command(batch, request, problem);
-    if (!batch->careful)
+    if (!batch->careful) {
         return rc;
-    if (rc == 0)
+    }
+    if (rc == 0) {
         return store_release(batch->store, problem);
-    if (!is_own_fault(problem->code))
+    }
+    if (!is_own_fault(problem->code)) {
         return -1;
+    }
     store_undo(batch->store); /* if that fails, so will the commit */
     refuse(request, problem);
     problem->code = PROBLEM_OK;
@@ -101,8 +106,9 @@ static int carry_out(struct batch *batch, struct request *request, struct proble
 static int try_all(struct batch *batch, struct request *const *requests, size_t count,
                    struct problem *problem)
 {
-    if (store_begin(batch->store, problem) != 0)
+    if (store_begin(batch->store, problem) != 0) {
         return -1;
+    }
     for (size_t i = 0; i < count; i++) {
         if (carry_out(batch, requests[i], problem) != 0) {
             store_rollback(batch->store);
@@ -118,10 +124,12 @@ int batch_carry_out(struct store *store, const struct node_id *id, struct reques
     struct batch batch = {.store = store, .id = id};
 
     problem->code = PROBLEM_OK;
-    if (try_all(&batch, requests, count, problem) == 0)
+    if (try_all(&batch, requests, count, problem) == 0) {
         return 0;
-    if (!is_own_fault(problem->code))
+    }
+    if (!is_own_fault(problem->code)) {
         return -1;
+    }
     log_problem(LOG_LEVEL_WARN, problem);
     batch.careful = true;
     problem->code = PROBLEM_OK;

@@ -17,8 +17,9 @@ static int keep(int found, const struct visit *visit, struct visit_copy *copy,
                 const struct visit **seen)
 {
     *seen = NULL;
-    if (found < 0)
+    if (found < 0) {
         return -1;
+    }
     if (found == 1) {
         visit_copy(copy, visit);
         *seen = &copy->visit;
@@ -33,10 +34,11 @@ static int find_named(struct inquiry *inquiry, const struct command *command)
     struct slice name = command->kind == COMMAND_GATE ? command->sent_id : command->visit;
     int found = 0;
 
-    if (name.len > 0)
+    if (name.len > 0) {
         found = store_find_visit(inquiry->store, name, &visit, inquiry->problem);
-    else if (command->kind != COMMAND_GATE && command->history_id > 0)
+    } else if (command->kind != COMMAND_GATE && command->history_id > 0) {
         found = store_find_row(inquiry->store, command->history_id, &visit, inquiry->problem);
+    }
     return keep(found, &visit, &inquiry->named, &inquiry->view.named);
 }
 
@@ -45,9 +47,10 @@ static int find_open(struct inquiry *inquiry)
     struct visit visit;
     int found = 0;
 
-    if (inquiry->parking.event.plate_id.data != NULL)
+    if (inquiry->parking.event.plate_id.data != NULL) {
         found =
             store_find_open(inquiry->store, inquiry->parking.plate.id, &visit, inquiry->problem);
+    }
     return keep(found, &visit, &inquiry->open, &inquiry->view.open);
 }
 
@@ -61,11 +64,13 @@ static int find_changes(struct inquiry *inquiry)
     if (count < 0 ||
         store_visit_json(inquiry->store, name, &inquiry->before, inquiry->problem) < 0 ||
         store_correction(inquiry->store, name, &view->corrected_entry_ms, &view->corrected_exit_ms,
-                         &view->corrected_fee, inquiry->problem) != 0)
+                         &view->corrected_fee, inquiry->problem) != 0) {
         return -1;
+    }
     if (count > 0) {
-        if (event_pack_supersedes(seen, (size_t)count, &inquiry->supersedes) != 0)
+        if (event_pack_supersedes(seen, (size_t)count, &inquiry->supersedes) != 0) {
             return problem_set(inquiry->problem, PROBLEM_INTERNAL, NULL, "supersedes too long");
+        }
         view->supersedes = buffer_slice(&inquiry->supersedes);
     }
     view->before = buffer_slice(&inquiry->before);
@@ -77,8 +82,9 @@ static int inquire_exit(struct inquiry *inquiry)
     const struct visit *named = inquiry->view.named;
     bool is_clear = named != NULL && named->status == VISIT_IN;
 
-    if (!is_clear && find_open(inquiry) != 0)
+    if (!is_clear && find_open(inquiry) != 0) {
         return -1;
+    }
     return store_tariff(inquiry->store, inquiry->parking.event.t_eff, &inquiry->view.tariff,
                         inquiry->problem) < 0
                ? -1
@@ -87,8 +93,9 @@ static int inquire_exit(struct inquiry *inquiry)
 
 static int inquire_change(struct inquiry *inquiry)
 {
-    if (inquiry->view.named == NULL)
+    if (inquiry->view.named == NULL) {
         return 0;
+    }
     return find_open(inquiry) != 0 ? -1 : find_changes(inquiry);
 }
 
@@ -96,8 +103,9 @@ static int inquire_change(struct inquiry *inquiry)
  * some microseconds. */
 static int inquire(struct inquiry *inquiry, const struct command *command)
 {
-    if (find_named(inquiry, command) != 0)
+    if (find_named(inquiry, command) != 0) {
         return -1;
+    }
     switch (inquiry->parking.event.kind) {
     case EVENT_VEHICLE_EXIT:
         return inquire_exit(inquiry);
@@ -126,12 +134,14 @@ static int complete(struct inquiry *inquiry, const struct position *position)
 
     if (keep(name.data != NULL ? store_find_visit(inquiry->store, name, &visit, inquiry->problem)
                                : 0,
-             &visit, &inquiry->named, &row) != 0)
+             &visit, &inquiry->named, &row) != 0) {
         return -1;
+    }
     if (row != NULL && row->superseded_by.data != NULL &&
         keep(store_find_visit(inquiry->store, row->superseded_by, &visit, inquiry->problem), &visit,
-             &inquiry->open, &winner) != 0)
+             &inquiry->open, &winner) != 0) {
         return -1;
+    }
     parking_complete(&inquiry->parking, position, row, winner);
     return 0;
 }
@@ -147,16 +157,20 @@ static int answer_repeat(struct inquiry *inquiry, const struct command *command,
     struct store_retry retry;
     int found;
 
-    if (command->kind != COMMAND_GATE)
+    if (command->kind != COMMAND_GATE) {
         return 0;
+    }
     found = store_find_retry(inquiry->store, &parking->event, now_ms, &retry, inquiry->problem);
-    if (found != 1)
+    if (found != 1) {
         return found;
+    }
     parking->event.visit = slice_text(retry.visit);
-    if (complete(inquiry, &retry.position) != 0)
+    if (complete(inquiry, &retry.position) != 0) {
         return -1;
-    if (parking->answer.code == PROBLEM_OK)
+    }
+    if (parking->answer.code == PROBLEM_OK) {
         parking_repeat(parking, retry.visit, NULL);
+    }
     parking->answer.deduped = true;
     return 1;
 }
@@ -179,10 +193,12 @@ static int append(struct inquiry *inquiry, int64_t now_ms)
     struct position position;
 
     if (store_append(inquiry->store, &inquiry->parking.event, now_ms, &position,
-                     inquiry->problem) != 0)
+                     inquiry->problem) != 0) {
         return inquiry->problem->code == PROBLEM_FIELD_INVALID ? refuse_field(inquiry) : -1;
-    if (store_fold(inquiry->store, inquiry->problem) != 0)
+    }
+    if (store_fold(inquiry->store, inquiry->problem) != 0) {
         return -1;
+    }
     return complete(inquiry, &position);
 }
 
@@ -190,15 +206,19 @@ static int run(struct inquiry *inquiry, const struct command *command, int64_t n
 {
     int repeated;
 
-    if (parking_prepare(&inquiry->parking, command, &inquiry->view) != 0)
+    if (parking_prepare(&inquiry->parking, command, &inquiry->view) != 0) {
         return 0;
+    }
     repeated = answer_repeat(inquiry, command, now_ms);
-    if (repeated != 0)
+    if (repeated != 0) {
         return repeated < 0 ? -1 : 0;
-    if (inquire(inquiry, command) != 0)
+    }
+    if (inquire(inquiry, command) != 0) {
         return -1;
-    if (parking_decide(&inquiry->parking, &inquiry->view) != 0)
+    }
+    if (parking_decide(&inquiry->parking, &inquiry->view) != 0) {
         return 0;
+    }
     return append(inquiry, now_ms);
 }
 

@@ -61,8 +61,9 @@ static int run(int argc, char **argv)
             options.data_dir = optarg;
             break;
         case 'l':
-            if (strcmp(optarg, "text") != 0 && strcmp(optarg, "json") != 0)
+            if (strcmp(optarg, "text") != 0 && strcmp(optarg, "json") != 0) {
                 return usage("--log-format is text or json, not", optarg);
+            }
             options.log_format = optarg;
             break;
         case 'h':
@@ -71,8 +72,9 @@ static int run(int argc, char **argv)
             return usage("run does not take", argv[optind - 1]);
         }
     }
-    if (optind < argc)
+    if (optind < argc) {
         return usage("run does not take", argv[optind]);
+    }
     return supervisor_run(&options);
 }
 
@@ -84,20 +86,26 @@ static int check(int argc, char **argv)
     struct config config;
     int status = 0;
 
-    if (argc > 2 || path[0] == '-')
+    if (argc > 2 || path[0] == '-') {
         return usage("check takes one file, not", argc > 2 ? argv[2] : path);
+    }
     config_init(&config);
-    if (config_check(&config, path, &errors, &warnings, &problem) != 0)
+    if (config_check(&config, path, &errors, &warnings, &problem) != 0) {
         status = problem_exit_status(PROBLEM_CONFIG_INVALID);
-    if (errors.len > 0)
+    }
+    if (errors.len > 0) {
         (void)fwrite(errors.data, 1, errors.len, stderr);
-    if (warnings.len > 0)
+    }
+    if (warnings.len > 0) {
         (void)fwrite(warnings.data, 1, warnings.len, stderr);
-    if (status != 0 && errors.len == 0)
+    }
+    if (status != 0 && errors.len == 0) {
         (void)fprintf(stderr, "parkmesh: error %s: %s\n  hint: %s\n", problem_name(problem.code),
                       problem.text, problem.hint);
-    if (status == 0)
+    }
+    if (status == 0) {
         (void)printf("%s: OK (id %s, %zu peers)\n", path, config.id.text, config.peer_count);
+    }
     config_free(&config);
     buffer_free(&errors);
     buffer_free(&warnings);
@@ -108,8 +116,9 @@ static int secret(int argc, char **argv)
 {
     char text[SECRET_TEXT];
 
-    if (argc != 2 || strcmp(argv[1], "new") != 0)
+    if (argc != 2 || strcmp(argv[1], "new") != 0) {
         return usage("secret knows one word: new", NULL);
+    }
     secret_new(text);
     return puts(text) == EOF ? problem_exit_status(PROBLEM_DB_FAILED) : 0;
 }
@@ -125,14 +134,19 @@ int main(int argc, char **argv)
         (void)fputs("parkmesh: error INTERNAL: no source of randomness\n", stderr);
         return problem_exit_status(PROBLEM_INTERNAL);
     }
-    if (argc < 2)
+    if (argc < 2) {
         return usage("which command?", NULL);
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         return fputs(HELP, stdout) == EOF ? problem_exit_status(PROBLEM_DB_FAILED) : 0;
-    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
         return printf("parkmesh %s\n", PARKMESH_VERSION) < 0 ? 74 : 0;
-    for (size_t i = 0; i < sizeof COMMANDS / sizeof *COMMANDS; i++)
-        if (strcmp(argv[1], COMMANDS[i].name) == 0)
+    }
+    for (size_t i = 0; i < sizeof COMMANDS / sizeof *COMMANDS; i++) {
+        if (strcmp(argv[1], COMMANDS[i].name) == 0) {
             return COMMANDS[i].run(argc - 1, argv + 1);
+        }
+    }
     return usage("unknown command", argv[1]);
 }

@@ -52,8 +52,9 @@ struct node {
  * fsync is gone while the page cache says otherwise. A restart mints a new epoch and pulls. */
 static void die_when_failed(const struct problem *problem)
 {
-    if (problem->code != PROBLEM_DB_FAILED)
+    if (problem->code != PROBLEM_DB_FAILED) {
         return;
+    }
     log_problem(LOG_LEVEL_ERROR, problem);
     _exit(problem_exit_status(problem->code));
 }
@@ -69,8 +70,9 @@ static void drop_rest(void *socket, const zmq_msg_t *last)
     bool more = zmq_msg_more(last) != 0;
     while (more) {
         zmq_msg_t extra;
-        if (receive(socket, &extra) != 0)
+        if (receive(socket, &extra) != 0) {
             return;
+        }
         more = zmq_msg_more(&extra) != 0;
         (void)zmq_msg_close(&extra);
     }
@@ -102,8 +104,9 @@ static struct pending *receive_request(zsock_t *from)
         free_pending(pending);
         return NULL;
     }
-    if (!zmq_msg_more(&pending->identity))
+    if (!zmq_msg_more(&pending->identity)) {
         return pending;
+    }
     (void)receive(socket, &pending->bytes); /* frames of one message arrive together */
     if (zmq_msg_size(&pending->bytes) == 0 && zmq_msg_more(&pending->bytes)) {
         pending->has_empty = true;
@@ -126,8 +129,9 @@ static void take_commands(struct node *node)
 
     for (size_t i = 0; i < LIMIT_BATCH_COMMANDS; i++) {
         pending = receive_request(node->commands);
-        if (pending == NULL)
+        if (pending == NULL) {
             return;
+        }
         pending->request.is_run = false;
         pending->request.command = message_slice(&pending->bytes);
         add_to_batch(node, pending);
@@ -149,8 +153,9 @@ static void collect_runs(struct node *node)
     while (node->live.count < LIMIT_BATCH_LIVE && node->sync.count < SYNC_AHEAD) {
         struct pending *pending = receive_request(node->peers);
         struct apply_request *run;
-        if (pending == NULL)
+        if (pending == NULL) {
             return;
+        }
         run = &pending->request.run;
         pending->request.is_run = true;
         if (apply_request_unpack(run, message_slice(&pending->bytes)) != 0) {
@@ -169,11 +174,13 @@ static void collect_runs(struct node *node)
 /* All live runs, and at most one sync chunk: a gate waits for no more than that. */
 static void take_runs(struct node *node)
 {
-    for (size_t i = 0; i < node->live.count; i++)
+    for (size_t i = 0; i < node->live.count; i++) {
         add_to_batch(node, node->live.items[i]);
+    }
     node->live.count = 0;
-    if (node->sync.count == 0)
+    if (node->sync.count == 0) {
         return;
+    }
     add_to_batch(node, node->sync.items[0]);
     node->sync.count--;
     memmove(node->sync.items, node->sync.items + 1, node->sync.count * sizeof node->sync.items[0]);
@@ -205,8 +212,9 @@ static void send_answer(struct node *node, struct pending *pending)
     /* ROUTER_MANDATORY is off: an asker that is gone, or that takes no more, loses its answer,
      * which it treats as a time-out; the write stands and a retry is recognised. */
     if (packed == 0 && zmq_msg_send(&pending->identity, socket, ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0) {
-        if (pending->has_empty)
+        if (pending->has_empty) {
             (void)zmq_send(socket, "", 0, ZMQ_SNDMORE | ZMQ_DONTWAIT);
+        }
         (void)zmq_send(socket, node->out.data, node->out.len, ZMQ_DONTWAIT);
     }
 }
@@ -227,8 +235,9 @@ static void publish(struct node *node)
         log_error("INTERNAL", "where=node what=\"a fact could not be packed; listeners resync\"");
         return;
     }
-    if (node->out.len > 0) /* a slow listener loses it, sees the gap in `batch`, reads the log */
+    if (node->out.len > 0) { /* a slow listener loses it, sees the gap in `batch`, reads the log */
         (void)zmq_send(zsock_resolve(node->facts), node->out.data, node->out.len, ZMQ_DONTWAIT);
+    }
 }
 
 /* One turn; false when nothing was there. */
@@ -239,8 +248,9 @@ static bool turn(struct node *node)
     collect_runs(node);
     take_commands(node);
     take_runs(node);
-    if (node->batch_count == 0)
+    if (node->batch_count == 0) {
         return false;
+    }
     if (batch_carry_out(node->store, &node->id, node->requests, node->batch_count, &problem) != 0) {
         die_when_failed(&problem);
         fail_all(node, &problem);
@@ -284,22 +294,26 @@ static int on_pipe(zloop_t *loop, zsock_t *pipe, void *arg)
 static zsock_t *bind_socket(int type, const char *endpoint, int hwm)
 {
     zsock_t *socket = zsock_new(type);
-    if (socket == NULL)
+    if (socket == NULL) {
         return NULL;
+    }
     zsock_set_sndhwm(socket, hwm);
     zsock_set_rcvhwm(socket, hwm);
     zsock_set_linger(socket, 0);
-    if (zsock_bind(socket, "%s", endpoint) < 0)
+    if (zsock_bind(socket, "%s", endpoint) < 0) {
         zsock_destroy(&socket);
+    }
     return socket;
 }
 
 static void free_node(struct node *node)
 {
-    for (size_t i = 0; i < node->live.count; i++)
+    for (size_t i = 0; i < node->live.count; i++) {
         free_pending(node->live.items[i]);
-    for (size_t i = 0; i < node->sync.count; i++)
+    }
+    for (size_t i = 0; i < node->sync.count; i++) {
         free_pending(node->sync.items[i]);
+    }
     zloop_destroy(&node->loop);
     zsock_destroy(&node->commands);
     zsock_destroy(&node->peers);
@@ -336,9 +350,11 @@ void node_actor(zsock_t *pipe, void *args)
     zloop_set_nonstop(node->loop, true);
     zsock_signal(pipe, 0);
     /* 4.2.1: zloop_start also returns on EINTR; only a handler's -1 means $TERM */
-    while (zloop_start(node->loop) == 0)
+    while (zloop_start(node->loop) == 0) {
         ;
-    for (int i = 0; i < LAST_TURNS && turn(node); i++) /* what was asked before is answered */
+    }
+    for (int i = 0; i < LAST_TURNS && turn(node); i++) { /* what was asked before is answered */
         ;
+    }
     free_node(node);
 }

@@ -36,8 +36,9 @@ static void stamp_time(struct event *event, int64_t device_ms, const struct park
         event->t_eff = device_ms;
         event->clock |= EVENT_CLOCK_DEVICE;
     }
-    if (view->now_ms < CLOCK_EARLIEST_MS || view->now_ms < hlc_ms(view->hlc) - CLOCK_BEHIND_MS)
+    if (view->now_ms < CLOCK_EARLIEST_MS || view->now_ms < hlc_ms(view->hlc) - CLOCK_BEHIND_MS) {
         event->clock |= EVENT_CLOCK_SUSPECT;
+    }
 }
 
 static int take_plate(struct parking *parking, struct slice text)
@@ -103,16 +104,19 @@ static int prepare_gate(struct parking *parking, const struct command *command,
     struct event *event = &parking->event;
 
     take_camera(event, command);
-    if (event->source.data == NULL)
+    if (event->source.data == NULL) {
         event->source = slice_text("manual");
+    }
     stamp_time(event, command->device_ms, view);
     if (command->gate == GATE_LOCATION) {
         event->location = command->location;
-        if (command->location_ms != EVENT_NONE)
+        if (command->location_ms != EVENT_NONE) {
             stamp_time(event, command->location_ms, view);
-        if (event->location.len == 0)
+        }
+        if (event->location.len == 0) {
             return refuse(parking, PROBLEM_FIELD_INVALID,
                           "LOCATION_UPDATE needs data.location or camera_name");
+        }
     }
     return take_plate(parking, command->plate_text);
 }
@@ -121,9 +125,10 @@ static int prepare_gate(struct parking *parking, const struct command *command,
 static int prepare_edge_change(struct parking *parking, const struct command *command,
                                const struct parking_view *view)
 {
-    if (command->sent_id.len == 0)
+    if (command->sent_id.len == 0) {
         return refuse(parking, PROBLEM_DELETE_WITHOUT_ID,
                       "a camera's UPDATE or DELETE must name the visit by event_id");
+    }
     parking->event.camera_id = command->camera_id;
     parking->event.sent_id = command->sent_id;
     parking->event.device_ms = command->device_ms;
@@ -146,8 +151,9 @@ int parking_prepare(struct parking *parking, const struct command *command,
     parking->answer.gate = command->gate;
 
     if (command->kind == COMMAND_GATE) {
-        if (command->gate == GATE_UPDATE || command->gate == GATE_DELETE)
+        if (command->gate == GATE_UPDATE || command->gate == GATE_DELETE) {
             return prepare_edge_change(parking, command, view);
+        }
         return prepare_gate(parking, command, view);
     }
     stamp_time(&parking->event, EVENT_NONE, view);
@@ -180,8 +186,9 @@ void parking_repeat(struct parking *parking, const char *visit_name, const struc
 {
     parking->answer.deduped = true;
     (void)snprintf(parking->answer.visit, sizeof parking->answer.visit, "%s", visit_name);
-    if (visit != NULL)
+    if (visit != NULL) {
         take_visit(&parking->answer, visit);
+    }
     (void)snprintf(parking->answer.text, sizeof parking->answer.text,
                    "Sự kiện đã được ghi trước đó");
 }
@@ -200,10 +207,12 @@ static void name_visit(struct parking *parking, const struct parking_view *view)
 /* The visit that an exit closes as far as this central knows, or NULL. */
 static const struct visit *exit_target(const struct parking_view *view)
 {
-    if (view->named != NULL && view->named->status == VISIT_IN)
+    if (view->named != NULL && view->named->status == VISIT_IN) {
         return view->named;
-    if (view->named != NULL && view->named->status == VISIT_OUT)
+    }
+    if (view->named != NULL && view->named->status == VISIT_OUT) {
         return NULL; /* a repeated exit must not close the plate's next visit */
+    }
     return view->open;
 }
 
@@ -246,8 +255,9 @@ static void carry_corrections(struct event *event, const struct command *command
                                                                      : view->corrected_entry_ms;
     event->exit_ms =
         from_people && command->exit_ms != EVENT_NONE ? command->exit_ms : view->corrected_exit_ms;
-    if (command->exit_ms != EVENT_REOPEN && event->exit_ms == EVENT_REOPEN)
+    if (command->exit_ms != EVENT_REOPEN && event->exit_ms == EVENT_REOPEN) {
         event->exit_ms = EVENT_NONE; /* a reopening stays in force by itself; twice undoes more */
+    }
     event->fee = view->corrected_fee;
 }
 
@@ -257,8 +267,9 @@ static int decide_change(struct parking *parking, const struct parking_view *vie
     const struct visit *named = view->named;
     bool is_undelete = event->kind == EVENT_HISTORY_UNDELETE;
 
-    if (named == NULL || (named->status == VISIT_DELETED) != is_undelete)
+    if (named == NULL || (named->status == VISIT_DELETED) != is_undelete) {
         return refuse(parking, PROBLEM_VISIT_UNKNOWN, "Không tìm thấy lượt gửi xe");
+    }
     if (event->plate_id.data == NULL) { /* delete, undelete: the plate as it is */
         (void)slice_copy(named->plate_id, parking->plate.id, sizeof parking->plate.id);
         (void)slice_copy(named->plate_view, parking->plate.view, sizeof parking->plate.view);
@@ -347,17 +358,19 @@ void parking_complete(struct parking *parking, const struct position *position,
 
     answer->position = *position;
     (void)slice_copy(parking->event.visit, answer->visit, sizeof answer->visit);
-    if (visit != NULL)
+    if (visit != NULL) {
         take_visit(answer, visit);
+    }
     if (parking->command->kind == COMMAND_GATE && parking->event.plate_id.data != NULL) {
         (void)snprintf(answer->plate_id, sizeof answer->plate_id, "%s", parking->plate.id);
         (void)snprintf(answer->plate_view, sizeof answer->plate_view, "%s", parking->plate.view);
     }
-    if (parking->event.kind == EVENT_VEHICLE_ENTRY_PENDING)
+    if (parking->event.kind == EVENT_VEHICLE_ENTRY_PENDING) {
         complete_entry(parking, visit, winner);
-    else if (parking->event.kind == EVENT_VEHICLE_EXIT)
+    } else if (parking->event.kind == EVENT_VEHICLE_EXIT) {
         complete_exit(parking, visit);
-    else if (parking->event.kind == EVENT_LOCATION_UPDATE)
+    } else if (parking->event.kind == EVENT_LOCATION_UPDATE) {
         (void)snprintf(answer->text, sizeof answer->text, "Xe %s ở %.*s", parking->plate.view,
                        (int)slice_cut(parking->event.location, 100), parking->event.location.data);
+    }
 }

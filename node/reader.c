@@ -19,10 +19,12 @@ struct reader {
 static bool has_database(struct reader *reader)
 {
     struct problem problem = {.code = PROBLEM_OK};
-    if (reader->runs == NULL)
+    if (reader->runs == NULL) {
         reader->runs = runs_open(reader->path, &problem);
-    if (reader->runs == NULL)
+    }
+    if (reader->runs == NULL) {
         log_problem(LOG_LEVEL_ERROR, &problem);
+    }
     return reader->runs != NULL;
 }
 
@@ -38,16 +40,18 @@ static int read_run(struct reader *reader, const struct read_request *request,
     int found = runs_read(
         reader->runs, &request->stream, request->from, at_most(request->max_bytes, LIMIT_RUN_BYTES),
         at_most(request->max_events, LIMIT_RUN_EVENTS), &reader->run, &count, problem);
-    if (found == 1)
+    if (found == 1) {
         answer->run = buffer_slice(&reader->run);
+    }
     return found < 0 ? -1 : 0;
 }
 
 static int read_vector(struct reader *reader, struct read_answer *answer,
                        struct runs_vector *vector, struct problem *problem)
 {
-    if (runs_vector(reader->runs, vector, problem) != 0)
+    if (runs_vector(reader->runs, vector, problem) != 0) {
         return -1;
+    }
     answer->events = vector->events;
     answer->log_digest = vector->log_digest;
     answer->state_digest = vector->state_digest;
@@ -65,16 +69,19 @@ static int serve(struct reader *reader, struct slice bytes)
     struct problem problem = {.code = PROBLEM_OK};
     int rc = -1, packed;
 
-    if (read_request_unpack(&request, bytes) != 0)
+    if (read_request_unpack(&request, bytes) != 0) {
         return -1; /* our own mesh wrote it: logged by the caller */
+    }
     answer.token = request.token;
-    if (has_database(reader))
+    if (has_database(reader)) {
         rc = request.verb == READ_VECTOR ? read_vector(reader, &answer, &vector, &problem)
                                          : read_run(reader, &request, &answer, &problem);
-    if (rc == 0)
+    }
+    if (rc == 0) {
         answer.verb = request.verb;
-    else if (problem.code != PROBLEM_OK)
+    } else if (problem.code != PROBLEM_OK) {
         log_problem(LOG_LEVEL_WARN, &problem);
+    }
     packed = read_answer_pack(&answer, &reader->out);
     runs_vector_free(&vector);
     return packed;
@@ -93,9 +100,10 @@ static int on_request(zloop_t *loop, zsock_t *socket, void *arg)
         if (serve(reader, request) == 0) {
             /* the mesh asks at most LIMIT_OUTSTANDING runs per peer: its queue cannot be full;
              * if it is gone, nobody misses the answer */
-            if (zframe_send(&identity, socket, ZFRAME_MORE | ZFRAME_DONTWAIT) == 0)
+            if (zframe_send(&identity, socket, ZFRAME_MORE | ZFRAME_DONTWAIT) == 0) {
                 (void)zmq_send(zsock_resolve(socket), reader->out.data, reader->out.len,
                                ZMQ_DONTWAIT);
+            }
         } else {
             log_error("INTERNAL", "where=reader what=\"request malformed or answer too large\"");
         }
@@ -128,14 +136,16 @@ void reader_actor(zsock_t *pipe, void *args)
     zsock_set_linger(reader.socket, 0);
     zsock_set_sndhwm(reader.socket, LIMIT_PEERS * LIMIT_OUTSTANDING * 2);
     zsock_set_rcvhwm(reader.socket, LIMIT_PEERS * LIMIT_OUTSTANDING * 2);
-    if (zsock_bind(reader.socket, "%s", HANDOFF_READER) < 0)
+    if (zsock_bind(reader.socket, "%s", HANDOFF_READER) < 0) {
         assert(!"the reader's inproc name is taken");
+    }
     (void)zloop_reader(loop, pipe, on_pipe, NULL);
     (void)zloop_reader(loop, reader.socket, on_request, &reader);
     zloop_set_nonstop(loop, true);
     zsock_signal(pipe, 0);
-    while (zloop_start(loop) == 0)
+    while (zloop_start(loop) == 0) {
         ;
+    }
     zloop_destroy(&loop);
     zsock_destroy(&reader.socket);
     runs_close(&reader.runs);

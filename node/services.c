@@ -17,17 +17,20 @@ static int make_directory(const char *path, struct problem *problem)
     char part[600];
     size_t len = strlen(path);
 
-    if (len == 0 || len >= sizeof part)
+    if (len == 0 || len >= sizeof part) {
         return problem_set(problem, PROBLEM_DB_UNWRITABLE, NULL, "data directory name too long");
+    }
     for (size_t i = 1; i <= len; i++) {
-        if (path[i] != '/' && path[i] != '\0')
+        if (path[i] != '/' && path[i] != '\0') {
             continue;
+        }
         memcpy(part, path, i);
         part[i] = '\0';
-        if (mkdir(part, 0750) != 0 && errno != EEXIST)
+        if (mkdir(part, 0750) != 0 && errno != EEXIST) {
             return problem_set(problem, PROBLEM_DB_UNWRITABLE,
                                "make it writable for this user, or name another with --data",
                                "cannot create data directory %s: %s", part, strerror(errno));
+        }
     }
     return 0;
 }
@@ -39,13 +42,15 @@ static int start_node(struct services *services, const struct config *config,
         .path = services->database, .node = config->id, .reserve = true};
     struct node_args args = {.id = config->id};
 
-    if (make_directory(config->data_dir, problem) != 0)
+    if (make_directory(config->data_dir, problem) != 0) {
         return -1;
+    }
     (void)snprintf(services->database, sizeof services->database, "%s/central.db",
                    config->data_dir);
     args.store = store_open(&options, problem);
-    if (args.store == NULL)
+    if (args.store == NULL) {
         return -1;
+    }
     services->node = zactor_new(node_actor, &args);
     return 0;
 }
@@ -56,13 +61,14 @@ static int mesh_answer(zactor_t *mesh, struct problem *problem)
     char *word = NULL, *code = NULL, *text = NULL, *hint = NULL;
     int rc = zstr_recvx(mesh, &word, &code, &text, &hint, NULL);
 
-    if (rc < 1 || word == NULL)
+    if (rc < 1 || word == NULL) {
         rc = problem_set(problem, PROBLEM_INTERNAL, NULL, "the mesh did not answer in %d ms",
                          MESH_ANSWER_MS);
-    else if (strcmp(word, "OK") == 0)
+    } else if (strcmp(word, "OK") == 0) {
         rc = 0;
-    else
+    } else {
         rc = problem_set(problem, problem_parse(code), hint, "%s", text != NULL ? text : word);
+    }
     zstr_free(&word);
     zstr_free(&code);
     zstr_free(&text);
@@ -76,11 +82,13 @@ static int take_keys(struct services *services, const struct config *config,
 {
     bool known = services->keys_secret[0] != '\0' || services->keys.public_key[0] != 0;
 
-    if (known && strcmp(services->keys_secret, config->mesh_secret) == 0)
+    if (known && strcmp(services->keys_secret, config->mesh_secret) == 0) {
         return 0;
-    if (secret_derive(config->mesh_secret, &services->keys) != 0)
+    }
+    if (secret_derive(config->mesh_secret, &services->keys) != 0) {
         return problem_set(problem, PROBLEM_INTERNAL, NULL,
                            "out of memory while deriving the mesh keys");
+    }
     (void)snprintf(services->keys_secret, sizeof services->keys_secret, "%s", config->mesh_secret);
     return 0;
 }
@@ -97,8 +105,9 @@ static int configure_mesh(struct services *services, const struct config *config
     struct buffer bytes = {0};
     int rc;
 
-    if (take_keys(services, config, problem) != 0)
+    if (take_keys(services, config, problem) != 0) {
         return -1;
+    }
     mesh.keys = services->keys;
     config_mesh_bind(config, mesh.bind_ip);
     (void)snprintf(mesh.software, sizeof mesh.software, "parkmesh %s", PARKMESH_VERSION);
@@ -119,16 +128,18 @@ static int start_mesh(struct services *services, const struct config *config,
     services->mesh = zactor_new(mesh_actor, NULL);
     zsock_set_rcvtimeo(zactor_sock(services->mesh), MESH_ANSWER_MS);
     zsock_set_sndtimeo(zactor_sock(services->mesh), MESH_ANSWER_MS);
-    if (configure_mesh(services, config, problem) != 0)
+    if (configure_mesh(services, config, problem) != 0) {
         return -1;
+    }
     return services_mesh_start(services, problem);
 }
 
 int services_mesh_start(struct services *services, struct problem *problem)
 {
     (void)zstr_send(services->mesh, "START"); /* a lost command shows as a missing answer */
-    if (mesh_answer(services->mesh, problem) != 0)
+    if (mesh_answer(services->mesh, problem) != 0) {
         return -1;
+    }
     services->mesh_runs = true;
     return 0;
 }
@@ -136,8 +147,9 @@ int services_mesh_start(struct services *services, struct problem *problem)
 int services_mesh_stop(struct services *services, struct problem *problem)
 {
     (void)zstr_send(services->mesh, "STOP");
-    if (mesh_answer(services->mesh, problem) != 0)
+    if (mesh_answer(services->mesh, problem) != 0) {
         return -1;
+    }
     services->mesh_runs = false;
     return 0;
 }
@@ -145,17 +157,19 @@ int services_mesh_stop(struct services *services, struct problem *problem)
 static int check_auth(const struct config *config, char listeners[][80], size_t count,
                       struct problem *problem)
 {
-    if (strcmp(config->auth, "open") == 0 || config->api_token[0] != '\0')
+    if (strcmp(config->auth, "open") == 0 || config->api_token[0] != '\0') {
         return 0;
+    }
     for (size_t i = 0; i < count; i++) {
         char host[80];
         (void)snprintf(host, sizeof host, "%.*s", (int)strcspn(listeners[i], ":"), listeners[i]);
-        if (!config_is_loopback(host))
+        if (!config_is_loopback(host)) {
             return problem_set(problem, PROBLEM_OPEN_WITHOUT_AUTH,
                                "add \"api_token\": \"<a long random text>\" to the configuration, "
                                "or \"auth\": \"open\" on a closed network",
                                "HTTP on %s would be open to everybody who can reach it",
                                listeners[i]);
+        }
     }
     return 0;
 }
@@ -173,12 +187,15 @@ static int start_api(struct services *services, const struct config *config,
                                   .readers = config->limits.readers,
                                   .body_bytes = config->limits.body_bytes};
 
-    if (check_auth(config, listeners, count, problem) != 0)
+    if (check_auth(config, listeners, count, problem) != 0) {
         return -1;
-    for (size_t i = 0; i < count; i++)
+    }
+    for (size_t i = 0; i < count; i++) {
         options.listeners[i] = listeners[i];
-    for (size_t i = 0; i < config->cors_count && i < API_ORIGINS; i++)
+    }
+    for (size_t i = 0; i < config->cors_count && i < API_ORIGINS; i++) {
         options.cors_origins[i] = config->cors_origins[i];
+    }
     options.auth = API_AUTH_LOCAL;
     if (strcmp(config->auth, "open") == 0) {
         options.auth = API_AUTH_OPEN;
@@ -187,26 +204,32 @@ static int start_api(struct services *services, const struct config *config,
         options.api_token = config->api_token;
     }
     services->api = api_start(&options, problem);
-    if (services->api == NULL)
+    if (services->api == NULL) {
         return -1;
-    for (size_t i = 0; i < count; i++)
+    }
+    for (size_t i = 0; i < count; i++) {
         log_info("HTTP_LISTENING", "address=%s auth=%s", listeners[i],
                  options.auth == API_AUTH_OPEN ? "open"
                  : config->api_token[0]        ? "token"
                                                : "local");
+    }
     return 0;
 }
 
 int services_start(struct services *services, const struct config *config, struct problem *problem)
 {
-    if (services->node == NULL && start_node(services, config, problem) != 0)
+    if (services->node == NULL && start_node(services, config, problem) != 0) {
         return -1;
-    if (services->reader == NULL)
+    }
+    if (services->reader == NULL) {
         services->reader = zactor_new(reader_actor, services->database);
-    if (services->mesh == NULL && start_mesh(services, config, problem) != 0)
+    }
+    if (services->mesh == NULL && start_mesh(services, config, problem) != 0) {
         return -1;
-    if (services->api == NULL && start_api(services, config, problem) != 0)
+    }
+    if (services->api == NULL && start_api(services, config, problem) != 0) {
         return -1;
+    }
     api_set_ready(services->api, true);
     return 0;
 }
@@ -214,8 +237,9 @@ int services_start(struct services *services, const struct config *config, struc
 void services_stop(struct services *services)
 {
     zactor_destroy(&services->mesh);
-    if (services->api != NULL)
+    if (services->api != NULL) {
         api_stop(&services->api);
+    }
     zactor_destroy(&services->reader);
     zactor_destroy(&services->node);
     services->mesh_runs = false;
@@ -231,11 +255,14 @@ static bool api_differs(const struct config *old, const struct config *new)
     char a[API_LISTENERS][80], b[API_LISTENERS][80];
     size_t n = config_http_listeners(old, a, API_LISTENERS - 1);
 
-    if (n != config_http_listeners(new, b, API_LISTENERS - 1))
+    if (n != config_http_listeners(new, b, API_LISTENERS - 1)) {
         return true;
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(a[i], b[i]) != 0)
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(a[i], b[i]) != 0) {
             return true;
+        }
+    }
     return strcmp(old->auth, new->auth) != 0 || strcmp(old->api_token, new->api_token) != 0 ||
            old->cors_count != new->cors_count ||
            memcmp(old->cors_origins, new->cors_origins, sizeof old->cors_origins) != 0 ||
@@ -255,8 +282,9 @@ static int change_all(struct services *services, const struct config *old, const
     bool ran = services->mesh_runs;
 
     services_stop(services);
-    if (services_start(services, new, problem) == 0)
+    if (services_start(services, new, problem) == 0) {
         return ran ? 0 : services_mesh_stop(services, problem);
+    }
     services_stop(services);
     if (services_start(services, old, &again) != 0) {
         log_problem(LOG_LEVEL_ERROR, &again);
@@ -271,12 +299,15 @@ int services_change(struct services *services, const struct config *old, const s
     struct problem again = {.code = PROBLEM_OK};
 
     *lost = false;
-    if (id_differs(old, new))
+    if (id_differs(old, new)) {
         return change_all(services, old, new, lost, problem);
-    if (configure_mesh(services, new, problem) != 0)
+    }
+    if (configure_mesh(services, new, problem) != 0) {
         return -1; /* the mesh kept its old state */
-    if (!api_differs(old, new))
+    }
+    if (!api_differs(old, new)) {
         return 0;
+    }
     api_stop(&services->api);
     if (start_api(services, new, problem) == 0) {
         api_set_ready(services->api, true);
@@ -288,7 +319,8 @@ int services_change(struct services *services, const struct config *old, const s
     } else {
         api_set_ready(services->api, true);
     }
-    if (configure_mesh(services, old, &again) != 0)
+    if (configure_mesh(services, old, &again) != 0) {
         log_problem(LOG_LEVEL_ERROR, &again);
+    }
     return -1;
 }

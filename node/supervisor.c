@@ -37,17 +37,20 @@ struct supervisor {
 static void print_problem(const struct problem *problem)
 {
     (void)fprintf(stderr, "parkmesh: error %s: %s\n", problem_name(problem->code), problem->text);
-    if (problem->hint[0] != '\0')
+    if (problem->hint[0] != '\0') {
         (void)fprintf(stderr, "  hint: %s\n", problem->hint);
+    }
 }
 
 /* What the command line said wins over the file, also after a reload. */
 static void apply_options(const struct supervisor_options *options, struct config *config)
 {
-    if (options->data_dir != NULL)
+    if (options->data_dir != NULL) {
         (void)snprintf(config->data_dir, sizeof config->data_dir, "%s", options->data_dir);
-    if (options->log_format != NULL)
+    }
+    if (options->log_format != NULL) {
         (void)snprintf(config->log_format, sizeof config->log_format, "%s", options->log_format);
+    }
     log_setup(LOG_LEVEL_INFO,
               strcmp(config->log_format, "json") == 0 ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT);
 }
@@ -59,13 +62,15 @@ static int load(struct supervisor *supervisor, struct config *config)
     struct problem problem = {.code = PROBLEM_OK};
     int rc = config_load(config, supervisor->options->config_path, &errors, &warnings, &problem);
 
-    if (warnings.len > 0)
+    if (warnings.len > 0) {
         (void)fwrite(warnings.data, 1, warnings.len, stderr);
+    }
     if (rc != 0) {
-        if (errors.len > 0)
+        if (errors.len > 0) {
             (void)fwrite(errors.data, 1, errors.len, stderr);
-        else
+        } else {
             print_problem(&problem);
+        }
         rc = problem_exit_status(problem.code);
     } else {
         apply_options(supervisor->options, config);
@@ -77,8 +82,9 @@ static int load(struct supervisor *supervisor, struct config *config)
 
 static void note_zone(const struct config *old, const struct config *new)
 {
-    if (strcmp(old->timezone, new->timezone) != 0)
+    if (strcmp(old->timezone, new->timezone) != 0) {
         log_warn("CONFIG_NEEDS_RESTART", "key=timezone hint=\"takes effect at the next start\"");
+    }
 }
 
 /* Follows `new`, which is consumed on success. */
@@ -123,8 +129,9 @@ static void restore_file(struct supervisor *supervisor)
     struct problem problem = {.code = PROBLEM_OK};
     if (supervisor->old_text.len > 0 &&
         config_write(supervisor->options->config_path, buffer_slice(&supervisor->old_text),
-                     &problem) != 0)
+                     &problem) != 0) {
         log_problem(LOG_LEVEL_ERROR, &problem);
+    }
 }
 
 /* The asker of a disruptive change has its answer: now follow it. */
@@ -151,11 +158,14 @@ static int read_file(const char *path, struct buffer *out)
     FILE *file = fopen(path, "rb");
 
     buffer_clear(out);
-    if (file == NULL)
+    if (file == NULL) {
         return -1;
-    while ((n = fread(part, 1, sizeof part, file)) > 0)
-        if (buffer_append(out, part, n) != 0)
+    }
+    while ((n = fread(part, 1, sizeof part, file)) > 0) {
+        if (buffer_append(out, part, n) != 0) {
             break;
+        }
+    }
     n = (size_t)ferror(file);
     return fclose(file) != 0 || n != 0 ? -1 : 0;
 }
@@ -168,8 +178,9 @@ static int put_config(struct supervisor *supervisor, struct slice json, struct p
     struct config *new = calloc(1, sizeof *new);
     int rc = -1;
 
-    if (new == NULL)
+    if (new == NULL) {
         abort();
+    }
     config_init(new);
     if (supervisor->next != NULL) {
         rc = problem_set(problem, PROBLEM_BUSY, "ask again in a second",
@@ -193,11 +204,12 @@ static int put_config(struct supervisor *supervisor, struct slice json, struct p
         *problem = supervisor->last;
         restore_file(supervisor);
     }
-    if (rc != 0)
+    if (rc != 0) {
         config_free(new);
-    else
+    } else {
         (void)problem_set(problem, PROBLEM_OK, NULL, "Đã lưu và áp dụng cấu hình: %zu central khác",
                           supervisor->config.peer_count);
+    }
     free(new);
     return rc == 0 ? config_json(&supervisor->config, &supervisor->json) : -1;
 }
@@ -223,9 +235,10 @@ static void answer(struct supervisor *supervisor, const struct supervisor_reques
         rc = services_mesh_stop(&supervisor->services, &reply->problem);
         break;
     }
-    if (rc != 0 && reply->problem.code == PROBLEM_OK)
+    if (rc != 0 && reply->problem.code == PROBLEM_OK) {
         (void)problem_set(&reply->problem, PROBLEM_INTERNAL, NULL,
                           "the supervisor could not do it");
+    }
     reply->json = buffer_slice(&supervisor->json);
 }
 
@@ -240,15 +253,17 @@ static int on_command(zloop_t *loop, zsock_t *socket, void *arg)
 
     if (bytes != NULL) {
         struct slice asked = {(const char *)zframe_data(bytes), zframe_size(bytes)};
-        if (supervisor_request_unpack(&request, asked) != 0)
+        if (supervisor_request_unpack(&request, asked) != 0) {
             (void)problem_set(&reply.problem, PROBLEM_INTERNAL, NULL, "malformed request");
-        else
+        } else {
             answer(supervisor, &request, &reply);
+        }
         buffer_clear(&supervisor->out);
         if (supervisor_answer_pack(&reply, &supervisor->out) == 0) {
             zframe_reset(bytes, supervisor->out.data, supervisor->out.len);
-            if (zmsg_send(&message, socket) != 0) /* the asker gave up: its time-out tells it */
+            if (zmsg_send(&message, socket) != 0) { /* the asker gave up: its time-out tells it */
                 zmsg_destroy(&message);
+            }
         }
     }
     zmsg_destroy(&message);
@@ -262,8 +277,9 @@ static int on_signal(zloop_t *loop, zmq_pollitem_t *item, void *arg)
     (void)loop;
     (void)item;
 
-    if (read(supervisor->signal_fd, &info, sizeof info) != sizeof info)
+    if (read(supervisor->signal_fd, &info, sizeof info) != sizeof info) {
         return 0;
+    }
     if (info.ssi_signo == SIGHUP) {
         log_info("RELOAD", "signal=SIGHUP");
         reload(supervisor);
@@ -283,20 +299,22 @@ static void *guard_stop(void *arg)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
-    if (sigtimedwait(&set, NULL, &limit) >= 0)
+    if (sigtimedwait(&set, NULL, &limit) >= 0) {
         log_warn("STOPPED_AT_ONCE", "why=\"second signal\"");
-    else
+    } else {
         log_warn("STOPPED_AT_ONCE", "why=\"the polite stop took longer than %d s\"", STOP_LIMIT_S);
+    }
     _exit(0); /* committed is committed; the next start checks the database */
 }
 
 static void start_guard(void)
 {
     pthread_t thread;
-    if (pthread_create(&thread, NULL, guard_stop, NULL) == 0)
+    if (pthread_create(&thread, NULL, guard_stop, NULL) == 0) {
         (void)pthread_detach(thread);
-    else
+    } else {
         log_warn("INTERNAL", "what=\"no thread to guard the stop\"");
+    }
 }
 
 /* All threads inherit this mask, so signals reach the signalfd alone. */
@@ -307,8 +325,9 @@ static int block_signals(void)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
-    if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+    if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
         return -1;
+    }
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
@@ -325,8 +344,9 @@ static int serve(struct supervisor *supervisor)
              supervisor->config.api_port, supervisor->config.peer_count, localtime_zone(),
              supervisor->services.database);
     (void)sd_notify(0, "READY=1"); /* 0 or an error: nobody supervises us */
-    while (zloop_start(supervisor->loop) == 0)
+    while (zloop_start(supervisor->loop) == 0) {
         ;
+    }
     (void)sd_notify(0, "STOPPING=1");
     start_guard();
     zloop_destroy(&supervisor->loop);
@@ -336,8 +356,9 @@ static int serve(struct supervisor *supervisor)
 static zsock_t *bind_commands(void)
 {
     zsock_t *socket = zsock_new_router(NULL);
-    if (socket != NULL && zsock_bind(socket, "%s", COMMAND_SUPERVISOR) < 0)
+    if (socket != NULL && zsock_bind(socket, "%s", COMMAND_SUPERVISOR) < 0) {
         zsock_destroy(&socket);
+    }
     return socket;
 }
 
@@ -349,8 +370,9 @@ int supervisor_run(const struct supervisor_options *options)
 
     config_init(&supervisor.config);
     status = load(&supervisor, &supervisor.config);
-    if (status != 0)
+    if (status != 0) {
         goto free_config;
+    }
     (void)localtime_set_zone(supervisor.config.timezone); /* checked when it was read */
     supervisor.signal_fd = block_signals();
     zsys_handler_set(NULL);
@@ -370,8 +392,9 @@ int supervisor_run(const struct supervisor_options *options)
     services_stop(&supervisor.services);
     zsock_destroy(&supervisor.commands);
     zsys_shutdown();
-    if (supervisor.signal_fd >= 0)
+    if (supervisor.signal_fd >= 0) {
         (void)close(supervisor.signal_fd);
+    }
     log_info("STOPPED", "status=%d", status);
 free_config:
     buffer_free(&supervisor.old_text);

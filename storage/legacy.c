@@ -67,11 +67,13 @@ struct import {
 static int sync_file(const char *path, int flags)
 {
     int fd = open(path, flags | O_CLOEXEC);
-    if (fd < 0)
+    if (fd < 0) {
         return -1;
+    }
     int result = fsync(fd);
-    if (close(fd))
+    if (close(fd)) {
         result = -1;
+    }
     return result;
 }
 
@@ -80,8 +82,9 @@ static int sync_directory(const char *path)
 {
     char directory[4200];
     const char *slash = strrchr(path, '/');
-    if (!slash)
+    if (!slash) {
         return sync_file(".", O_RDONLY | O_DIRECTORY);
+    }
     struct slice part = {path, slash == path ? 1 : (size_t)(slash - path)};
     return slice_copy(part, directory, sizeof directory)
                ? sync_file(directory, O_RDONLY | O_DIRECTORY)
@@ -91,13 +94,15 @@ static int sync_directory(const char *path)
 static int copy_database(sqlite3 *db, const char *to, struct problem *problem)
 {
     sqlite3 *copy = NULL;
-    if (sql_open(to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &copy, problem))
+    if (sql_open(to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &copy, problem)) {
         return -1;
+    }
     sqlite3_backup *backup = sqlite3_backup_init(copy, "main", db, "main");
     int rc = backup ? sqlite3_backup_step(backup, -1) : sqlite3_errcode(copy);
     int end = backup ? sqlite3_backup_finish(backup) : rc;
-    if (rc == SQLITE_DONE)
+    if (rc == SQLITE_DONE) {
         rc = end;
+    }
     int result = rc == SQLITE_OK ? 0 : sql_problem(copy, rc, "backup before the import", problem);
     sqlite3_close(copy);
     return result;
@@ -107,22 +112,26 @@ int legacy_backup(sqlite3 *db, const char *path, struct problem *problem)
 {
     char final[4200], part[4216];
     int len = snprintf(final, sizeof final, "%s.before-parkmesh", path);
-    if (len < 0 || (size_t)len >= sizeof final)
+    if (len < 0 || (size_t)len >= sizeof final) {
         return problem_set(problem, PROBLEM_DB_UNWRITABLE, "give a shorter data_dir",
                            "the path of the database is too long");
-    if (access(final, F_OK) == 0)
+    }
+    if (access(final, F_OK) == 0) {
         return 0; /* of an earlier attempt, and complete: it got its name last */
+    }
     snprintf(part, sizeof part, "%s.part", final);
-    if (unlink(part) && errno != ENOENT)
+    if (unlink(part) && errno != ENOENT) {
         return problem_set(problem, PROBLEM_DB_UNWRITABLE, "remove it", "%s: %s", part,
                            strerror(errno));
+    }
     if (copy_database(db, part, problem)) {
         (void)unlink(part); /* incomplete; the problem is reported already */
         return -1;
     }
-    if (sync_file(part, O_RDONLY) || rename(part, final) || sync_directory(final))
+    if (sync_file(part, O_RDONLY) || rename(part, final) || sync_directory(final)) {
         return problem_set(problem, PROBLEM_DB_UNWRITABLE, "check the disk", "%s: %s", final,
                            strerror(errno));
+    }
     char quoted[4300];
     log_info("LEGACY_BACKUP", "path=%s", log_quote(final, quoted, sizeof quoted));
     return 0;
@@ -143,8 +152,9 @@ int legacy_set_aside(sqlite3 *db, struct problem *problem)
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         int64_t one = 0;
         int found = sql_integer(db, tables[i].look, &one, problem);
-        if (found < 0 || (found && sql_run(db, tables[i].rename, problem)))
+        if (found < 0 || (found && sql_run(db, tables[i].rename, problem))) {
             return -1;
+        }
     }
     /* Some other program's number; our migrations count from 0. */
     return sql_run(db, "PRAGMA user_version = 0", problem);
@@ -152,31 +162,35 @@ int legacy_set_aside(sqlite3 *db, struct problem *problem)
 
 static void mend(struct import *import, const char *what)
 {
-    if (!import->mended[0])
+    if (!import->mended[0]) {
         snprintf(import->mended, sizeof import->mended, "%s", what);
+    }
 }
 
 /* The column as valid text of at most `max` bytes; absent when missing or NULL. */
 static struct slice text_of(struct import *import, enum column column, size_t max)
 {
     struct slice none = {NULL, 0};
-    if (import->columns[column] < 0)
+    if (import->columns[column] < 0) {
         return none;
+    }
     struct slice text =
         arena_copy(&import->memory, sql_text(&import->rows, import->columns[column]));
     if (!text.data || wire_is_utf8(text)) {
         if (text.len > max) {
             mend(import, COLUMN_NAMES[column]);
-            for (text.len = max; text.len && (text.data[text.len] & 0xC0) == 0x80; text.len--)
+            for (text.len = max; text.len && (text.data[text.len] & 0xC0) == 0x80; text.len--) {
                 continue;
+            }
         }
         return text;
     }
     mend(import, COLUMN_NAMES[column]);
     size_t len = text.len < max ? text.len : max;
     char *mended = arena_take(&import->memory, len + 1);
-    for (size_t i = 0; i < len; i++)
+    for (size_t i = 0; i < len; i++) {
         mended[i] = text.data[i] > 0 ? text.data[i] : '?';
+    }
     mended[len] = '\0';
     return (struct slice){mended, len};
 }
@@ -208,8 +222,9 @@ static int64_t utc_ms(struct import *import, enum column column)
     char text[LOCALTIME_TEXT + 1];
     int64_t ms;
     struct slice found = filled(import, column, LIMIT_TEXT);
-    if (!found.data || found.len >= LOCALTIME_TEXT)
+    if (!found.data || found.len >= LOCALTIME_TEXT) {
         return EVENT_NONE;
+    }
     snprintf(text, sizeof text, "%sZ", found.data);
     return localtime_parse(slice_text(text), &ms) == 0 ? ms : EVENT_NONE;
 }
@@ -240,8 +255,9 @@ static void read_plate(struct import *import, struct event *event)
     struct slice plate = filled(import, COLUMN_plate_id, LIMIT_PLATE);
     struct slice view = filled(import, COLUMN_plate_view, LIMIT_PLATE);
     size_t len = plate_reduce(plate, id, LIMIT_PLATE + 1);
-    if (len == 0)
+    if (len == 0) {
         len = plate_reduce(view, id, LIMIT_PLATE + 1);
+    }
     if (len == 0) {
         mend(import, "plate_id");
         snprintf(id, LIMIT_PLATE + 1, "UNKNOWN");
@@ -263,8 +279,9 @@ static void read_times(struct import *import, struct event *event, bool out)
     if (out && leaving == EVENT_NONE) {
         mend(import, "exit_time");
         leaving = utc_ms(import, COLUMN_updated_at);
-        if (leaving == EVENT_NONE || leaving < entry)
+        if (leaving == EVENT_NONE || leaving < entry) {
             leaving = entry;
+        }
     }
     event->t_eff = entry;
     event->exit_ms = leaving;
@@ -274,8 +291,9 @@ static void read_fee(struct import *import, struct event *event)
 {
     double fee = real_of(import, COLUMN_fee);
     if (isnan(fee) || fabs(fee) > FEE_MOST) {
-        if (!isnan(fee))
+        if (!isnan(fee)) {
             mend(import, "fee");
+        }
         fee = 0.0;
     }
     event->fee = (int64_t)llround(fee);
@@ -303,21 +321,24 @@ static void read_row(struct import *import, struct event *event, int64_t id)
     read_times(import, event, out);
     event->status = slice_text(out ? "OUT" : "IN");
     event->visit = filled(import, COLUMN_event_id, LIMIT_TEXT);
-    if (!event->visit.data || event->visit.len > LIMIT_EVENT_ID)
+    if (!event->visit.data || event->visit.len > LIMIT_EVENT_ID) {
         event->visit = derived_id(import, id);
+    }
     event->source_central = filled(import, COLUMN_source_central, LIMIT_NODE_ID);
     event->edge_id = filled(import, COLUMN_edge_id, LIMIT_TEXT);
     event->camera_id = filled(import, COLUMN_entry_camera_id, LIMIT_TEXT);
     event->camera_name = filled(import, COLUMN_entry_camera_name, LIMIT_TEXT);
     event->confidence = real_of(import, COLUMN_entry_confidence);
     event->source = filled(import, COLUMN_entry_source, LIMIT_TEXT);
-    if (out)
+    if (out) {
         read_exit(import, event);
+    }
     event->location = filled(import, COLUMN_last_location, LIMIT_TEXT);
     if (event->location.data) {
         event->location_ms = local_ms(import, COLUMN_last_location_time);
-        if (event->location_ms == EVENT_NONE)
+        if (event->location_ms == EVENT_NONE) {
             event->location_ms = event->t_eff;
+        }
     }
     double anomaly = real_of(import, COLUMN_is_anomaly);
     event->is_anomaly = !isnan(anomaly) && anomaly > 0.0;
@@ -332,17 +353,20 @@ static int keep(struct import *import, int64_t id, const struct event *event,
     struct slice created_at = filled(import, COLUMN_created_at, LIMIT_TEXT);
     for (size_t i = 0; i < 2; i++) {
         sqlite3_stmt *stmt = NULL;
-        if (sql_prepare(import->store->db, texts[i], &stmt, problem))
+        if (sql_prepare(import->store->db, texts[i], &stmt, problem)) {
             return -1;
+        }
         struct sql sql = sql_start(stmt);
         sql_bind_text(&sql, event->visit);
         sql_bind_int(&sql, id);
-        if (i == 0)
+        if (i == 0) {
             sql_bind_text(&sql, created_at);
+        }
         int result = sql_finish(&sql, problem);
         sqlite3_finalize(stmt);
-        if (result)
+        if (result) {
             return -1;
+        }
     }
     return 0;
 }
@@ -356,8 +380,9 @@ static int import_row(struct import *import, struct problem *problem)
     import->mended[0] = '\0';
     read_row(import, &event, id);
     if (keep(import, id, &event, problem) ||
-        store_append(import->store, &event, import->store->now_ms, &position, problem))
+        store_append(import->store, &event, import->store->now_ms, &position, problem)) {
         return -1;
+    }
     texts_clear(&import->store->touched); /* all is folded at the end */
     import->visits++;
     if (import->mended[0]) {
@@ -374,24 +399,29 @@ static int import_rows(struct import *import, struct problem *problem)
     int found =
         sql_integer(import->store->db, "SELECT 1 FROM sqlite_master WHERE name = 'legacy_history'",
                     &one, problem);
-    if (found <= 0)
+    if (found <= 0) {
         return found; /* an early design without visits */
+    }
     if (sql_prepare(import->store->db, "SELECT rowid, * FROM legacy_history ORDER BY rowid", &stmt,
-                    problem))
+                    problem)) {
         return -1;
+    }
     for (int i = 0; i < COLUMNS; i++) {
         import->columns[i] = -1;
-        for (int k = 1; k < sqlite3_column_count(stmt); k++)
-            if (sqlite3_stricmp(sqlite3_column_name(stmt, k), COLUMN_NAMES[i]) == 0)
+        for (int k = 1; k < sqlite3_column_count(stmt); k++) {
+            if (sqlite3_stricmp(sqlite3_column_name(stmt, k), COLUMN_NAMES[i]) == 0) {
                 import->columns[i] = k;
+            }
+        }
     }
     import->rows = sql_start(stmt);
     int more;
-    while ((more = sql_step(&import->rows, problem)) > 0)
+    while ((more = sql_step(&import->rows, problem)) > 0) {
         if (import_row(import, problem)) {
             more = -1;
             break;
         }
+    }
     sqlite3_finalize(stmt);
     arena_free(&import->memory);
     return more;
@@ -409,9 +439,10 @@ static void copy_changes(struct store *store)
                 " c.new_plate_id, c.new_plate_view, c.old_data, c.new_data, c.changed_at,"
                 " c.changed_by, k.event_id FROM legacy_history_changes c"
                 " LEFT JOIN temp.kept_ids k ON k.id = c.history_id ORDER BY c.id",
-                &problem))
+                &problem)) {
         /* They remain in their old table; a list of past changes is no reason to refuse a start. */
         log_warn("LEGACY_CHANGES_SKIPPED", "table=legacy_history_changes");
+    }
 }
 
 static int finish(struct import *import, struct problem *problem)
@@ -421,15 +452,18 @@ static int finish(struct import *import, struct problem *problem)
     int found =
         sql_integer(store->db, "SELECT 1 FROM sqlite_master WHERE name = 'legacy_history_changes'",
                     &one, problem);
-    if (found < 0)
+    if (found < 0) {
         return -1;
-    if (found)
+    }
+    if (found) {
         copy_changes(store);
+    }
     /* Row numbers that were given once are not given again. The table sqlite_sequence is there:
      * ours use it too. */
     if (sql_integer(store->db, "SELECT seq FROM sqlite_sequence WHERE name = 'legacy_history'",
-                    &store->now.history_id, problem) < 0)
+                    &store->now.history_id, problem) < 0) {
         return -1;
+    }
     return store_fold_all(store, problem);
 }
 
@@ -440,15 +474,18 @@ int legacy_import(struct store *store, struct problem *problem)
                 "CREATE TEMP TABLE kept(event_id TEXT PRIMARY KEY, id INTEGER, revision INTEGER,"
                 " created_at TEXT);"
                 "CREATE TEMP TABLE kept_ids(id INTEGER PRIMARY KEY, event_id TEXT)",
-                problem))
+                problem)) {
         return -1;
+    }
     store->importing = true;
     int result = import_rows(&import, problem);
-    if (!result)
+    if (!result) {
         result = finish(&import, problem);
+    }
     store->importing = false;
-    if (result || sql_run(store->db, "DROP TABLE temp.kept; DROP TABLE temp.kept_ids", problem))
+    if (result || sql_run(store->db, "DROP TABLE temp.kept; DROP TABLE temp.kept_ids", problem)) {
         return -1;
+    }
     log_info("LEGACY_IMPORTED", "visits=%" PRId64 " mended=%" PRId64, import.visits,
              import.mended_rows);
     return 0;

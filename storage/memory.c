@@ -16,13 +16,15 @@ struct arena_chunk {
 void *arena_take(struct arena *arena, size_t size)
 {
     size_t padded = (size + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t);
-    if (padded < size)
+    if (padded < size) {
         abort();
+    }
     if (!arena->chunks || arena->chunks->size - arena->used < padded) {
         size_t room = padded > CHUNK_BYTES ? padded : CHUNK_BYTES;
         struct arena_chunk *chunk = malloc(sizeof *chunk + room);
-        if (!chunk)
+        if (!chunk) {
             abort();
+        }
         chunk->size = room;
         chunk->next = arena->chunks;
         arena->chunks = chunk;
@@ -35,8 +37,9 @@ void *arena_take(struct arena *arena, size_t size)
 
 struct slice arena_copy(struct arena *arena, struct slice bytes)
 {
-    if (!bytes.data)
+    if (!bytes.data) {
         return bytes;
+    }
     char *copy = arena_take(arena, bytes.len + 1);
     memcpy(copy, bytes.data, bytes.len);
     copy[bytes.len] = '\0';
@@ -62,16 +65,20 @@ void arena_free(struct arena *arena)
 
 void *memory_grow(void *array, size_t *capacity, size_t need, size_t size)
 {
-    if (need <= *capacity)
+    if (need <= *capacity) {
         return array;
+    }
     size_t room = *capacity < 16 ? 16 : *capacity * 2;
-    if (room < need)
+    if (room < need) {
         room = need;
-    if (room > SIZE_MAX / size)
+    }
+    if (room > SIZE_MAX / size) {
         abort();
+    }
     array = realloc(array, room * size);
-    if (!array)
+    if (!array) {
         abort();
+    }
     *capacity = room;
     return array;
 }
@@ -80,8 +87,9 @@ void *memory_grow(void *array, size_t *capacity, size_t need, size_t size)
 static uint64_t hash_of(struct slice text)
 {
     uint64_t hash = 14695981039346656037u;
-    for (size_t i = 0; i < text.len; i++)
+    for (size_t i = 0; i < text.len; i++) {
         hash = (hash ^ (uint64_t)(unsigned char)text.data[i]) * 1099511628211u;
+    }
     return hash ^ hash >> 29;
 }
 
@@ -90,8 +98,9 @@ static size_t slot_of(const struct texts *texts, struct slice text)
 {
     size_t mask = texts->slot_count - 1;
     size_t slot = (size_t)hash_of(text) & mask;
-    while (texts->slots[slot] && !slice_equal(texts->items[texts->slots[slot] - 1], text))
+    while (texts->slots[slot] && !slice_equal(texts->items[texts->slots[slot] - 1], text)) {
         slot = (slot + 1) & mask;
+    }
     return slot;
 }
 
@@ -100,19 +109,23 @@ static void rehash(struct texts *texts)
     free(texts->slots);
     texts->slot_count = texts->slot_count ? texts->slot_count * 2 : 64;
     texts->slots = calloc(texts->slot_count, sizeof *texts->slots);
-    if (!texts->slots)
+    if (!texts->slots) {
         abort();
-    for (size_t i = 0; i < texts->count; i++)
+    }
+    for (size_t i = 0; i < texts->count; i++) {
         texts->slots[slot_of(texts, texts->items[i])] = (uint32_t)(i + 1);
+    }
 }
 
 size_t texts_add(struct texts *texts, struct slice text)
 {
-    if (texts->count * 2 >= texts->slot_count)
+    if (texts->count * 2 >= texts->slot_count) {
         rehash(texts);
+    }
     size_t slot = slot_of(texts, text);
-    if (texts->slots[slot])
+    if (texts->slots[slot]) {
         return texts->slots[slot] - 1;
+    }
     texts->items =
         memory_grow(texts->items, &texts->capacity, texts->count + 1, sizeof *texts->items);
     texts->items[texts->count] = arena_copy(&texts->arena, text);
@@ -122,8 +135,9 @@ size_t texts_add(struct texts *texts, struct slice text)
 
 size_t texts_find(const struct texts *texts, struct slice text)
 {
-    if (texts->count == 0)
+    if (texts->count == 0) {
         return TEXTS_NONE;
+    }
     size_t slot = slot_of(texts, text);
     return texts->slots[slot] ? texts->slots[slot] - 1 : TEXTS_NONE;
 }

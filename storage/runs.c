@@ -25,10 +25,12 @@ struct runs {
 struct runs *runs_open(const char *path, struct problem *problem)
 {
     struct runs *runs = calloc(1, sizeof *runs);
-    if (!runs)
+    if (!runs) {
         abort();
-    if (sql_open(path, SQLITE_OPEN_READONLY, &runs->db, problem))
+    }
+    if (sql_open(path, SQLITE_OPEN_READONLY, &runs->db, problem)) {
         goto free_runs;
+    }
     const struct {
         const char *text;
         sqlite3_stmt **stmt;
@@ -46,11 +48,14 @@ struct runs *runs_open(const char *path, struct problem *problem)
          " (SELECT value FROM meta WHERE key = 'state_digest')",
          &runs->meta},
     };
-    if (sql_run(runs->db, "PRAGMA cache_size = -" NUMBER(LIMIT_READER_CACHE_KIB), problem))
+    if (sql_run(runs->db, "PRAGMA cache_size = -" NUMBER(LIMIT_READER_CACHE_KIB), problem)) {
         goto close_runs;
-    for (size_t i = 0; i < sizeof statements / sizeof *statements; i++)
-        if (sql_prepare(runs->db, statements[i].text, statements[i].stmt, problem))
+    }
+    for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
+        if (sql_prepare(runs->db, statements[i].text, statements[i].stmt, problem)) {
             goto close_runs;
+        }
+    }
     return runs;
 
 close_runs:
@@ -65,8 +70,9 @@ void runs_close(struct runs **runs_pointer)
 {
     struct runs *runs = *runs_pointer;
     *runs_pointer = NULL;
-    if (!runs)
+    if (!runs) {
         return;
+    }
     sqlite3_finalize(runs->begin);
     sqlite3_finalize(runs->end);
     sqlite3_finalize(runs->stream);
@@ -102,14 +108,16 @@ static int chain_before(struct runs *runs, const struct stream *stream, uint64_t
     sql_bind_text(&sql, slice_text(stream->node.text));
     sql_bind_u64(&sql, stream->epoch);
     int found = sql_step(&sql, problem);
-    if (found <= 0)
+    if (found <= 0) {
         return found;
+    }
     *sid = sql_int(&sql, 0);
     bool at_base = from - 1 == sql_u64(&sql, 1);
     *chain = sql_digest(&sql, 2); /* zero when nothing was pruned */
     sql_reset(&sql);
-    if (at_base)
+    if (at_base) {
         return 1;
+    }
     sql = sql_start(runs->chain);
     sql_bind_int(&sql, *sid);
     sql_bind_u64(&sql, from - 1);
@@ -127,8 +135,9 @@ static int read_run(struct runs *runs, const struct stream *stream, uint64_t fro
     int64_t sid = 0;
     struct digest before, after = {{0}};
     int found = chain_before(runs, stream, from, &sid, &before, problem);
-    if (found <= 0)
+    if (found <= 0) {
         return found;
+    }
     struct sql sql = sql_start(runs->events);
     sql_bind_int(&sql, sid);
     sql_bind_u64(&sql, from);
@@ -139,17 +148,21 @@ static int read_run(struct runs *runs, const struct stream *stream, uint64_t fro
         struct digest hash = sql_digest(&sql, 2);
         bool full = *count >= max_events ||
                     (*count > 0 && runs->items.len + header.len + body.len > max_bytes);
-        if (full || run_put_item(&runs->items, header, body, &hash))
+        if (full || run_put_item(&runs->items, header, body, &hash)) {
             break;
+        }
         after = sql_digest(&sql, 3);
         (*count)++;
     }
-    if (more > 0)
+    if (more > 0) {
         sql_reset(&sql);
-    if (more < 0 || *count == 0)
+    }
+    if (more < 0 || *count == 0) {
         return more < 0 ? -1 : 0;
-    if (run_pack(out, stream, from, &before, &after, &runs->items, *count))
+    }
+    if (run_pack(out, stream, from, &before, &after, &runs->items, *count)) {
         return problem_set(problem, PROBLEM_INTERNAL, NULL, "no room for a run of the log");
+    }
     return 1;
 }
 
@@ -157,12 +170,15 @@ int runs_read(struct runs *runs, const struct stream *stream, uint64_t from, siz
               size_t max_events, struct buffer *out, size_t *count, struct problem *problem)
 {
     *count = 0;
-    if (from == 0 || from > LIMIT_SEQ)
+    if (from == 0 || from > LIMIT_SEQ) {
         return 0;
-    if (max_events == 0 || max_events > LIMIT_RUN_EVENTS)
+    }
+    if (max_events == 0 || max_events > LIMIT_RUN_EVENTS) {
         max_events = LIMIT_RUN_EVENTS;
-    if (begin(runs, problem))
+    }
+    if (begin(runs, problem)) {
         return -1;
+    }
     int result = read_run(runs, stream, from, max_bytes, max_events, out, count, problem);
     return end(runs, result, problem);
 }
@@ -181,19 +197,22 @@ static int read_heads(struct runs *runs, struct runs_vector *out, struct problem
     while ((more = sql_step(&sql, problem)) > 0) {
         struct head head = {.seq = sql_u64(&sql, 2), .chain = sql_digest(&sql, 3)};
         head.stream.epoch = sql_u64(&sql, 1);
-        if (head.seq == 0 || !node_id_parse(sql_text(&sql, 0), &head.stream.node))
+        if (head.seq == 0 || !node_id_parse(sql_text(&sql, 0), &head.stream.node)) {
             continue;
+        }
         if (out->count == capacity) {
             capacity = capacity ? capacity * 2 : 64;
             struct head *grown = realloc(out->heads, capacity * sizeof *grown);
-            if (!grown)
+            if (!grown) {
                 abort();
+            }
             out->heads = grown;
         }
         out->heads[out->count++] = head;
     }
-    if (more == 0 && out->count)
+    if (more == 0 && out->count) {
         qsort(out->heads, out->count, sizeof *out->heads, by_stream);
+    }
     return more;
 }
 
@@ -213,11 +232,13 @@ static int read_meta(struct runs *runs, struct runs_vector *out, struct problem 
 int runs_vector(struct runs *runs, struct runs_vector *out, struct problem *problem)
 {
     *out = (struct runs_vector){.heads = NULL};
-    if (begin(runs, problem))
+    if (begin(runs, problem)) {
         return -1;
+    }
     int result = read_heads(runs, out, problem);
-    if (!result)
+    if (!result) {
         result = read_meta(runs, out, problem);
+    }
     if (end(runs, result, problem)) {
         runs_vector_free(out);
         return -1;

@@ -202,10 +202,11 @@ static int uri_of(const char *path, const char *query, char *out, size_t size)
     buffer_init(&text, size - 1);
     buffer_printf(&text, "file:");
     for (const char *c = path; *c; c++) {
-        if (*c == '%' || *c == '?' || *c == '#')
+        if (*c == '%' || *c == '?' || *c == '#') {
             buffer_printf(&text, "%%%02X", (unsigned)(unsigned char)*c);
-        else
+        } else {
             buffer_append(&text, c, 1);
+        }
     }
     buffer_printf(&text, "%s", query);
     bool fits = !text.full && slice_copy(buffer_slice(&text), out, size);
@@ -241,22 +242,25 @@ static int judge(sqlite3 *db, const char *path, enum schema_origin *origin, stru
     if (sql_integer(db, "PRAGMA application_id", &id, &because) < 0 ||
         sql_integer(db, "PRAGMA user_version", &version, &because) < 0 ||
         sql_integer(db, "SELECT count(*) FROM sqlite_master", &tables, &because) < 0 ||
-        sql_integer(db, LEGACY_TABLES, &legacy, &because) < 0)
+        sql_integer(db, LEGACY_TABLES, &legacy, &because) < 0) {
         return unreadable(path, problem, &because);
-    if (id == SCHEMA_APPLICATION_ID && version > SCHEMA_VERSION)
+    }
+    if (id == SCHEMA_APPLICATION_ID && version > SCHEMA_VERSION) {
         return problem_set(problem, PROBLEM_DB_NEWER, "install the newer parkmesh again",
                            "%s was written by a newer parkmesh (database version %d, this one "
                            "knows %d); it was not touched",
                            path, (int)version, SCHEMA_VERSION);
-    if (id == SCHEMA_APPLICATION_ID)
+    }
+    if (id == SCHEMA_APPLICATION_ID) {
         *origin = SCHEMA_OURS;
-    else if (id == 0 && tables == 0)
+    } else if (id == 0 && tables == 0) {
         *origin = SCHEMA_EMPTY;
-    else if (id == 0 && legacy > 0)
+    } else if (id == 0 && legacy > 0) {
         *origin = SCHEMA_LEGACY;
-    else
+    } else {
         return problem_set(problem, PROBLEM_DB_FOREIGN, "give another data_dir",
                            "%s is a database of another program; it was not touched", path);
+    }
     return 0;
 }
 
@@ -265,14 +269,16 @@ int schema_look(const char *path, enum schema_origin *origin, struct problem *pr
     struct stat stat_buffer;
     if (stat(path, &stat_buffer)) {
         *origin = SCHEMA_EMPTY;
-        if (errno == ENOENT)
+        if (errno == ENOENT) {
             return 0;
+        }
         return problem_set(problem, PROBLEM_DB_UNWRITABLE, "check data_dir and its permissions",
                            "%s: %s", path, strerror(errno));
     }
-    if (!S_ISREG(stat_buffer.st_mode))
+    if (!S_ISREG(stat_buffer.st_mode)) {
         return problem_set(problem, PROBLEM_DB_UNWRITABLE, "give another data_dir",
                            "%s is not a file", path);
+    }
     if (stat_buffer.st_size == 0 && !has_bytes(path, "-wal")) {
         *origin = SCHEMA_EMPTY;
         return 0;
@@ -281,13 +287,15 @@ int schema_look(const char *path, enum schema_origin *origin, struct problem *pr
      * an ordinary reader creates nothing new either. */
     char uri[4200];
     const char *query = has_bytes(path, "-wal") ? "?mode=ro" : "?immutable=1";
-    if (uri_of(path, query, uri, sizeof uri))
+    if (uri_of(path, query, uri, sizeof uri)) {
         return problem_set(problem, PROBLEM_DB_UNWRITABLE, "give a shorter data_dir",
                            "the path of the database is too long");
+    }
     sqlite3 *db = NULL;
     struct problem because;
-    if (sql_open(uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, &db, &because))
+    if (sql_open(uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, &db, &because)) {
         return unreadable(path, problem, &because);
+    }
     int result = judge(db, path, origin, problem);
     sqlite3_close(db);
     return result;
@@ -296,14 +304,18 @@ int schema_look(const char *path, enum schema_origin *origin, struct problem *pr
 int schema_migrate(sqlite3 *db, struct problem *problem)
 {
     int64_t version = 0;
-    if (sql_integer(db, "PRAGMA user_version", &version, problem) < 0)
+    if (sql_integer(db, "PRAGMA user_version", &version, problem) < 0) {
         return -1;
+    }
     /* A Python central leaves user_version at 0; its application_id tells the two apart. */
-    if (version < 0 || version > SCHEMA_VERSION)
+    if (version < 0 || version > SCHEMA_VERSION) {
         return problem_set(problem, PROBLEM_DB_NEWER, NULL, "database version %d is unknown",
                            (int)version);
-    for (int64_t next = version; next < SCHEMA_VERSION; next++)
-        if (sql_run(db, MIGRATIONS[next], problem))
+    }
+    for (int64_t next = version; next < SCHEMA_VERSION; next++) {
+        if (sql_run(db, MIGRATIONS[next], problem)) {
             return -1;
+        }
+    }
     return 0;
 }

@@ -11,8 +11,9 @@
 static enum problem_code code_of(int code)
 {
     /* The shared-memory index of the WAL cannot grow on a full disk; SQLite calls that I/O. */
-    if (code == SQLITE_IOERR_SHMSIZE)
+    if (code == SQLITE_IOERR_SHMSIZE) {
         return PROBLEM_DISK_FULL;
+    }
     switch (code & 0xff) {
     case SQLITE_FULL:
         return PROBLEM_DISK_FULL;
@@ -36,14 +37,18 @@ static enum problem_code code_of(int code)
 static const char *hint_of(enum problem_code code)
 {
     /* Only what a person can act on has a hint. */
-    if (code == PROBLEM_DISK_FULL)
+    if (code == PROBLEM_DISK_FULL) {
         return "free space on this disk; nothing else is needed";
-    if (code == PROBLEM_DB_LOCKED)
+    }
+    if (code == PROBLEM_DB_LOCKED) {
         return "stop the other program that uses the database, then try again";
-    if (code == PROBLEM_DB_FAILED)
+    }
+    if (code == PROBLEM_DB_FAILED) {
         return "check the disk (dmesg, smartctl) and restore from a backup or from the peers";
-    if (code == PROBLEM_DB_UNWRITABLE)
+    }
+    if (code == PROBLEM_DB_UNWRITABLE) {
         return "check owner and permissions of the data directory";
+    }
     return NULL;
 }
 
@@ -60,10 +65,12 @@ int sql_open(const char *path, int flags, sqlite3 **db, struct problem *problem)
 {
     const char *vfs = (flags & SQLITE_OPEN_READWRITE) != 0 ? gather_vfs() : NULL;
     int rc = sqlite3_open_v2(path, db, flags | SQLITE_OPEN_NOMUTEX, vfs);
-    if (rc == SQLITE_OK)
+    if (rc == SQLITE_OK) {
         rc = sqlite3_extended_result_codes(*db, 1);
-    if (rc == SQLITE_OK)
+    }
+    if (rc == SQLITE_OK) {
         rc = sqlite3_busy_timeout(*db, LIMIT_BUSY_MS);
+    }
     static const struct {
         int option, value;
     } options[] = {{SQLITE_DBCONFIG_DQS_DML, 0},
@@ -71,10 +78,12 @@ int sql_open(const char *path, int flags, sqlite3 **db, struct problem *problem)
                    {SQLITE_DBCONFIG_DEFENSIVE, 1},
                    {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
                    {SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1}};
-    for (size_t i = 0; rc == SQLITE_OK && i < sizeof options / sizeof *options; i++)
+    for (size_t i = 0; rc == SQLITE_OK && i < sizeof options / sizeof *options; i++) {
         rc = sqlite3_db_config(*db, options[i].option, options[i].value, (int *)NULL);
-    if (rc == SQLITE_OK)
+    }
+    if (rc == SQLITE_OK) {
         return 0;
+    }
     sql_problem(*db, rc, "open", problem);
     sqlite3_close(*db);
     *db = NULL;
@@ -84,8 +93,9 @@ int sql_open(const char *path, int flags, sqlite3 **db, struct problem *problem)
 int sql_run(sqlite3 *db, const char *text, struct problem *problem)
 {
     int rc = sqlite3_exec(db, text, NULL, NULL, NULL);
-    if (rc == SQLITE_OK)
+    if (rc == SQLITE_OK) {
         return 0;
+    }
     char doing[60];
     slice_copy(slice_text(text), doing, sizeof doing);
     return sql_problem(db, rc, doing, problem);
@@ -100,12 +110,14 @@ int sql_prepare(sqlite3 *db, const char *text, sqlite3_stmt **stmt, struct probl
 int sql_integer(sqlite3 *db, const char *text, int64_t *out, struct problem *problem)
 {
     sqlite3_stmt *stmt = NULL;
-    if (sql_prepare(db, text, &stmt, problem))
+    if (sql_prepare(db, text, &stmt, problem)) {
         return -1;
+    }
     struct sql sql = sql_start(stmt);
     int found = sql_step(&sql, problem);
-    if (found > 0)
+    if (found > 0) {
         *out = sql_int(&sql, 0);
+    }
     sqlite3_finalize(stmt);
     return found;
 }
@@ -117,8 +129,9 @@ struct sql sql_start(sqlite3_stmt *stmt)
 
 static void bound(struct sql *sql, int rc)
 {
-    if (sql->rc == SQLITE_OK)
+    if (sql->rc == SQLITE_OK) {
         sql->rc = rc;
+    }
 }
 
 void sql_bind_int(struct sql *sql, int64_t value)
@@ -135,10 +148,11 @@ void sql_bind_u64(struct sql *sql, uint64_t value)
 
 void sql_bind_optional(struct sql *sql, int64_t value)
 {
-    if (value == EVENT_NONE)
+    if (value == EVENT_NONE) {
         bound(sql, sqlite3_bind_null(sql->stmt, ++sql->at));
-    else
+    } else {
         sql_bind_int(sql, value);
+    }
 }
 
 void sql_bind_real(struct sql *sql, double value)
@@ -167,11 +181,13 @@ void sql_bind_digest(struct sql *sql, const struct digest *digest)
 int sql_step(struct sql *sql, struct problem *problem)
 {
     int rc = sql->rc == SQLITE_OK ? sqlite3_step(sql->stmt) : sql->rc;
-    if (rc == SQLITE_ROW)
+    if (rc == SQLITE_ROW) {
         return 1;
+    }
     int result = 0;
-    if (rc != SQLITE_DONE)
+    if (rc != SQLITE_DONE) {
         result = sql_problem(sqlite3_db_handle(sql->stmt), rc, sqlite3_sql(sql->stmt), problem);
+    }
     sql_reset(sql);
     return result;
 }
@@ -179,8 +195,9 @@ int sql_step(struct sql *sql, struct problem *problem)
 int sql_finish(struct sql *sql, struct problem *problem)
 {
     int result = sql_step(sql, problem);
-    if (result > 0)
+    if (result > 0) {
         sql_reset(sql);
+    }
     return result < 0 ? -1 : 0;
 }
 
@@ -201,8 +218,9 @@ struct slice sql_blob(const struct sql *sql, int column)
     const void *bytes = sqlite3_column_blob(sql->stmt, column);
     size_t len = (size_t)sqlite3_column_bytes(sql->stmt, column);
     /* SQLite returns NULL for an empty blob too; that is present, not absent. */
-    if (!bytes && sqlite3_column_type(sql->stmt, column) != SQLITE_NULL)
+    if (!bytes && sqlite3_column_type(sql->stmt, column) != SQLITE_NULL) {
         bytes = "";
+    }
     return (struct slice){bytes, len};
 }
 
@@ -213,15 +231,17 @@ int64_t sql_int(const struct sql *sql, int column)
 
 int64_t sql_optional(const struct sql *sql, int column)
 {
-    if (sqlite3_column_type(sql->stmt, column) == SQLITE_NULL)
+    if (sqlite3_column_type(sql->stmt, column) == SQLITE_NULL) {
         return EVENT_NONE;
+    }
     return sqlite3_column_int64(sql->stmt, column);
 }
 
 double sql_real(const struct sql *sql, int column)
 {
-    if (sqlite3_column_type(sql->stmt, column) == SQLITE_NULL)
+    if (sqlite3_column_type(sql->stmt, column) == SQLITE_NULL) {
         return (double)NAN;
+    }
     return sqlite3_column_double(sql->stmt, column);
 }
 
@@ -234,7 +254,8 @@ struct digest sql_digest(const struct sql *sql, int column)
 {
     struct digest digest = {{0}};
     struct slice bytes = sql_blob(sql, column);
-    if (bytes.data && bytes.len == sizeof digest.bytes)
+    if (bytes.data && bytes.len == sizeof digest.bytes) {
         memcpy(digest.bytes, bytes.data, sizeof digest.bytes);
+    }
     return digest;
 }

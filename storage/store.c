@@ -28,11 +28,13 @@ static int run(struct store *store, enum store_statement which, struct problem *
 
 int store_usable(struct store *store, struct problem *problem)
 {
-    if (store->in_batch && !store->dead)
+    if (store->in_batch && !store->dead) {
         return 0;
+    }
     if (store->dead || store->failed) {
-        if (problem)
+        if (problem) {
             *problem = store->why;
+        }
         return -1;
     }
     return problem_set(problem, PROBLEM_INTERNAL, NULL, "no batch is open");
@@ -41,14 +43,16 @@ int store_usable(struct store *store, struct problem *problem)
 int store_fail(struct store *store, struct problem *problem)
 {
     struct problem spare;
-    if (!problem)
+    if (!problem) {
         sql_problem(store->db, sqlite3_extended_errcode(store->db), "statement", &spare);
+    }
     const struct problem *why = problem ? problem : &spare;
     /* On a full disk or a failed write SQLite may give up the whole transaction, and with it the
      * requests of this batch that went well. */
     bool lost = store->in_batch && sqlite3_get_autocommit(store->db);
-    if (why->code == PROBLEM_DB_FAILED)
+    if (why->code == PROBLEM_DB_FAILED) {
         store->failed = true;
+    }
     if ((lost || store->failed) && !store->dead) {
         store->dead = store->in_batch;
         store->why = *why;
@@ -99,14 +103,17 @@ void store_adopt(struct store *store)
 int store_begin(struct store *store, struct problem *problem)
 {
     if (store->failed) {
-        if (problem)
+        if (problem) {
             *problem = store->why;
+        }
         return -1;
     }
-    if (store->in_batch)
+    if (store->in_batch) {
         return problem_set(problem, PROBLEM_INTERNAL, NULL, "a batch is open already");
-    if (run(store, STORE_BEGIN, problem))
+    }
+    if (run(store, STORE_BEGIN, problem)) {
         return store_fail(store, problem);
+    }
     store_adopt(store);
     return 0;
 }
@@ -129,8 +136,9 @@ static void restore(struct store *store)
 
 void store_rollback(struct store *store)
 {
-    if (!store->in_batch)
+    if (!store->in_batch) {
         return;
+    }
     struct problem problem;
     if (!sqlite3_get_autocommit(store->db) && run(store, STORE_ROLLBACK, &problem)) {
         store->failed = true;
@@ -157,16 +165,18 @@ static int save_meta(struct store *store, struct problem *problem)
         (store->now.history_id != store->begun.history_id &&
          store_meta_set(store, "history_id", store->now.history_id, problem)) ||
         meta_set_digest(store, "log_digest", &log_digest, problem) ||
-        meta_set_digest(store, "state_digest", &store->now.state_digest, problem))
+        meta_set_digest(store, "state_digest", &store->now.state_digest, problem)) {
         return -1;
+    }
     return 0;
 }
 
 int store_commit(struct store *store, struct problem *problem)
 {
     struct problem spare;
-    if (!problem)
+    if (!problem) {
         problem = &spare;
+    }
     bool wrote = store->now.events != store->begun.events ||
                  !digest_equal(&store->now.state_digest, &store->begun.state_digest);
     if (store_usable(store, problem) || store_fold(store, problem) ||
@@ -191,12 +201,15 @@ int store_commit(struct store *store, struct problem *problem)
 int store_mark(struct store *store, struct problem *problem)
 {
     /* What was appended before the savepoint must not be folded inside it only. */
-    if (store_usable(store, problem) || store_fold(store, problem))
+    if (store_usable(store, problem) || store_fold(store, problem)) {
         return -1;
-    if (store->has_mark)
+    }
+    if (store->has_mark) {
         return problem_set(problem, PROBLEM_INTERNAL, NULL, "a savepoint is open already");
-    if (run(store, STORE_MARK, problem))
+    }
+    if (run(store, STORE_MARK, problem)) {
         return store_fail(store, problem);
+    }
     store->has_mark = true;
     store->marks++;
     store->marked = store->now;
@@ -206,18 +219,21 @@ int store_mark(struct store *store, struct problem *problem)
 
 int store_release(struct store *store, struct problem *problem)
 {
-    if (store_usable(store, problem))
+    if (store_usable(store, problem)) {
         return -1;
-    if (run(store, STORE_RELEASE, problem))
+    }
+    if (run(store, STORE_RELEASE, problem)) {
         return store_fail(store, problem);
+    }
     store->has_mark = false;
     return 0;
 }
 
 void store_undo(struct store *store)
 {
-    if (!store->in_batch || store->dead || !store->has_mark)
+    if (!store->in_batch || store->dead || !store->has_mark) {
         return;
+    }
     struct problem problem;
     bool settings = store->now.settings != store->marked.settings;
     store_stream_undo(store);
@@ -242,8 +258,9 @@ static size_t latest_visits(struct store *store, struct fact_visit *out)
     size_t count = 0, total = store->now.visit_count;
     for (size_t i = total; i-- > 0;) {
         size_t known = seen.count;
-        if (texts_add(&seen, store->fact_visits[i].event_id) == known)
+        if (texts_add(&seen, store->fact_visits[i].event_id) == known) {
             out[total - ++count] = store->fact_visits[i];
+        }
     }
     memmove(out, out + (total - count), count * sizeof *out);
     texts_free(&seen);
@@ -253,8 +270,9 @@ static size_t latest_visits(struct store *store, struct fact_visit *out)
 static void *take_array(size_t count, size_t size)
 {
     void *array = calloc(count ? count : 1, size);
-    if (!array)
+    if (!array) {
         abort();
+    }
     return array;
 }
 
@@ -266,8 +284,9 @@ static struct head head_of(const struct store_stream *stream)
 int store_take_fact(struct store *store, struct buffer *out)
 {
     buffer_clear(out);
-    if (!store->has_fact || store->in_batch)
+    if (!store->has_fact || store->in_batch) {
         return 0;
+    }
     store->has_fact = false;
     struct fact fact = {.batch = store->batch,
                         .lsn = store->now.lsn,
@@ -277,22 +296,26 @@ int store_take_fact(struct store *store, struct buffer *out)
                         .hlc = store->now.hlc,
                         .head_count = store->changed_count,
                         .item_count = store->now.item_count};
-    if (store->now.own != STORE_NO_STREAM)
+    if (store->now.own != STORE_NO_STREAM) {
         fact.own = head_of(&store->streams[store->now.own]);
+    }
     fact.heads = take_array(fact.head_count, sizeof *fact.heads);
-    for (size_t i = 0; i < fact.head_count; i++)
+    for (size_t i = 0; i < fact.head_count; i++) {
         fact.heads[i] = head_of(&store->streams[store->changed[i]]);
+    }
     fact.items = take_array(fact.item_count, sizeof *fact.items);
-    for (size_t i = 0; i < fact.item_count; i++)
+    for (size_t i = 0; i < fact.item_count; i++) {
         fact.items[i] =
             (struct fact_event){store->items[i].lsn,
                                 store->items[i].origin,
                                 {store->runs.data + store->items[i].at, store->items[i].len}};
+    }
     fact.visits = take_array(store->now.visit_count, sizeof *fact.visits);
     fact.visit_count = latest_visits(store, fact.visits);
     /* A batch of large bodies passes the ceiling of one message between centrals. */
-    if (out->limit == 0)
+    if (out->limit == 0) {
         out->limit = FACT_BYTES;
+    }
     int result = fact_pack(&fact, out);
     free(fact.heads);
     free(fact.items);
@@ -309,8 +332,9 @@ static int reserve_path(const struct store *store, char *out, size_t size)
 void store_reserve_release(struct store *store)
 {
     char path[4200];
-    if (store->reserve && reserve_path(store, path, sizeof path) == 0 && unlink(path) == 0)
+    if (store->reserve && reserve_path(store, path, sizeof path) == 0 && unlink(path) == 0) {
         log_warn("DISK_RESERVE_RELEASED", "bytes=%d", RESERVE_BYTES);
+    }
 }
 
 void store_reserve_make(struct store *store)
@@ -318,15 +342,18 @@ void store_reserve_make(struct store *store)
     char path[4200];
     struct statvfs room;
     if (!store->reserve || reserve_path(store, path, sizeof path) || access(path, F_OK) == 0 ||
-        statvfs(store->path, &room) || room.f_bavail < RESERVE_ROOM / room.f_frsize)
+        statvfs(store->path, &room) || room.f_bavail < RESERVE_ROOM / room.f_frsize) {
         return;
+    }
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
+    if (fd < 0) {
         return;
+    }
     int rc = posix_fallocate(fd, 0, RESERVE_BYTES);
-    if (close(fd) || rc)
+    if (close(fd) || rc) {
         /* Without it a full disk is only harder to leave; removing a part of it is enough. */
         (void)unlink(path);
+    }
 }
 
 /* One checkpoint. It never waits: readers are short, and the next call tries again. */
@@ -337,29 +364,34 @@ static int checkpoint(struct store *store, struct problem *problem)
     sqlite3_busy_timeout(store->db, 0);
     int rc = sqlite3_wal_checkpoint_v2(store->db, "main", mode, &frames, &done);
     sqlite3_busy_timeout(store->db, LIMIT_BUSY_MS);
-    if ((rc & 0xff) == SQLITE_BUSY || (rc & 0xff) == SQLITE_LOCKED)
+    if ((rc & 0xff) == SQLITE_BUSY || (rc & 0xff) == SQLITE_LOCKED) {
         return 0;
-    if (rc != SQLITE_OK)
+    }
+    if (rc != SQLITE_OK) {
         return sql_problem(store->db, rc, "checkpoint", problem);
+    }
     store->wal_frames = frames > done ? (uint64_t)(frames - done) : 0;
-    if (store->truncate && sql_run(store->db, "PRAGMA secure_delete = OFF", problem))
+    if (store->truncate && sql_run(store->db, "PRAGMA secure_delete = OFF", problem)) {
         return -1;
+    }
     store->truncate = false;
     return 0;
 }
 
 void store_tidy(struct store *store, bool idle)
 {
-    if (store->in_batch || store->failed)
+    if (store->in_batch || store->failed) {
         return;
+    }
     bool large = (int64_t)store->wal_frames * PAGE_BYTES >= LIMIT_WAL_BYTES;
     struct problem problem;
     if ((large || store->truncate || (idle && store->wal_frames > 0)) &&
         checkpoint(store, &problem)) {
         log_problem(LOG_LEVEL_WARN, &problem);
         store_fail(store, &problem);
-        if (problem.code == PROBLEM_DISK_FULL)
+        if (problem.code == PROBLEM_DISK_FULL) {
             store_reserve_release(store);
+        }
     } else if (idle) {
         store_reserve_make(store);
     }
@@ -389,8 +421,9 @@ int store_set_synced(struct store *store, const struct node_id *peer, int64_t at
                      struct problem *problem)
 {
     char text[LOCALTIME_TEXT];
-    if (store->in_batch || store->failed)
+    if (store->in_batch || store->failed) {
         return problem_set(problem, PROBLEM_INTERNAL, NULL, "a batch is open");
+    }
     utctime_text(at_ms, text);
     struct sql sql = store_sql(store, STORE_SYNCED_SET);
     sql_bind_text(&sql, slice_text(peer->text));

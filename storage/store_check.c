@@ -17,8 +17,9 @@ static int check_heads(struct store *store, int64_t *events, struct problem *pro
 {
     sqlite3_stmt *stmt = NULL;
     if (sql_prepare(store->db, "SELECT sid, max(seq), count(*) FROM event GROUP BY sid", &stmt,
-                    problem))
+                    problem)) {
         return -1;
+    }
     struct sql sql = sql_start(stmt);
     int more;
     *events = 0;
@@ -26,8 +27,9 @@ static int check_heads(struct store *store, int64_t *events, struct problem *pro
         size_t stream = (size_t)sql_int(&sql, 0) - 1;
         *events += sql_int(&sql, 2);
         if (stream < store->now.stream_count && sql_u64(&sql, 1) == store->streams[stream].seq &&
-            sql_u64(&sql, 2) == store->streams[stream].seq)
+            sql_u64(&sql, 2) == store->streams[stream].seq) {
             continue;
+        }
         more = problem_set(problem, PROBLEM_DB_CORRUPT,
                            "move the file away and start again: the peers give back what they hold",
                            "%s: stream %" PRId64 " has a gap", store->path, sql_int(&sql, 0));
@@ -40,8 +42,9 @@ static int check_heads(struct store *store, int64_t *events, struct problem *pro
 static int sum_rows(struct store *store, struct digest *sum, struct problem *problem)
 {
     sqlite3_stmt *stmt = NULL;
-    if (sql_prepare(store->db, "SELECT digest FROM history", &stmt, problem))
+    if (sql_prepare(store->db, "SELECT digest FROM history", &stmt, problem)) {
         return -1;
+    }
     struct sql sql = sql_start(stmt);
     int more;
     while ((more = sql_step(&sql, problem)) > 0) {
@@ -56,8 +59,9 @@ static int repair_digest(struct store *store, const char *key, struct digest *ke
                          const struct digest *made, struct problem *problem)
 {
     char was[33], is[33];
-    if (digest_equal(kept, made))
+    if (digest_equal(kept, made)) {
         return 0;
+    }
     digest_hex(kept, was);
     digest_hex(made, is);
     log_error("DB_DIGEST_REPAIRED", "which=%s was=%s is=%s", key, was, is);
@@ -69,17 +73,20 @@ int store_check_unclean(struct store *store, struct problem *problem)
 {
     struct digest log_digest = {{0}}, state_digest = {{0}};
     int64_t events = 0;
-    for (size_t i = 0; i < store->now.stream_count; i++)
+    for (size_t i = 0; i < store->now.stream_count; i++) {
         digest_add(&log_digest, &store->streams[i].part);
+    }
     if (check_heads(store, &events, problem) || sum_rows(store, &state_digest, problem) ||
         repair_digest(store, "log_digest", &store->log_digest, &log_digest, problem) ||
-        repair_digest(store, "state_digest", &store->now.state_digest, &state_digest, problem))
+        repair_digest(store, "state_digest", &store->now.state_digest, &state_digest, problem)) {
         return -1;
+    }
     if (store->now.events != (uint64_t)events) {
         log_error("DB_COUNT_REPAIRED", "was=%" PRIu64 " is=%" PRId64, store->now.events, events);
         store->now.events = (uint64_t)events;
-        if (store_meta_set(store, "events", events, problem))
+        if (store_meta_set(store, "events", events, problem)) {
             return -1;
+        }
     }
     /* The repaired values are in their tables; the commit has nothing to add. */
     store->begun = store->now;
@@ -104,8 +111,9 @@ static int render_next(struct sql *next, struct sql *change, int64_t *id, struct
     *next = sql_start(next->stmt);
     sql_bind_int(next, *id);
     int found = sql_step(next, problem);
-    if (found <= 0)
+    if (found <= 0) {
         return found;
+    }
     *id = sql_int(next, 0);
     *change = sql_start(change->stmt);
     bind_rendered(change, sql_int(next, 1), entry);
@@ -128,10 +136,12 @@ static int render_all(struct store *store, struct problem *problem)
         sql_prepare(store->db,
                     "UPDATE history SET entry_time = ?, exit_time = ?, last_location_time = ?"
                     " WHERE id = ?",
-                    &change.stmt, problem))
+                    &change.stmt, problem)) {
         goto finalize;
-    while ((more = render_next(&next, &change, &id, problem)) > 0)
+    }
+    while ((more = render_next(&next, &change, &id, problem)) > 0) {
         continue;
+    }
 finalize:
     sqlite3_finalize(next.stmt);
     sqlite3_finalize(change.stmt);
@@ -143,20 +153,24 @@ int store_check_zone(struct store *store, struct problem *problem)
     int64_t same = 0;
     sqlite3_stmt *stmt = NULL;
     struct slice zone = slice_text(localtime_zone());
-    if (sql_prepare(store->db, "SELECT value = ? FROM meta WHERE key = 'zone'", &stmt, problem))
+    if (sql_prepare(store->db, "SELECT value = ? FROM meta WHERE key = 'zone'", &stmt, problem)) {
         return -1;
+    }
     struct sql sql = sql_start(stmt);
     sql_bind_text(&sql, zone);
     int found = sql_step(&sql, problem);
-    if (found > 0)
+    if (found > 0) {
         same = sql_int(&sql, 0);
+    }
     sqlite3_finalize(stmt);
-    if (found < 0 || same)
+    if (found < 0 || same) {
         return found < 0 ? -1 : 0;
+    }
     if (found > 0) {
         log_info("DB_ZONE_CHANGED", "zone=%s", zone.data);
-        if (render_all(store, problem))
+        if (render_all(store, problem)) {
             return -1;
+        }
     }
     return store_meta_set_text(store, "zone", zone, problem);
 }
@@ -166,16 +180,18 @@ static int derive_all(struct store *store, struct problem *problem)
 {
     sqlite3_stmt *stmt = NULL;
     if (sql_prepare(store->db, "SELECT lsn, sid, seq, header, body FROM event ORDER BY lsn", &stmt,
-                    problem))
+                    problem)) {
         return -1;
+    }
     struct sql sql = sql_start(stmt);
     int more;
     while ((more = sql_step(&sql, problem)) > 0) {
         struct event event;
         size_t stream = (size_t)sql_int(&sql, 1) - 1;
         if (stream >= store->now.stream_count || !sql_blob(&sql, 4).data ||
-            event_unpack(&event, sql_blob(&sql, 3), sql_blob(&sql, 4)))
+            event_unpack(&event, sql_blob(&sql, 3), sql_blob(&sql, 4))) {
             continue;
+        }
         if (store_derive(store, stream, sql_u64(&sql, 2), sql_u64(&sql, 0), &event, problem)) {
             more = -1;
             break;
@@ -200,8 +216,9 @@ static int rebuild(struct store *store, struct problem *problem)
                 "DELETE FROM unpriced;"
                 "DELETE FROM setting;"
                 "DELETE FROM redaction",
-                problem))
+                problem)) {
         return store_fail(store, problem);
+    }
     store->importing = true;
     store->now.state_digest = (struct digest){{0}};
     store->now.settings++;
@@ -211,18 +228,21 @@ static int rebuild(struct store *store, struct problem *problem)
                 "UPDATE history_changes SET history_id = coalesce((SELECT id FROM history h WHERE"
                 " h.event_id = history_changes.event_id), 0) WHERE sid IS NOT NULL;"
                 "DROP TABLE temp.kept",
-                problem))
+                problem)) {
         return store_fail(store, problem);
+    }
     return 0;
 }
 
 int store_rebuild(struct store *store, struct problem *problem)
 {
     struct problem spare;
-    if (!problem)
+    if (!problem) {
         problem = &spare;
-    if (store_begin(store, problem))
+    }
+    if (store_begin(store, problem)) {
         return -1;
+    }
     store->now_ms = clock_wall_ms();
     int result = rebuild(store, problem);
     store->importing = false;

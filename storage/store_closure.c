@@ -19,20 +19,24 @@
 
 static void stretch(struct store_member *member, int64_t t)
 {
-    if (t == EVENT_NONE || t == EVENT_REOPEN)
+    if (t == EVENT_NONE || t == EVENT_REOPEN) {
         return;
-    if (t < member->first)
+    }
+    if (t < member->first) {
         member->first = t;
-    if (t > member->last)
+    }
+    if (t > member->last) {
         member->last = t;
+    }
 }
 
 static void stretch_by_event(const struct store *store, struct store_member *member,
                              const struct fold_event *event)
 {
     stretch(member, store_time(store, &event->position, event->event.t_eff));
-    if (event->event.kind == EVENT_VEHICLE_EXIT)
+    if (event->event.kind == EVENT_VEHICLE_EXIT) {
         return; /* its other times are beliefs, not facts of the timeline */
+    }
     stretch(member, event->event.entry_ms);
     stretch(member, event->event.exit_ms);
 }
@@ -48,22 +52,26 @@ static int read_visit(struct store *store, size_t visit, bool touched, struct pr
     while ((more = sql_step(&sql, problem)) > 0) {
         size_t stream = (size_t)sql_int(&sql, 0) - 1;
         struct slice body = arena_copy(&store->bodies, sql_blob(&sql, 3));
-        if (sql_u64(&sql, 4) <= store->now.folded)
+        if (sql_u64(&sql, 4) <= store->now.folded) {
             member->fresh = false;
-        if (stream >= store->now.stream_count)
+        }
+        if (stream >= store->now.stream_count) {
             continue;
+        }
         store->events = memory_grow(store->events, &store->event_capacity, store->event_count + 1,
                                     sizeof *store->events);
         struct fold_event *event = &store->events[store->event_count];
-        if (event_unpack(&event->event, sql_blob(&sql, 2), body))
+        if (event_unpack(&event->event, sql_blob(&sql, 2), body)) {
             continue; /* it was readable when it came in; then it has no say */
+        }
         event->position = (struct position){store->streams[stream].stream, sql_u64(&sql, 1)};
         event->body = body;
         store->event_count++;
         member->event_count++;
         stretch_by_event(store, member, event);
-        if (touched && event->event.plate_id.len > 0) /* an empty one is no plate */
+        if (touched && event->event.plate_id.len > 0) { /* an empty one is no plate */
             texts_add(&store->plates, event->event.plate_id);
+        }
     }
     return more ? store_fail(store, problem) : 0;
 }
@@ -73,9 +81,10 @@ static void add_members(struct store *store, size_t from, bool fresh)
 {
     store->members = memory_grow(store->members, &store->member_capacity, store->visits.count,
                                  sizeof *store->members);
-    for (size_t i = from; i < store->visits.count; i++)
+    for (size_t i = from; i < store->visits.count; i++) {
         store->members[i] = (struct store_member){
             .first = INT64_MAX, .last = INT64_MIN, .was_first = INT64_MAX, .fresh = fresh};
+    }
 }
 
 static int by_first(const void *a, const void *b)
@@ -97,10 +106,12 @@ static int read_spans(struct store *store, size_t plate, size_t *count, struct p
         store->spans[(*count)++] = (struct store_span){
             arena_copy(&store->bodies, sql_text(&sql, 0)), sql_int(&sql, 1), sql_int(&sql, 2)};
     }
-    if (more)
+    if (more) {
         return store_fail(store, problem);
-    if (*count > 1)
+    }
+    if (*count > 1) {
         qsort(store->spans, *count, sizeof *store->spans, by_first);
+    }
     return 0;
 }
 
@@ -108,13 +119,15 @@ static int read_spans(struct store *store, size_t plate, size_t *count, struct p
 static size_t cut_spans(struct store *store, struct store_cut *cut, size_t count, size_t touched)
 {
     cut->at = INT64_MIN;
-    if (cut->whole)
+    if (cut->whole) {
         return 0;
+    }
     int64_t earliest = cut->touched;
     for (size_t i = 0; i < count && store->spans[i].first < earliest; i++) {
         size_t visit = texts_find(&store->visits, store->spans[i].visit);
-        if (visit != TEXTS_NONE && visit < touched)
+        if (visit != TEXTS_NONE && visit < touched) {
             earliest = store->spans[i].first; /* where a touched visit was before */
+        }
     }
     size_t from = 0;
     int64_t end = INT64_MIN;
@@ -123,8 +136,9 @@ static size_t cut_spans(struct store *store, struct store_cut *cut, size_t count
             from = i;
             cut->at = store->spans[i].first;
         }
-        if (store->spans[i].last > end)
+        if (store->spans[i].last > end) {
             end = store->spans[i].last;
+        }
     }
     /* All that was there ended before what is new. */
     if (count > 0 && end < earliest && store->spans[count - 1].first < earliest) {
@@ -138,21 +152,25 @@ static size_t cut_spans(struct store *store, struct store_cut *cut, size_t count
 static int add_plate(struct store *store, size_t plate, size_t touched, struct problem *problem)
 {
     size_t count = 0, known = store->visits.count;
-    if (read_spans(store, plate, &count, problem))
+    if (read_spans(store, plate, &count, problem)) {
         return -1;
+    }
     for (size_t i = cut_spans(store, &store->cuts[plate], count, touched); i < count; i++) {
         const struct store_span *span = &store->spans[i];
         size_t before = store->visits.count;
         size_t visit = texts_add(&store->visits, span->visit);
-        if (visit == before)
+        if (visit == before) {
             add_members(store, before, false);
+        }
         store->members[visit].was_first = span->first;
         store->members[visit].was_last = span->last;
         store->members[visit].rows++;
     }
-    for (size_t i = known; i < store->visits.count; i++)
-        if (read_visit(store, i, false, problem))
+    for (size_t i = known; i < store->visits.count; i++) {
+        if (read_visit(store, i, false, problem)) {
             return -1;
+        }
+    }
     return 0;
 }
 
@@ -163,14 +181,18 @@ static void tie_plates(struct store *store, size_t from_visit)
         struct store_member *member = &store->members[i];
         for (size_t k = member->event; k < member->event + member->event_count; k++) {
             size_t plate = texts_find(&store->plates, store->events[k].event.plate_id);
-            if (plate == TEXTS_NONE)
+            if (plate == TEXTS_NONE) {
                 continue;
-            if (member->first < store->cuts[plate].touched)
+            }
+            if (member->first < store->cuts[plate].touched) {
                 store->cuts[plate].touched = member->first;
-            if (member->plate == 0)
+            }
+            if (member->plate == 0) {
                 member->plate = plate + 1;
-            if (member->plate != plate + 1)
+            }
+            if (member->plate != plate + 1) {
                 store->cuts[plate].whole = store->cuts[member->plate - 1].whole = true;
+            }
         }
     }
 }
@@ -191,34 +213,42 @@ static int read_touched(struct store *store, size_t *touched, struct problem *pr
     /* After a redaction a row may have outlived the events that made it. */
     bool erased = store->plates.count > 0;
     add_members(store, 0, !erased && !store->importing);
-    for (size_t i = 0; i < *touched; i++)
-        if (read_visit(store, i, true, problem))
+    for (size_t i = 0; i < *touched; i++) {
+        if (read_visit(store, i, true, problem)) {
             return -1;
+        }
+    }
     store->cuts =
         memory_grow(store->cuts, &store->cut_capacity, store->plates.count, sizeof *store->cuts);
-    for (size_t i = 0; i < store->plates.count; i++)
+    for (size_t i = 0; i < store->plates.count; i++) {
         store->cuts[i] = (struct store_cut){
             .at = INT64_MIN, .touched = INT64_MAX, .whole = erased || store->importing};
+    }
     return 0;
 }
 
 int store_closure(struct store *store, size_t *touched, struct problem *problem)
 {
-    if (read_touched(store, touched, problem))
+    if (read_touched(store, touched, problem)) {
         return -1;
+    }
     tie_plates(store, 0);
-    for (size_t i = 0; i < store->plates.count; i++)
-        if (add_plate(store, i, *touched, problem))
+    for (size_t i = 0; i < store->plates.count; i++) {
+        if (add_plate(store, i, *touched, problem)) {
             return -1;
+        }
+    }
     /* A visit read just now may tie plates together that were cut; then they are added whole. */
     for (size_t done = *touched; done < store->visits.count;) {
         size_t read = store->visits.count;
         tie_plates(store, done);
         done = read;
-        for (size_t i = 0; i < store->plates.count; i++)
+        for (size_t i = 0; i < store->plates.count; i++) {
             if (store->cuts[i].whole && store->cuts[i].at != INT64_MIN &&
-                add_plate(store, i, *touched, problem))
+                add_plate(store, i, *touched, problem)) {
                 return -1;
+            }
+        }
     }
     return 0;
 }
@@ -230,17 +260,20 @@ static int save_span(struct store *store, size_t visit, struct problem *problem)
     for (size_t i = 0; i < member->event_count; i++) {
         struct slice plate = store->events[member->event + i].event.plate_id;
         bool again = plate.len == 0;
-        for (size_t k = 0; k < i && !again; k++)
+        for (size_t k = 0; k < i && !again; k++) {
             again = slice_equal(store->events[member->event + k].event.plate_id, plate);
-        if (again)
+        }
+        if (again) {
             continue;
+        }
         struct sql sql = store_sql(store, STORE_PLATE_SAVE);
         sql_bind_text(&sql, plate);
         sql_bind_text(&sql, store->visits.items[visit]);
         sql_bind_int(&sql, member->first);
         sql_bind_int(&sql, member->last);
-        if (sql_finish(&sql, problem))
+        if (sql_finish(&sql, problem)) {
             return store_fail(store, problem);
+        }
     }
     return 0;
 }
@@ -248,10 +281,12 @@ static int save_span(struct store *store, size_t visit, struct problem *problem)
 /* It carries a plate that is not folded now. */
 static bool is_foreign(const struct store *store, const struct store_member *member)
 {
-    for (size_t i = member->event; i < member->event + member->event_count; i++)
+    for (size_t i = member->event; i < member->event + member->event_count; i++) {
         if (store->events[i].event.plate_id.len > 0 &&
-            texts_find(&store->plates, store->events[i].event.plate_id) == TEXTS_NONE)
+            texts_find(&store->plates, store->events[i].event.plate_id) == TEXTS_NONE) {
             return true;
+        }
+    }
     return false;
 }
 
@@ -259,17 +294,20 @@ static bool is_foreign(const struct store *store, const struct store_member *mem
 static void stretch_by_output(struct store *store, struct store_member *member,
                               const struct fold_output *output)
 {
-    if (member->output == 0)
+    if (member->output == 0) {
         return;
+    }
     const struct visit *visit = &output->visits[member->output - 1];
     stretch(member, visit->entry_ms);
     stretch(member, visit->exit_ms);
-    if (visit->status == VISIT_IN)
+    if (visit->status == VISIT_IN) {
         member->last = INT64_MAX;
+    }
     size_t by =
         visit->superseded_by.data ? texts_find(&store->visits, visit->superseded_by) : TEXTS_NONE;
-    if (by != TEXTS_NONE && store->members[by].output)
+    if (by != TEXTS_NONE && store->members[by].output) {
         stretch(member, output->visits[store->members[by].output - 1].entry_ms);
+    }
 }
 
 int store_closure_save(struct store *store, size_t touched, const struct fold_output *output,
@@ -280,13 +318,16 @@ int store_closure_save(struct store *store, size_t touched, const struct fold_ou
         stretch_by_output(store, member, output);
         /* A visit that may belong to another plate keeps what that plate's fold said. */
         if (member->output == 0 && i >= touched && is_foreign(store, member) &&
-            member->was_last > member->last)
+            member->was_last > member->last) {
             member->last = member->was_last;
+        }
         bool same = member->first == member->was_first && member->last == member->was_last;
-        if (same && (i >= touched || member->rows >= member->event_count))
+        if (same && (i >= touched || member->rows >= member->event_count)) {
             continue;
-        if (member->event_count > 0 && save_span(store, i, problem))
+        }
+        if (member->event_count > 0 && save_span(store, i, problem)) {
             return -1;
+        }
     }
     return 0;
 }

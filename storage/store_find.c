@@ -16,8 +16,9 @@ static int find_latest(struct store *store, struct sql *sql, struct visit *visit
     while ((more = sql_step(sql, problem)) > 0) {
         store_row_read(sql, &store->answer, &row);
         if (!found || row.entry_ms > visit->entry_ms ||
-            (row.entry_ms == visit->entry_ms && slice_compare(row.event_id, visit->event_id) < 0))
+            (row.entry_ms == visit->entry_ms && slice_compare(row.event_id, visit->event_id) < 0)) {
             *visit = row;
+        }
         found = 1;
     }
     return more < 0 ? store_fail(store, problem) : found;
@@ -43,8 +44,9 @@ static int start(struct store *store, struct problem *problem)
 int store_find_open(struct store *store, const char *plate_id, struct visit *visit,
                     struct problem *problem)
 {
-    if (start(store, problem))
+    if (start(store, problem)) {
         return -1;
+    }
     struct sql sql = store_sql(store, STORE_FIND_OPEN);
     sql_bind_text(&sql, slice_text(plate_id));
     return find_latest(store, &sql, visit, problem);
@@ -53,8 +55,9 @@ int store_find_open(struct store *store, const char *plate_id, struct visit *vis
 int store_find_visit(struct store *store, struct slice event_id, struct visit *visit,
                      struct problem *problem)
 {
-    if (start(store, problem))
+    if (start(store, problem)) {
         return -1;
+    }
     struct sql sql = store_sql(store, STORE_FIND_VISIT);
     sql_bind_text(&sql, event_id);
     return find(store, &sql, visit, problem);
@@ -63,8 +66,9 @@ int store_find_visit(struct store *store, struct slice event_id, struct visit *v
 int store_find_row(struct store *store, int64_t history_id, struct visit *visit,
                    struct problem *problem)
 {
-    if (start(store, problem))
+    if (start(store, problem)) {
         return -1;
+    }
     struct sql sql = store_sql(store, STORE_FIND_ROW);
     sql_bind_int(&sql, history_id);
     return find(store, &sql, visit, problem);
@@ -74,8 +78,9 @@ static bool repeats(const struct event *known, const struct event *event, int64_
 {
     if (known->kind != event->kind || !slice_equal(known->sent_id, event->sent_id) ||
         !slice_equal(known->camera_id, event->camera_id) || known->device_ms != event->device_ms ||
-        !slice_equal(known->plate_id, event->plate_id))
+        !slice_equal(known->plate_id, event->plate_id)) {
         return false;
+    }
     /* A device's time alone is only good for a while: its clock may be set back. */
     return event->sent_id.data || (known->t_eff >= now_ms - LIMIT_RETRY_WINDOW_MS &&
                                    known->t_eff <= now_ms + LIMIT_RETRY_WINDOW_MS);
@@ -92,11 +97,13 @@ static int find_repeated(struct store *store, struct sql *sql, const struct even
         size_t stream = (size_t)sql_int(sql, 0) - 1;
         if (stream >= store->now.stream_count || !sql_blob(sql, 3).data ||
             event_unpack(&known, sql_blob(sql, 2), sql_blob(sql, 3)) ||
-            !repeats(&known, event, now_ms))
+            !repeats(&known, event, now_ms)) {
             continue;
+        }
         *retry = (struct store_retry){.position = {store->streams[stream].stream, sql_u64(sql, 1)}};
-        if (known.visit.data)
+        if (known.visit.data) {
             slice_copy(known.visit, retry->visit, sizeof retry->visit);
+        }
         sql_reset(sql);
         return 1;
     }
@@ -107,10 +114,12 @@ int store_find_retry(struct store *store, const struct event *event, int64_t now
                      struct store_retry *retry, struct problem *problem)
 {
     struct digest key;
-    if (start(store, problem))
+    if (start(store, problem)) {
         return -1;
-    if (!store_retry_key(event, &key))
+    }
+    if (!store_retry_key(event, &key)) {
         return 0; /* nothing to recognise it by */
+    }
     struct sql sql;
     if (event->sent_id.data) {
         /* Where the id became the visit's, which is the rule. */
@@ -118,8 +127,9 @@ int store_find_retry(struct store *store, const struct event *event, int64_t now
         sql_bind_text(&sql, event->sent_id);
         sql_bind_int(&sql, event->kind);
         int found = find_repeated(store, &sql, event, now_ms, retry, problem);
-        if (found)
+        if (found) {
             return found;
+        }
     }
     sql = store_sql(store, STORE_RETRY_FIND);
     sql_bind_digest(&sql, &key);
@@ -134,11 +144,13 @@ int store_find_written(const struct store *store, struct slice event_id, struct 
     size_t count = store->now.visit_count;
     for (size_t i = count; i > 0 && count - i < WRITTEN_LOOK; i--) {
         const struct fact_visit *row = &store->fact_visits[i - 1];
-        if (!slice_equal(row->event_id, event_id))
+        if (!slice_equal(row->event_id, event_id)) {
             continue;
+        }
         visit_init(visit);
-        if (visit_status_parse(row->status, &visit->status))
+        if (visit_status_parse(row->status, &visit->status)) {
             return 0; /* gone */
+        }
         visit->event_id = row->event_id;
         visit->source_central = row->source_central;
         visit->plate_id = row->plate_id;
@@ -164,10 +176,13 @@ struct change {
 
 static bool is_superseded(const struct change *changes, size_t count, size_t which)
 {
-    for (size_t i = 0; i < count; i++)
-        for (size_t k = 0; i != which && k < changes[i].seen_count; k++)
-            if (position_compare(&changes[i].seen[k], &changes[which].position) == 0)
+    for (size_t i = 0; i < count; i++) {
+        for (size_t k = 0; i != which && k < changes[i].seen_count; k++) {
+            if (position_compare(&changes[i].seen[k], &changes[which].position) == 0) {
                 return true;
+            }
+        }
+    }
     return false;
 }
 
@@ -185,8 +200,9 @@ static int read_changes(struct store *store, struct slice event_id, struct chang
         if (stream >= store->now.stream_count ||
             event_unpack(&event, sql_blob(&sql, 2), sql_blob(&sql, 3)) ||
             (event.kind != EVENT_HISTORY_UPDATE && event.kind != EVENT_HISTORY_DELETE &&
-             event.kind != EVENT_HISTORY_UNDELETE))
+             event.kind != EVENT_HISTORY_UNDELETE)) {
             continue;
+        }
         *changes = memory_grow(*changes, &capacity, *count + 1, sizeof **changes);
         struct change *change = &(*changes)[(*count)++];
         change->position = (struct position){store->streams[stream].stream, sql_u64(&sql, 1)};
@@ -206,13 +222,17 @@ int store_changes_seen(struct store *store, struct slice event_id, struct positi
     struct change *changes = NULL;
     size_t count = 0;
     int kept = 0;
-    if (start(store, problem))
+    if (start(store, problem)) {
         return -1;
-    if (read_changes(store, event_id, &changes, &count, problem))
+    }
+    if (read_changes(store, event_id, &changes, &count, problem)) {
         kept = -1;
-    for (size_t i = 0; kept >= 0 && kept < LIMIT_SUPERSEDES && i < count; i++)
-        if (!is_superseded(changes, count, i))
+    }
+    for (size_t i = 0; kept >= 0 && kept < LIMIT_SUPERSEDES && i < count; i++) {
+        if (!is_superseded(changes, count, i)) {
             out[kept++] = changes[i].position;
+        }
+    }
     free(changes);
     return kept;
 }
@@ -221,10 +241,12 @@ int store_changes_seen(struct store *store, struct slice event_id, struct positi
 static bool wins_over(const struct change *a, const struct change *b)
 {
     bool deletes = a->kind == EVENT_HISTORY_DELETE;
-    if (deletes != (b->kind == EVENT_HISTORY_DELETE))
+    if (deletes != (b->kind == EVENT_HISTORY_DELETE)) {
         return deletes;
-    if (a->hlc != b->hlc)
+    }
+    if (a->hlc != b->hlc) {
         return a->hlc > b->hlc;
+    }
     return position_compare(&a->position, &b->position) > 0;
 }
 
@@ -232,10 +254,12 @@ static const struct change *change_in_force(const struct change *changes, size_t
 {
     const struct change *best = NULL, *best_of_all = NULL;
     for (size_t i = 0; i < count; i++) {
-        if (!best_of_all || wins_over(&changes[i], best_of_all))
+        if (!best_of_all || wins_over(&changes[i], best_of_all)) {
             best_of_all = &changes[i];
-        if (!is_superseded(changes, count, i) && (!best || wins_over(&changes[i], best)))
+        }
+        if (!is_superseded(changes, count, i) && (!best || wins_over(&changes[i], best))) {
             best = &changes[i];
+        }
     }
     return best ? best : best_of_all;
 }
@@ -245,8 +269,9 @@ int store_correction(struct store *store, struct slice event_id, int64_t *entry_
 {
     struct change *changes = NULL;
     size_t count = 0;
-    if (start(store, problem))
+    if (start(store, problem)) {
         return -1;
+    }
     int failed = read_changes(store, event_id, &changes, &count, problem);
     const struct change *change = failed ? NULL : change_in_force(changes, count);
     *entry_ms = change ? change->entry_ms : EVENT_NONE;
@@ -259,18 +284,21 @@ int store_correction(struct store *store, struct slice event_id, int64_t *entry_
 int store_visit_json(struct store *store, struct slice event_id, struct buffer *out,
                      struct problem *problem)
 {
-    if (start(store, problem))
+    if (start(store, problem)) {
         return -1;
+    }
     struct sql sql = store_sql(store, STORE_VISIT_JSON);
     sql_bind_text(&sql, event_id);
     int found = sql_step(&sql, problem);
     if (found > 0) {
         /* All of it where it fits into an event, else what a person needs to recognise it. */
         struct slice text = sql_text(&sql, 0);
-        if (text.len > LIMIT_JSON_TEXT)
+        if (text.len > LIMIT_JSON_TEXT) {
             text = sql_text(&sql, 1);
-        if (buffer_append(out, text.data, text.len))
+        }
+        if (buffer_append(out, text.data, text.len)) {
             found = problem_set(problem, PROBLEM_INTERNAL, NULL, "no room for a visit as JSON");
+        }
         sql_reset(&sql);
     }
     return found < 0 ? store_fail(store, problem) : found;
@@ -279,17 +307,21 @@ int store_visit_json(struct store *store, struct slice event_id, struct buffer *
 int store_tariff(struct store *store, int64_t at_ms, struct tariff *out, struct problem *problem)
 {
     const struct fold_tariff *best = NULL;
-    if (start(store, problem))
+    if (start(store, problem)) {
         return -1;
+    }
     for (size_t i = 0; i < store->tariff_count; i++) {
         const struct fold_tariff *tariff = &store->tariffs[i];
-        if (tariff->t > at_ms)
+        if (tariff->t > at_ms) {
             continue;
+        }
         if (!best || tariff->t > best->t ||
-            (tariff->t == best->t && (tariff->hlc > best->hlc ||
-                                      (tariff->hlc == best->hlc &&
-                                       position_compare(&tariff->position, &best->position) > 0))))
+            (tariff->t == best->t &&
+             (tariff->hlc > best->hlc ||
+              (tariff->hlc == best->hlc &&
+               position_compare(&tariff->position, &best->position) > 0)))) {
             best = tariff;
+        }
     }
     *out = best ? best->tariff : TARIFF_DEFAULT;
     return best != NULL;

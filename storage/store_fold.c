@@ -13,13 +13,15 @@ static int write_anomalies(struct store *store, const struct fold_output *output
                            struct problem *problem)
 {
     for (size_t i = 0; i < store->plates.count; i++) {
-        if (texts_find(&store->listed, store->plates.items[i]) == TEXTS_NONE)
+        if (texts_find(&store->listed, store->plates.items[i]) == TEXTS_NONE) {
             continue;
+        }
         struct sql sql = store_sql(store, STORE_ANOMALY_DROP);
         sql_bind_text(&sql, store->plates.items[i]);
         sql_bind_int(&sql, store->cuts[i].at);
-        if (sql_finish(&sql, problem))
+        if (sql_finish(&sql, problem)) {
             return store_fail(store, problem);
+        }
     }
     for (size_t i = 0; i < output->anomaly_count; i++) {
         const struct fold_anomaly *anomaly = &output->anomalies[i];
@@ -33,8 +35,9 @@ static int write_anomalies(struct store *store, const struct fold_output *output
         sql_bind_text(&sql, slice_text(anomaly->position.stream.node.text));
         sql_bind_u64(&sql, anomaly->position.stream.epoch);
         sql_bind_u64(&sql, anomaly->position.seq);
-        if (sql_finish(&sql, problem))
+        if (sql_finish(&sql, problem)) {
             return store_fail(store, problem);
+        }
     }
     return 0;
 }
@@ -47,18 +50,21 @@ static int write_visit(struct store *store, size_t visit, bool touched,
     struct store_row row;
     const struct store_member *member = &store->members[visit];
     int found = touched && member->fresh ? 0 : store_row_find(store, event_id, &row, problem);
-    if (found < 0)
+    if (found < 0) {
         return -1;
+    }
     if (member->output == 0) {
         /* Visits of other plates are in the closure but not in the output. */
-        if (found && (touched || texts_find(&store->plates, row.plate_id) != TEXTS_NONE))
+        if (found && (touched || texts_find(&store->plates, row.plate_id) != TEXTS_NONE)) {
             return store_row_drop(store, &row, event_id, problem);
+        }
         return 0;
     }
     const struct visit *folded = &output->visits[member->output - 1];
     struct digest digest = visit_digest(folded);
-    if (found && digest_equal(&digest, &row.digest))
+    if (found && digest_equal(&digest, &row.digest)) {
         return 0;
+    }
     return store_row_write(store, found ? &row : NULL, folded, &digest, problem);
 }
 
@@ -67,32 +73,39 @@ static int write_output(struct store *store, size_t touched, const struct fold_o
 {
     for (size_t i = 0; i < output->visit_count; i++) {
         size_t visit = texts_find(&store->visits, output->visits[i].event_id);
-        if (visit != TEXTS_NONE && output->visits[i].plate_id.len > 0)
+        if (visit != TEXTS_NONE && output->visits[i].plate_id.len > 0) {
             store->members[visit].output = i + 1;
+        }
     }
-    for (size_t i = 0; i < store->visits.count; i++)
-        if (write_visit(store, i, i < touched, output, problem))
+    for (size_t i = 0; i < store->visits.count; i++) {
+        if (write_visit(store, i, i < touched, output, problem)) {
             return -1;
-    if (store_closure_save(store, touched, output, problem))
+        }
+    }
+    if (store_closure_save(store, touched, output, problem)) {
         return -1;
+    }
     return write_anomalies(store, output, problem);
 }
 
 int store_fold(struct store *store, struct problem *problem)
 {
-    if (store_usable(store, problem))
+    if (store_usable(store, problem)) {
         return -1;
+    }
     if (store->touched.count == 0 && store->touched_plates.count == 0) {
         store->now.folded = store->now.lsn;
         return 0;
     }
     size_t touched = 0;
-    if (store_closure(store, &touched, problem))
+    if (store_closure(store, &touched, problem)) {
         return -1;
+    }
     store->plate_list = memory_grow(store->plate_list, &store->plate_capacity, store->plates.count,
                                     sizeof *store->plate_list);
-    for (size_t i = 0; i < store->plates.count; i++)
+    for (size_t i = 0; i < store->plates.count; i++) {
         store->plate_list[i] = store->plates.items[i].data;
+    }
     struct fold_input input = {.events = store->events,
                                .event_count = store->event_count,
                                .plates = store->plate_list,
@@ -115,16 +128,18 @@ static int touch_plates(struct store *store, struct buffer *last, struct problem
     sqlite3_stmt *stmt = NULL;
     if (sql_prepare(store->db,
                     "SELECT plate, visit FROM visit_plate WHERE plate > ? ORDER BY plate", &stmt,
-                    problem))
+                    problem)) {
         return -1;
+    }
     struct sql sql = sql_start(stmt);
     sql_bind_text(&sql, (struct slice){last->len ? last->data : "", last->len});
     struct texts plates = {.count = 0};
     int more;
     while ((more = sql_step(&sql, problem)) > 0) {
         texts_add(&plates, sql_text(&sql, 0));
-        if (plates.count > PLATES_PER_STEP)
+        if (plates.count > PLATES_PER_STEP) {
             break;
+        }
         texts_add(&store->touched, sql_text(&sql, 1));
     }
     sqlite3_finalize(stmt);
@@ -144,10 +159,12 @@ int store_fold_all(struct store *store, struct problem *problem)
     buffer_init(&last, LIMIT_TEXT);
     int more;
     texts_clear(&store->touched);
-    while ((more = touch_plates(store, &last, problem)) > 0 && !store_fold(store, problem))
+    while ((more = touch_plates(store, &last, problem)) > 0 && !store_fold(store, problem)) {
         continue;
+    }
     buffer_free(&last);
-    if (more < 0)
+    if (more < 0) {
         return store_fail(store, problem);
+    }
     return more > 0 ? -1 : 0;
 }

@@ -29,10 +29,12 @@ struct slice store_visit_key(const struct event *event, size_t stream, uint64_t 
                              char out[LIMIT_EVENT_ID + 1])
 {
     struct slice none = {NULL, 0};
-    if (!is_change(event->kind) && !is_sighting(event->kind) && event->kind != EVENT_IMPORT)
+    if (!is_change(event->kind) && !is_sighting(event->kind) && event->kind != EVENT_IMPORT) {
         return none;
-    if (event->visit.data || event->plate_id.len == 0)
+    }
+    if (event->visit.data || event->plate_id.len == 0) {
         return event->visit;
+    }
     /* It names no visit, but it has a plate and so a place in a timeline. */
     snprintf(out, LIMIT_EVENT_ID + 1, "#%zu:%" PRIu64, stream, seq);
     return slice_text(out);
@@ -40,10 +42,12 @@ struct slice store_visit_key(const struct event *event, size_t stream, uint64_t 
 
 bool store_retry_key(const struct event *event, struct digest *key)
 {
-    if (!is_sighting(event->kind))
+    if (!is_sighting(event->kind)) {
         return false;
-    if (!event->sent_id.data && event->device_ms == EVENT_NONE)
+    }
+    if (!event->sent_id.data && event->device_ms == EVENT_NONE) {
         return false;
+    }
     /* Each text behind its length; an absent one has a length that no text has. */
     char bytes[2 * sizeof(int64_t) + 3 * (sizeof(uint32_t) + LIMIT_TEXT)];
     const struct slice parts[] = {event->sent_id, event->camera_id, event->plate_id};
@@ -53,11 +57,13 @@ bool store_retry_key(const struct event *event, struct digest *key)
     size_t used = 2 * sizeof(int64_t);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         uint32_t len = parts[i].data ? (uint32_t)parts[i].len : UINT32_MAX;
-        if (parts[i].len > LIMIT_TEXT)
+        if (parts[i].len > LIMIT_TEXT) {
             return false;
+        }
         memcpy(bytes + used, &len, sizeof len);
-        if (parts[i].len)
+        if (parts[i].len) {
             memcpy(bytes + used + sizeof len, parts[i].data, parts[i].len);
+        }
         used += sizeof len + parts[i].len;
     }
     *key = body_hash((struct slice){bytes, used});
@@ -70,8 +76,9 @@ static int add_retry(struct store *store, const struct event *event, uint64_t ls
     struct digest key;
     /* With an id of its own that is also the visit's, it is found by the visit. */
     if ((event->sent_id.data && slice_equal(event->sent_id, event->visit)) ||
-        !store_retry_key(event, &key))
+        !store_retry_key(event, &key)) {
         return 0;
+    }
     struct sql sql = store_sql(store, STORE_RETRY_ADD);
     sql_bind_digest(&sql, &key);
     sql_bind_u64(&sql, lsn);
@@ -84,8 +91,9 @@ static int add_unpriced(struct store *store, const struct event *event, struct s
 {
     int64_t t = event->kind == EVENT_VEHICLE_EXIT ? event->t_eff : event->exit_ms;
     if (event->fee != EVENT_NONE || t == EVENT_NONE || t == EVENT_REOPEN ||
-        event->kind == EVENT_LOCATION_UPDATE || event->kind == EVENT_VEHICLE_ENTRY_PENDING)
+        event->kind == EVENT_LOCATION_UPDATE || event->kind == EVENT_VEHICLE_ENTRY_PENDING) {
         return 0;
+    }
     struct sql sql = store_sql(store, STORE_UNPRICED_ADD);
     sql_bind_int(&sql, t);
     sql_bind_text(&sql, key);
@@ -101,8 +109,9 @@ static int add_change(struct store *store, size_t stream, uint64_t seq, const st
                        : event->kind == EVENT_HISTORY_DELETE ? "DELETE"
                                                              : "UNDELETE";
     struct slice source = event->source_central;
-    if (!source.data)
+    if (!source.data) {
         source = slice_text(store->streams[stream].stream.node.text);
+    }
     struct sql sql = store_sql(store, STORE_CHANGE_ADD);
     sql_bind_text(&sql, event->visit);
     sql_bind_text(&sql, slice_text(type));
@@ -126,14 +135,17 @@ static int derive_visit(struct store *store, size_t stream, uint64_t seq, uint64
         struct sql sql = store_sql(store, STORE_PLATE_ADD);
         sql_bind_text(&sql, event->plate_id);
         sql_bind_text(&sql, key);
-        if (sql_finish(&sql, problem))
+        if (sql_finish(&sql, problem)) {
             return store_fail(store, problem);
+        }
     }
     texts_add(&store->touched, key);
-    if (is_change(event->kind) && add_change(store, stream, seq, event, problem))
+    if (is_change(event->kind) && add_change(store, stream, seq, event, problem)) {
         return -1;
-    if (is_sighting(event->kind) && add_retry(store, event, lsn, problem))
+    }
+    if (is_sighting(event->kind) && add_retry(store, event, lsn, problem)) {
         return -1;
+    }
     return add_unpriced(store, event, key, problem);
 }
 
@@ -142,15 +154,19 @@ int store_derive(struct store *store, size_t stream, uint64_t seq, uint64_t lsn,
 {
     char spare[LIMIT_EVENT_ID + 1];
     struct slice key = store_visit_key(event, stream, seq, spare);
-    if (event->redacted)
+    if (event->redacted) {
         return 0;
-    if (key.data)
+    }
+    if (key.data) {
         return derive_visit(store, stream, seq, lsn, event, key, problem);
+    }
     struct position position = {store->streams[stream].stream, seq};
-    if (event->kind == EVENT_CONFIG_UPDATE || event->kind == EVENT_CLOCK_FIX)
+    if (event->kind == EVENT_CONFIG_UPDATE || event->kind == EVENT_CLOCK_FIX) {
         return store_setting_add(store, &position, event, problem);
-    if (event->kind == EVENT_REDACT)
+    }
+    if (event->kind == EVENT_REDACT) {
         return store_redact(store, &position, event, problem);
+    }
     return 0;
 }
 
@@ -159,8 +175,9 @@ static void note_item(struct store *store, const struct store_stream *before,
                       const struct digest *chain, const struct run_item *item, uint64_t lsn,
                       enum fact_origin origin)
 {
-    if (origin == FACT_SYNC || store->importing)
+    if (origin == FACT_SYNC || store->importing) {
         return; /* listeners need the head only, and a chunk of catching up is large */
+    }
     size_t at = store->runs.len;
     buffer_clear(&store->json);
     if (run_put_item(&store->json, item->header, item->body, &item->body_hash) ||
@@ -186,8 +203,9 @@ static int append_item(struct store *store, size_t stream, const struct run_item
     char spare[LIMIT_EVENT_ID + 1];
     struct slice key = {NULL, 0};
     struct digest chain = chain_next(&head->chain, item->header, &item->body_hash);
-    if (!event->redacted)
+    if (!event->redacted) {
         key = store_visit_key(event, stream, seq, spare);
+    }
 
     struct sql sql = store_sql(store, STORE_EVENT_ADD);
     sql_bind_u64(&sql, lsn);
@@ -200,8 +218,9 @@ static int append_item(struct store *store, size_t stream, const struct run_item
     sql_bind_blob(&sql, item->body);
     sql_bind_digest(&sql, &item->body_hash);
     sql_bind_digest(&sql, &chain);
-    if (sql_finish(&sql, problem))
+    if (sql_finish(&sql, problem)) {
         return store_fail(store, problem);
+    }
     note_item(store, head, &chain, item, lsn, origin);
     store_stream_advance(store, stream, &chain);
     store->now.lsn = lsn;
@@ -212,12 +231,14 @@ static int append_item(struct store *store, size_t stream, const struct run_item
 /* Our stream since this start; made at the first write. */
 static int own_stream(struct store *store, struct problem *problem)
 {
-    if (store->now.own != STORE_NO_STREAM)
+    if (store->now.own != STORE_NO_STREAM) {
         return 0;
+    }
     struct stream stream = {store->node, random_nonzero()};
     size_t index = 0;
-    if (store_stream_add(store, &stream, &index, problem))
+    if (store_stream_add(store, &stream, &index, problem)) {
         return -1;
+    }
     store->now.own = index;
     return 0;
 }
@@ -225,23 +246,27 @@ static int own_stream(struct store *store, struct problem *problem)
 int store_append(struct store *store, struct event *event, int64_t now_ms,
                  struct position *position, struct problem *problem)
 {
-    if (store_usable(store, problem) || own_stream(store, problem))
+    if (store_usable(store, problem) || own_stream(store, problem)) {
         return -1;
+    }
     store->now_ms = now_ms;
     bool ticked = event->hlc == 0;
-    if (ticked)
+    if (ticked) {
         event->hlc = hlc_tick(store->now.hlc, now_ms);
-    if (event_pack(event, &store->header, &store->body))
+    }
+    if (event_pack(event, &store->header, &store->body)) {
         return problem_set(problem, PROBLEM_FIELD_INVALID, "shorten the texts; send UTF-8",
                            "an event of kind %" PRIu32 " has a field that is too long or no text",
                            event->kind);
+    }
     struct run_item item = {.header = buffer_slice(&store->header),
                             .body = buffer_slice(&store->body)};
     item.body_hash = body_hash(item.body);
     /* Our own stamp counts even when our clock has been far ahead of the wall. */
     store->now.hlc = ticked ? event->hlc : hlc_merge(store->now.hlc, event->hlc, now_ms);
-    if (append_item(store, store->now.own, &item, event, FACT_LOCAL, problem))
+    if (append_item(store, store->now.own, &item, event, FACT_LOCAL, problem)) {
         return -1;
+    }
     position->stream = store->streams[store->now.own].stream;
     position->seq = store->streams[store->now.own].seq;
     return 0;
@@ -252,10 +277,12 @@ static int chain_at(struct store *store, size_t stream, uint64_t seq, struct dig
                     struct problem *problem)
 {
     *chain = (struct digest){{0}};
-    if (seq == 0)
+    if (seq == 0) {
         return 1;
-    if (stream == STORE_NO_STREAM || seq > store->streams[stream].seq)
+    }
+    if (stream == STORE_NO_STREAM || seq > store->streams[stream].seq) {
         return 0;
+    }
     if (seq == store->streams[stream].seq) {
         *chain = store->streams[stream].chain;
         return 1;
@@ -276,24 +303,31 @@ static enum store_run_result compare(struct store *store, size_t stream, const s
                                      size_t *known, struct problem *problem)
 {
     uint64_t head = stream == STORE_NO_STREAM ? 0 : store->streams[stream].seq;
-    if (run->from == 0 || run->from - 1 > head)
+    if (run->from == 0 || run->from - 1 > head) {
         return STORE_RUN_GAP;
+    }
     *known = head - (run->from - 1) < run->count ? (size_t)(head - (run->from - 1)) : run->count;
     struct digest ours, theirs = run->chain_before;
     int held = chain_at(store, stream, run->from - 1, &ours, problem);
-    if (held <= 0)
+    if (held <= 0) {
         return held < 0 ? STORE_RUN_FAILED : STORE_RUN_GAP;
-    if (!digest_equal(&ours, &theirs))
+    }
+    if (!digest_equal(&ours, &theirs)) {
         return STORE_RUN_FORK;
-    for (size_t i = 0; i < *known; i++)
+    }
+    for (size_t i = 0; i < *known; i++) {
         theirs = chain_next(&theirs, run->items[i].header, &run->items[i].body_hash);
+    }
     held = chain_at(store, stream, run->from - 1 + *known, &ours, problem);
-    if (held <= 0)
+    if (held <= 0) {
         return held < 0 ? STORE_RUN_FAILED : STORE_RUN_GAP;
-    if (!digest_equal(&ours, &theirs))
+    }
+    if (!digest_equal(&ours, &theirs)) {
         return STORE_RUN_FORK;
-    if (*known == run->count)
+    }
+    if (*known == run->count) {
         return STORE_RUN_OLD;
+    }
     /* Nobody but this process writes our stream of this start. */
     return stream != STORE_NO_STREAM && stream == store->now.own ? STORE_RUN_FORK
                                                                  : STORE_RUN_APPLIED;
@@ -305,18 +339,21 @@ static int append_foreign(struct store *store, size_t stream, const struct run_i
     struct run_item item = *given;
     struct event event;
     struct position position = {store->streams[stream].stream, store->streams[stream].seq + 1};
-    if (event_unpack_header(&event, item.header))
+    if (event_unpack_header(&event, item.header)) {
         return problem_set(problem, PROBLEM_MESSAGE_INVALID, NULL,
                            "stream of %s: event %" PRIu64 " has no readable header",
                            position.stream.node.text, position.seq);
-    if (store_is_redacted(store, &position, event.kind))
+    }
+    if (store_is_redacted(store, &position, event.kind)) {
         item.body = (struct slice){NULL, 0};
+    }
     if (event_unpack(&event, item.header, item.body)) {
         /* Kept and relayed so that the stream goes on, but it says nothing to the fold. */
         log_warn("EVENT_UNREADABLE", "node=%s epoch=%" PRIx64 " seq=%" PRIu64,
                  position.stream.node.text, position.stream.epoch, position.seq);
-        if (event_unpack(&event, item.header, (struct slice){NULL, 0}))
+        if (event_unpack(&event, item.header, (struct slice){NULL, 0})) {
             return problem_set(problem, PROBLEM_INTERNAL, NULL, "a header changed while read");
+        }
     }
     store->now.hlc = hlc_merge(store->now.hlc, event.hlc, now_ms);
     return append_item(store, stream, &item, &event, origin, problem);
@@ -326,18 +363,23 @@ enum store_run_result store_append_run(struct store *store, const struct run *ru
                                        enum fact_origin origin, int64_t now_ms,
                                        struct problem *problem)
 {
-    if (store_usable(store, problem))
+    if (store_usable(store, problem)) {
         return STORE_RUN_FAILED;
+    }
     store->now_ms = now_ms;
     size_t known = 0;
     size_t stream = store_stream_find(store, &run->stream);
     enum store_run_result result = compare(store, stream, run, &known, problem);
-    if (result != STORE_RUN_APPLIED)
+    if (result != STORE_RUN_APPLIED) {
         return result;
-    if (stream == STORE_NO_STREAM && store_stream_add(store, &run->stream, &stream, problem))
+    }
+    if (stream == STORE_NO_STREAM && store_stream_add(store, &run->stream, &stream, problem)) {
         return STORE_RUN_FAILED;
-    for (size_t i = known; i < run->count; i++)
-        if (append_foreign(store, stream, &run->items[i], origin, now_ms, problem))
+    }
+    for (size_t i = known; i < run->count; i++) {
+        if (append_foreign(store, stream, &run->items[i], origin, now_ms, problem)) {
             return STORE_RUN_FAILED;
+        }
+    }
     return STORE_RUN_APPLIED;
 }

@@ -26,18 +26,21 @@ static int take_lock(struct store *store, struct problem *problem)
 {
     char path[4200];
     int len = snprintf(path, sizeof path, "%s.lock", store->path);
-    if (len < 0 || (size_t)len >= sizeof path)
+    if (len < 0 || (size_t)len >= sizeof path) {
         return problem_set(problem, PROBLEM_DB_UNWRITABLE, "give a shorter data_dir",
                            "the path of the database is too long");
+    }
     store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (store->lock_fd < 0)
+    if (store->lock_fd < 0) {
         return problem_set(problem, PROBLEM_DB_UNWRITABLE,
                            "create the data directory, or check its owner and permissions",
                            "%s cannot be written: %s", path, strerror(errno));
-    if (flock(store->lock_fd, LOCK_EX | LOCK_NB))
+    }
+    if (flock(store->lock_fd, LOCK_EX | LOCK_NB)) {
         return problem_set(problem, PROBLEM_DB_LOCKED,
                            "stop the other parkmesh, or give this one another data_dir",
                            "%s is in use by another process", store->path);
+    }
     return 0;
 }
 
@@ -54,15 +57,17 @@ static int note_frames(void *context, sqlite3 *db, const char *name, int frames)
 static int use_wal(struct store *store, struct problem *problem)
 {
     sqlite3_stmt *stmt = NULL;
-    if (sql_prepare(store->db, "PRAGMA journal_mode = WAL", &stmt, problem))
+    if (sql_prepare(store->db, "PRAGMA journal_mode = WAL", &stmt, problem)) {
         return -1;
+    }
     struct sql sql = sql_start(stmt);
     int found = sql_step(&sql, problem);
-    if (found >= 0 && (found == 0 || !slice_equal(sql_text(&sql, 0), slice_text("wal"))))
+    if (found >= 0 && (found == 0 || !slice_equal(sql_text(&sql, 0), slice_text("wal")))) {
         found =
             problem_set(problem, PROBLEM_DB_UNWRITABLE,
                         "put data_dir on a local file system (ext4, xfs, btrfs)",
                         "%s: this file system does not support write-ahead logging", store->path);
+    }
     sqlite3_finalize(stmt);
     return found < 0 ? -1 : 0;
 }
@@ -77,8 +82,9 @@ static int set_up(struct store *store, struct problem *problem)
             "PRAGMA temp_store = MEMORY;"
             "PRAGMA cache_size = -" NUMBER(LIMIT_CACHE_KIB) ";"
                                                             "PRAGMA journal_size_limit = 67108864",
-            problem))
+            problem)) {
         return -1;
+    }
     /* Also takes the place of automatic checkpoints. */
     sqlite3_wal_hook(store->db, note_frames, store);
     return 0;
@@ -88,8 +94,9 @@ static int set_up(struct store *store, struct problem *problem)
 static int check_file(struct store *store, struct problem *problem)
 {
     sqlite3_stmt *stmt = NULL;
-    if (sql_prepare(store->db, "PRAGMA quick_check(1)", &stmt, problem))
+    if (sql_prepare(store->db, "PRAGMA quick_check(1)", &stmt, problem)) {
         return -1;
+    }
     struct sql sql = sql_start(stmt);
     int found = sql_step(&sql, problem);
     if (found > 0 && !slice_equal(sql_text(&sql, 0), slice_text("ok"))) {
@@ -107,12 +114,14 @@ static int check_file(struct store *store, struct problem *problem)
 static int load_listed(struct store *store, struct problem *problem)
 {
     sqlite3_stmt *stmt = NULL;
-    if (sql_prepare(store->db, "SELECT plate_id FROM anomaly", &stmt, problem))
+    if (sql_prepare(store->db, "SELECT plate_id FROM anomaly", &stmt, problem)) {
         return -1;
+    }
     struct sql sql = sql_start(stmt);
     int more;
-    while ((more = sql_step(&sql, problem)) > 0)
+    while ((more = sql_step(&sql, problem)) > 0) {
         texts_add(&store->listed, sql_text(&sql, 0));
+    }
     sqlite3_finalize(stmt);
     return more;
 }
@@ -120,30 +129,33 @@ static int load_listed(struct store *store, struct problem *problem)
 static int load_meta(struct store *store, bool *clean, struct problem *problem)
 {
     sqlite3_stmt *stmt = NULL;
-    if (sql_prepare(store->db, "SELECT key, value FROM meta", &stmt, problem))
+    if (sql_prepare(store->db, "SELECT key, value FROM meta", &stmt, problem)) {
         return -1;
+    }
     struct sql sql = sql_start(stmt);
     int more;
     while ((more = sql_step(&sql, problem)) > 0) {
         struct slice key = sql_text(&sql, 0);
-        if (slice_equal(key, slice_text("hlc")))
+        if (slice_equal(key, slice_text("hlc"))) {
             store->now.hlc = sql_u64(&sql, 1);
-        else if (slice_equal(key, slice_text("events")))
+        } else if (slice_equal(key, slice_text("events"))) {
             store->now.events = sql_u64(&sql, 1);
-        else if (slice_equal(key, slice_text("history_id")))
+        } else if (slice_equal(key, slice_text("history_id"))) {
             store->now.history_id = sql_int(&sql, 1);
-        else if (slice_equal(key, slice_text("log_digest")))
+        } else if (slice_equal(key, slice_text("log_digest"))) {
             store->log_digest = sql_digest(&sql, 1);
-        else if (slice_equal(key, slice_text("state_digest")))
+        } else if (slice_equal(key, slice_text("state_digest"))) {
             store->now.state_digest = sql_digest(&sql, 1);
-        else if (slice_equal(key, slice_text("clean")))
+        } else if (slice_equal(key, slice_text("clean"))) {
             *clean = sql_int(&sql, 1) != 0;
+        }
     }
     sqlite3_finalize(stmt);
     int64_t lsn = 0;
     if (more ||
-        sql_integer(store->db, "SELECT coalesce(max(lsn), 0) FROM event", &lsn, problem) < 0)
+        sql_integer(store->db, "SELECT coalesce(max(lsn), 0) FROM event", &lsn, problem) < 0) {
         return -1;
+    }
     store->now.lsn = store->now.folded = (uint64_t)lsn;
     return 0;
 }
@@ -155,35 +167,42 @@ static int bring_up(struct store *store, enum schema_origin origin, struct probl
     if ((origin == SCHEMA_LEGACY && legacy_set_aside(store->db, problem)) ||
         schema_migrate(store->db, problem) || store_prepare(store, problem) ||
         load_meta(store, &clean, problem) || store_stream_load(store, problem) ||
-        store_setting_load(store, problem) || load_listed(store, problem))
+        store_setting_load(store, problem) || load_listed(store, problem)) {
         return -1;
+    }
     store_adopt(store);
-    if (!clean && (check_file(store, problem) || store_check_unclean(store, problem)))
+    if (!clean && (check_file(store, problem) || store_check_unclean(store, problem))) {
         return -1;
-    if (origin == SCHEMA_LEGACY && legacy_import(store, problem))
+    }
+    if (origin == SCHEMA_LEGACY && legacy_import(store, problem)) {
         return -1;
-    if (store_check_zone(store, problem) || store_meta_set(store, "clean", 0, problem))
+    }
+    if (store_check_zone(store, problem) || store_meta_set(store, "clean", 0, problem)) {
         return -1;
+    }
     return 0;
 }
 
 static int open_database(struct store *store, struct problem *problem)
 {
     enum schema_origin origin = SCHEMA_EMPTY;
-    if (schema_look(store->path, &origin, problem) || take_lock(store, problem))
+    if (schema_look(store->path, &origin, problem) || take_lock(store, problem)) {
         return -1;
+    }
     /* The file may have changed until the lock was ours. */
     if (schema_look(store->path, &origin, problem) ||
         sql_open(store->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &store->db, problem) ||
         (origin == SCHEMA_LEGACY && legacy_backup(store->db, store->path, problem)) ||
-        set_up(store, problem) || sql_run(store->db, "BEGIN IMMEDIATE", problem))
+        set_up(store, problem) || sql_run(store->db, "BEGIN IMMEDIATE", problem)) {
         return -1;
+    }
     if (bring_up(store, origin, problem)) {
         store_rollback(store);
         return -1;
     }
-    if (store_commit(store, problem))
+    if (store_commit(store, problem)) {
         return -1;
+    }
     /* What was imported or repaired is no news to anybody. */
     store->has_fact = false;
     store->batch = 0;
@@ -194,10 +213,12 @@ static int open_database(struct store *store, struct problem *problem)
 static void release(struct store *store)
 {
     store_finalize(store);
-    if (store->db && sqlite3_close(store->db) != SQLITE_OK)
+    if (store->db && sqlite3_close(store->db) != SQLITE_OK) {
         log_error("DB_CLOSE_FAILED", "text=statements_open");
-    if (store->lock_fd >= 0)
+    }
+    if (store->lock_fd >= 0) {
         close(store->lock_fd);
+    }
     free(store->path);
     free(store->streams);
     free(store->stream_slots);
@@ -232,24 +253,28 @@ static void release(struct store *store)
 struct store *store_open(const struct store_options *options, struct problem *problem)
 {
     struct problem spare;
-    if (!problem)
+    if (!problem) {
         problem = &spare;
+    }
     /* Counting every allocation under a lock costs a tenth of the writer's time. Refused, without
      * harm, when SQLite is in use already. */
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     struct store *store = calloc(1, sizeof *store);
-    if (!store)
+    if (!store) {
         abort();
+    }
     store->lock_fd = -1;
     store->path = strdup(options->path);
-    if (!store->path)
+    if (!store->path) {
         abort();
+    }
     store->node = options->node;
     store->reserve = options->reserve;
     store->now.own = STORE_NO_STREAM;
     store->now_ms = clock_wall_ms();
-    if (open_database(store, problem) == 0)
+    if (open_database(store, problem) == 0) {
         return store;
+    }
     /* While opening, a malformed file is a finding, not a failure of the disk. */
     int code = store->db ? sqlite3_errcode(store->db) : SQLITE_OK;
     if (problem->code == PROBLEM_DB_FAILED && (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)) {
@@ -265,19 +290,21 @@ void store_close(struct store **store_pointer)
 {
     struct store *store = *store_pointer;
     *store_pointer = NULL;
-    if (!store)
+    if (!store) {
         return;
+    }
     struct problem problem;
     store_rollback(store);
     if (!store->failed) {
         /* Last of all, so that a crash before it counts as one. */
         store->truncate = true;
         store_tidy(store, true);
-        if (store->failed || store_meta_set(store, "clean", 1, &problem))
+        if (store->failed || store_meta_set(store, "clean", 1, &problem)) {
             log_warn("DB_CLOSE_UNCLEAN", "hint=checked_at_next_start");
-        else
+        } else {
             /* Closing as the last handle moves the WAL into the file and removes it. */
             sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, (int *)NULL);
+        }
     }
     release(store);
 }

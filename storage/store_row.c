@@ -42,10 +42,11 @@ static void bind_camera(struct sql *sql, struct slice id)
         decimal = id.data[i] >= '0' && id.data[i] <= '9';
         value = value * 10 + (id.data[i] - '0');
     }
-    if (decimal)
+    if (decimal) {
         sql_bind_int(sql, value);
-    else
+    } else {
         sql_bind_text(sql, id);
+    }
 }
 
 /* The text of now, which rows of one batch share. */
@@ -62,16 +63,18 @@ static struct slice updated_at(struct store *store)
 /* Absent for an absent time. */
 static struct slice render(int64_t ms, char out[LOCALTIME_TEXT])
 {
-    if (ms == EVENT_NONE)
+    if (ms == EVENT_NONE) {
         return (struct slice){NULL, 0};
+    }
     localtime_text(ms, out);
     return slice_text(out);
 }
 
 static struct slice render_duration(const struct visit *visit, char *out, size_t size)
 {
-    if (visit->exit_ms == EVENT_NONE)
+    if (visit->exit_ms == EVENT_NONE) {
         return (struct slice){NULL, 0};
+    }
     tariff_duration_text(tariff_seconds(visit->entry_ms, visit->exit_ms), out, size);
     return slice_text(out);
 }
@@ -114,8 +117,9 @@ static void bind_row(struct store *store, struct sql *sql, const struct visit *v
 static void note_visit(struct store *store, const struct visit *visit, int64_t id, int64_t revision,
                        const char *status)
 {
-    if (store->importing)
+    if (store->importing) {
         return; /* all of them; whoever asks reads the table */
+    }
     store->fact_visits = memory_grow(store->fact_visits, &store->fact_visit_capacity,
                                      store->now.visit_count + 1, sizeof *store->fact_visits);
     struct arena *arena = &store->fact_memory;
@@ -139,8 +143,9 @@ static int kept_row(struct store *store, struct slice event_id, int64_t *id, int
 {
     sqlite3_stmt *stmt = NULL;
     if (sql_prepare(store->db, "SELECT id, revision, created_at FROM temp.kept WHERE event_id = ?",
-                    &stmt, problem))
+                    &stmt, problem)) {
         return -1;
+    }
     struct sql sql = sql_start(stmt);
     sql_bind_text(&sql, event_id);
     int found = sql_step(&sql, problem);
@@ -156,8 +161,9 @@ static int kept_row(struct store *store, struct slice event_id, int64_t *id, int
 static int set_revision(struct store *store, int64_t id, int64_t revision, struct problem *problem)
 {
     sqlite3_stmt *stmt = NULL;
-    if (sql_prepare(store->db, "UPDATE history SET revision = ? WHERE id = ?", &stmt, problem))
+    if (sql_prepare(store->db, "UPDATE history SET revision = ? WHERE id = ?", &stmt, problem)) {
         return -1;
+    }
     struct sql sql = sql_start(stmt);
     sql_bind_int(&sql, revision);
     sql_bind_int(&sql, id);
@@ -172,12 +178,15 @@ static int add_row(struct store *store, const struct visit *visit, const struct 
     int64_t id = EVENT_NONE, revision = 1;
     struct slice created_at = updated_at(store);
     if (store->importing &&
-        kept_row(store, visit->event_id, &id, &revision, &created_at, problem) < 0)
+        kept_row(store, visit->event_id, &id, &revision, &created_at, problem) < 0) {
         return store_fail(store, problem);
-    if (id == EVENT_NONE)
+    }
+    if (id == EVENT_NONE) {
         id = store->now.history_id + 1;
-    if (id > store->now.history_id)
+    }
+    if (id > store->now.history_id) {
         store->now.history_id = id;
+    }
     struct sql sql = store_sql(store, STORE_ROW_ADD);
     bind_row(store, &sql, visit, digest, text);
     sql_bind_text(&sql, visit->plate_id);
@@ -185,10 +194,12 @@ static int add_row(struct store *store, const struct visit *visit, const struct 
     sql_bind_text(&sql, visit->event_id);
     sql_bind_text(&sql, created_at);
     sql_bind_int(&sql, id);
-    if (sql_finish(&sql, problem))
+    if (sql_finish(&sql, problem)) {
         return store_fail(store, problem);
-    if (revision != 1 && set_revision(store, id, revision, problem))
+    }
+    if (revision != 1 && set_revision(store, id, revision, problem)) {
         return store_fail(store, problem);
+    }
     digest_add(&store->now.state_digest, digest);
     note_visit(store, visit, id, revision, visit_status_name(visit->status));
     return 0;
@@ -198,8 +209,9 @@ int store_row_write(struct store *store, const struct store_row *row, const stru
                     const struct digest *digest, struct problem *problem)
 {
     struct rendered text;
-    if (!row)
+    if (!row) {
         return add_row(store, visit, digest, &text, problem);
+    }
     bool same = row->entry_ms == visit->entry_ms && slice_equal(row->plate_id, visit->plate_id);
     struct sql sql = store_sql(store, same ? STORE_ROW_CLOSE : STORE_ROW_CHANGE);
     bind_row(store, &sql, visit, digest, &text);
@@ -208,8 +220,9 @@ int store_row_write(struct store *store, const struct store_row *row, const stru
         sql_bind_int(&sql, visit->entry_ms);
     }
     sql_bind_int(&sql, row->id);
-    if (sql_finish(&sql, problem))
+    if (sql_finish(&sql, problem)) {
         return store_fail(store, problem);
+    }
     digest_subtract(&store->now.state_digest, &row->digest);
     digest_add(&store->now.state_digest, digest);
     note_visit(store, visit, row->id, row->revision + 1, visit_status_name(visit->status));
@@ -221,8 +234,9 @@ int store_row_drop(struct store *store, const struct store_row *row, struct slic
 {
     struct sql sql = store_sql(store, STORE_ROW_DROP);
     sql_bind_int(&sql, row->id);
-    if (sql_finish(&sql, problem))
+    if (sql_finish(&sql, problem)) {
         return store_fail(store, problem);
+    }
     digest_subtract(&store->now.state_digest, &row->digest);
     struct visit gone;
     visit_init(&gone);
@@ -254,8 +268,9 @@ void store_row_read(const struct sql *sql, struct arena *arena, struct visit *vi
     visit->exit_source = arena_copy(arena, sql_text(sql, 15));
     visit->exit_confidence = sql_real(sql, 16);
     visit->fee = sql_int(sql, 17);
-    if (visit_status_parse(sql_text(sql, 18), &visit->status))
+    if (visit_status_parse(sql_text(sql, 18), &visit->status)) {
         visit->status = VISIT_DELETED; /* no status that we write; keep it out of sight */
+    }
     visit->superseded_by = arena_copy(arena, sql_text(sql, 19));
     visit->last_location = arena_copy(arena, sql_text(sql, 20));
     visit->last_location_ms = sql_optional(sql, 21);

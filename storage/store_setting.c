@@ -26,16 +26,18 @@ static void resolve(struct store *store)
 {
     store->fix_count = store->tariff_count = 0;
     for (size_t i = 0; i < store->setting_count; i++) {
-        if (store->settings[i].kind != EVENT_CLOCK_FIX)
+        if (store->settings[i].kind != EVENT_CLOCK_FIX) {
             continue;
+        }
         store->fixes = memory_grow(store->fixes, &store->fix_capacity, store->fix_count + 1,
                                    sizeof *store->fixes);
         store->fixes[store->fix_count++] = store->settings[i].fix;
     }
     for (size_t i = 0; i < store->setting_count; i++) {
         struct store_setting *setting = &store->settings[i];
-        if (setting->kind != EVENT_CONFIG_UPDATE)
+        if (setting->kind != EVENT_CONFIG_UPDATE) {
             continue;
+        }
         setting->tariff.t = store_time(store, &setting->tariff.position, setting->t_eff);
         store->tariffs = memory_grow(store->tariffs, &store->tariff_capacity,
                                      store->tariff_count + 1, sizeof *store->tariffs);
@@ -69,8 +71,9 @@ static int read_settings(struct store *store, struct problem *problem)
     int more;
     while ((more = sql_step(&sql, problem)) > 0) {
         size_t stream = (size_t)sql_int(&sql, 0) - 1;
-        if (stream >= store->now.stream_count)
+        if (stream >= store->now.stream_count) {
             continue;
+        }
         struct position position = {store->streams[stream].stream, sql_u64(&sql, 1)};
         struct event event;
         event_init(&event, (uint32_t)sql_int(&sql, 2));
@@ -84,8 +87,9 @@ static int read_settings(struct store *store, struct problem *problem)
         event.target_to = sql_u64(&sql, 10);
         event.offset_ms = sql_optional(&sql, 11);
         struct store_setting setting;
-        if (read_setting(&position, &event, &setting))
+        if (read_setting(&position, &event, &setting)) {
             list_setting(store, &setting);
+        }
     }
     return more;
 }
@@ -100,16 +104,18 @@ static void list_redaction(struct store *store, const struct store_range *range)
 int store_setting_load(struct store *store, struct problem *problem)
 {
     store->setting_count = store->redaction_count = 0;
-    if (read_settings(store, problem))
+    if (read_settings(store, problem)) {
         return -1;
+    }
     resolve(store);
     struct sql sql = store_sql(store, STORE_REDACTIONS);
     int more;
     while ((more = sql_step(&sql, problem)) > 0) {
         struct store_range range = {.from = sql_u64(&sql, 2), .to = sql_u64(&sql, 3)};
         range.stream.epoch = sql_u64(&sql, 1);
-        if (node_id_parse(sql_text(&sql, 0), &range.stream.node))
+        if (node_id_parse(sql_text(&sql, 0), &range.stream.node)) {
             list_redaction(store, &range);
+        }
     }
     return more;
 }
@@ -119,8 +125,9 @@ static int touch_unpriced(struct store *store, int64_t since, struct problem *pr
     struct sql sql = store_sql(store, STORE_UNPRICED_SINCE);
     sql_bind_int(&sql, since);
     int more;
-    while ((more = sql_step(&sql, problem)) > 0)
+    while ((more = sql_step(&sql, problem)) > 0) {
         texts_add(&store->touched, sql_text(&sql, 0));
+    }
     return more ? store_fail(store, problem) : 0;
 }
 
@@ -138,18 +145,21 @@ static int touch_range(struct store *store, const struct fold_clock_fix *fix,
     for (size_t i = 0; i < store->now.stream_count; i++) {
         const struct stream *stream = &store->streams[i].stream;
         if (node_id_compare(&fix->node, &stream->node) != 0 ||
-            (fix->epoch != 0 && fix->epoch != stream->epoch))
+            (fix->epoch != 0 && fix->epoch != stream->epoch)) {
             continue;
+        }
         struct sql sql = store_sql(store, STORE_EVENTS_IN_RANGE);
         bind_range(&sql, i, fix->from, fix->to);
         int more;
         while ((more = sql_step(&sql, problem)) > 0) {
             struct slice key = sql_text(&sql, 3);
-            if (key.data)
+            if (key.data) {
                 texts_add(&store->touched, key);
+            }
         }
-        if (more)
+        if (more) {
             return store_fail(store, problem);
+        }
     }
     return 0;
 }
@@ -159,14 +169,16 @@ static int save_times(struct store *store, struct problem *problem)
 {
     for (size_t i = 0; i < store->setting_count; i++) {
         const struct store_setting *setting = &store->settings[i];
-        if (setting->kind != EVENT_CONFIG_UPDATE)
+        if (setting->kind != EVENT_CONFIG_UPDATE) {
             continue;
+        }
         struct sql sql = store_sql(store, STORE_SETTING_TIME);
         sql_bind_int(&sql, setting->tariff.t);
         sql_bind_int(&sql, (int64_t)store_stream_find(store, &setting->tariff.position.stream) + 1);
         sql_bind_u64(&sql, setting->tariff.position.seq);
-        if (sql_finish(&sql, problem))
+        if (sql_finish(&sql, problem)) {
             return store_fail(store, problem);
+        }
     }
     return 0;
 }
@@ -174,11 +186,13 @@ static int save_times(struct store *store, struct problem *problem)
 /* Touches what the setting can change, now that it is in force or is no longer. */
 static int touch(struct store *store, const struct store_setting *setting, struct problem *problem)
 {
-    if (setting->kind == EVENT_CONFIG_UPDATE)
+    if (setting->kind == EVENT_CONFIG_UPDATE) {
         /* With clock fixes about, the times in `unpriced` are not exact. */
         return touch_unpriced(store, store->fix_count ? INT64_MIN : setting->tariff.t, problem);
-    if (save_times(store, problem) || touch_unpriced(store, INT64_MIN, problem))
+    }
+    if (save_times(store, problem) || touch_unpriced(store, INT64_MIN, problem)) {
         return -1;
+    }
     return touch_range(store, &setting->fix, problem);
 }
 
@@ -186,8 +200,9 @@ int store_setting_add(struct store *store, const struct position *position,
                       const struct event *event, struct problem *problem)
 {
     struct store_setting setting;
-    if (!read_setting(position, event, &setting))
+    if (!read_setting(position, event, &setting)) {
         return 0;
+    }
     struct sql sql = store_sql(store, STORE_SETTING_ADD);
     sql_bind_int(&sql, (int64_t)store_stream_find(store, &position->stream) + 1);
     sql_bind_u64(&sql, position->seq);
@@ -204,13 +219,15 @@ int store_setting_add(struct store *store, const struct position *position,
     sql_bind_u64(&sql, event->target_from);
     sql_bind_u64(&sql, event->target_to);
     sql_bind_optional(&sql, event->offset_ms);
-    if (sql_finish(&sql, problem))
+    if (sql_finish(&sql, problem)) {
         return store_fail(store, problem);
+    }
     store->now.settings++;
     list_setting(store, &setting);
     resolve(store);
-    if (event->kind == EVENT_CONFIG_UPDATE && store->fix_count && save_times(store, problem))
+    if (event->kind == EVENT_CONFIG_UPDATE && store->fix_count && save_times(store, problem)) {
         return -1;
+    }
     /* The list holds the corrected time. */
     return touch(store, &store->settings[store->setting_count - 1], problem);
 }
@@ -220,13 +237,15 @@ static int drop_setting(struct store *store, size_t stream, uint64_t seq, struct
     struct position position = {store->streams[stream].stream, seq};
     for (size_t i = 0; i < store->setting_count; i++) {
         struct store_setting gone = store->settings[i];
-        if (position_compare(&gone.tariff.position, &position) != 0)
+        if (position_compare(&gone.tariff.position, &position) != 0) {
             continue;
+        }
         struct sql sql = store_sql(store, STORE_SETTING_DROP);
         sql_bind_int(&sql, (int64_t)stream + 1);
         sql_bind_u64(&sql, seq);
-        if (sql_finish(&sql, problem))
+        if (sql_finish(&sql, problem)) {
             return store_fail(store, problem);
+        }
         store->now.settings++;
         memmove(&store->settings[i], &store->settings[i + 1],
                 (--store->setting_count - i) * sizeof *store->settings);
@@ -239,13 +258,15 @@ static int drop_setting(struct store *store, size_t stream, uint64_t seq, struct
 bool store_is_redacted(const struct store *store, const struct position *position, uint32_t kind)
 {
     /* A redaction that could be redacted would be forgotten when the database is rebuilt. */
-    if (kind == EVENT_REDACT)
+    if (kind == EVENT_REDACT) {
         return false;
+    }
     for (size_t i = 0; i < store->redaction_count; i++) {
         const struct store_range *range = &store->redactions[i];
         if (stream_compare(&range->stream, &position->stream) == 0 &&
-            position->seq >= range->from && position->seq <= range->to)
+            position->seq >= range->from && position->seq <= range->to) {
             return true;
+        }
     }
     return false;
 }
@@ -271,32 +292,38 @@ static int forget(struct store *store, struct slice visit, const struct event *e
         struct event other;
         others = true;
         if (event_unpack(&other, sql_blob(&sql, 2), sql_blob(&sql, 3)) == 0 &&
-            slice_equal(other.plate_id, event->plate_id))
+            slice_equal(other.plate_id, event->plate_id)) {
             same_plate = true;
+        }
     }
-    if (more)
+    if (more) {
         return store_fail(store, problem);
-    if (event->plate_id.data)
+    }
+    if (event->plate_id.data) {
         texts_add(&store->touched_plates, event->plate_id);
+    }
     if (event->plate_id.data && !same_plate) {
         sql = store_sql(store, STORE_PLATE_DROP);
         sql_bind_text(&sql, event->plate_id);
         sql_bind_text(&sql, visit);
-        if (sql_finish(&sql, problem))
+        if (sql_finish(&sql, problem)) {
             return store_fail(store, problem);
+        }
     }
     if (!others) {
         sql = store_sql(store, STORE_UNPRICED_DROP);
         sql_bind_text(&sql, visit);
-        if (sql_finish(&sql, problem))
+        if (sql_finish(&sql, problem)) {
             return store_fail(store, problem);
+        }
     }
     struct digest key;
     if (store_retry_key(event, &key)) {
         sql = store_sql(store, STORE_RETRY_DROP);
         sql_bind_digest(&sql, &key);
-        if (sql_finish(&sql, problem))
+        if (sql_finish(&sql, problem)) {
             return store_fail(store, problem);
+        }
     }
     return 0;
 }
@@ -313,16 +340,19 @@ static int erase(struct store *store, size_t stream, struct sql *row, struct pro
     sql_reset(row);
     struct sql sql = store_sql(store, STORE_EVENT_ERASE);
     sql_bind_int(&sql, lsn);
-    if (sql_finish(&sql, problem))
+    if (sql_finish(&sql, problem)) {
         return store_fail(store, problem);
+    }
     struct event event;
-    if (event_unpack(&event, header, body))
+    if (event_unpack(&event, header, body)) {
         return 0;
+    }
     if (visit.data) {
         texts_add(&store->touched, visit);
         if (forget(store, visit, &event, problem) ||
-            drop_by(store, STORE_CHANGE_DROP, stream, seq, problem))
+            drop_by(store, STORE_CHANGE_DROP, stream, seq, problem)) {
             return -1;
+        }
     }
     return drop_setting(store, stream, seq, problem);
 }
@@ -337,8 +367,9 @@ static int erase_range(struct store *store, size_t stream, const struct store_ra
         struct sql sql = store_sql(store, STORE_EVENTS_IN_RANGE);
         bind_range(&sql, stream, next, range->to);
         while ((more = sql_step(&sql, problem)) > 0 &&
-               (!sql_blob(&sql, 5).data || sql_int(&sql, 2) == EVENT_REDACT))
+               (!sql_blob(&sql, 5).data || sql_int(&sql, 2) == EVENT_REDACT)) {
             continue;
+        }
         if (more > 0) {
             next = sql_u64(&sql, 1) + 1;
             more = erase(store, stream, &sql, problem) ? -1 : 1;
@@ -355,10 +386,12 @@ int store_redact(struct store *store, const struct position *position, const str
     struct store_range range = {.from = event->target_from, .to = event->target_to};
     range.stream.epoch = event->target_epoch;
     if (!event->target_node.data || !node_id_parse(event->target_node, &range.stream.node) ||
-        range.stream.epoch == 0 || range.from == 0 || range.to < range.from)
+        range.stream.epoch == 0 || range.from == 0 || range.to < range.from) {
         return 0;
-    if (range.to > LIMIT_SEQ)
+    }
+    if (range.to > LIMIT_SEQ) {
         range.to = LIMIT_SEQ;
+    }
     struct sql sql = store_sql(store, STORE_REDACTION_ADD);
     sql_bind_int(&sql, (int64_t)store_stream_find(store, &position->stream) + 1);
     sql_bind_u64(&sql, position->seq);
@@ -366,16 +399,19 @@ int store_redact(struct store *store, const struct position *position, const str
     sql_bind_u64(&sql, range.stream.epoch);
     sql_bind_u64(&sql, range.from);
     sql_bind_u64(&sql, range.to);
-    if (sql_finish(&sql, problem))
+    if (sql_finish(&sql, problem)) {
         return store_fail(store, problem);
+    }
     store->now.settings++;
     list_redaction(store, &range);
     /* What is erased must not survive in free pages either; see store_tidy for the WAL. */
     store->truncate = true;
     size_t stream = store_stream_find(store, &range.stream);
-    if (stream == STORE_NO_STREAM)
+    if (stream == STORE_NO_STREAM) {
         return 0;
-    if (sql_run(store->db, "PRAGMA secure_delete = ON", problem))
+    }
+    if (sql_run(store->db, "PRAGMA secure_delete = ON", problem)) {
         return store_fail(store, problem);
+    }
     return erase_range(store, stream, &range, problem);
 }

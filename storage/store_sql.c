@@ -118,10 +118,12 @@ static const char *const TEXTS[STORE_STATEMENTS] = {
 
 int store_prepare(struct store *store, struct problem *problem)
 {
-    for (size_t i = 0; i < STORE_STATEMENTS; i++)
+    for (size_t i = 0; i < STORE_STATEMENTS; i++) {
         if (!store->statements[i] &&
-            sql_prepare(store->db, TEXTS[i], &store->statements[i], problem))
+            sql_prepare(store->db, TEXTS[i], &store->statements[i], problem)) {
             return -1;
+        }
+    }
     return 0;
 }
 

@@ -10,8 +10,9 @@
 static uint64_t hash_of(const struct stream *stream)
 {
     uint64_t hash = 14695981039346656037u ^ stream->epoch;
-    for (const char *c = stream->node.text; *c; c++)
+    for (const char *c = stream->node.text; *c; c++) {
         hash = (hash ^ (uint64_t)(unsigned char)*c) * 1099511628211u;
+    }
     return hash ^ hash >> 31;
 }
 
@@ -20,8 +21,9 @@ static size_t slot_of(const struct store *store, const struct stream *stream)
     size_t mask = store->stream_slot_count - 1;
     size_t slot = (size_t)hash_of(stream) & mask;
     while (store->stream_slots[slot] &&
-           stream_compare(&store->streams[store->stream_slots[slot] - 1].stream, stream) != 0)
+           stream_compare(&store->streams[store->stream_slots[slot] - 1].stream, stream) != 0) {
         slot = (slot + 1) & mask;
+    }
     return slot;
 }
 
@@ -29,11 +31,13 @@ static void rehash(struct store *store, size_t slots)
 {
     free(store->stream_slots);
     store->stream_slots = calloc(slots, sizeof *store->stream_slots);
-    if (!store->stream_slots)
+    if (!store->stream_slots) {
         abort();
+    }
     store->stream_slot_count = slots;
-    for (size_t i = 0; i < store->now.stream_count; i++)
+    for (size_t i = 0; i < store->now.stream_count; i++) {
         store->stream_slots[slot_of(store, &store->streams[i].stream)] = (uint32_t)(i + 1);
+    }
 }
 
 /* Lists a stream in memory; it is not in the table `stream` yet. */
@@ -43,8 +47,9 @@ static struct store_stream *list(struct store *store, const struct stream *strea
     store->streams =
         memory_grow(store->streams, &store->stream_capacity, index + 1, sizeof *store->streams);
     store->streams[index] = (struct store_stream){.stream = *stream};
-    if ((index + 1) * 2 > store->stream_slot_count)
+    if ((index + 1) * 2 > store->stream_slot_count) {
         rehash(store, store->stream_slot_count ? store->stream_slot_count * 2 : 64);
+    }
     store->stream_slots[slot_of(store, stream)] = (uint32_t)(index + 1);
     store->now.stream_count++;
     return &store->streams[index];
@@ -52,8 +57,9 @@ static struct store_stream *list(struct store *store, const struct stream *strea
 
 size_t store_stream_find(const struct store *store, const struct stream *stream)
 {
-    if (store->now.stream_count == 0)
+    if (store->now.stream_count == 0) {
         return STORE_NO_STREAM;
+    }
     size_t slot = slot_of(store, stream);
     return store->stream_slots[slot] ? store->stream_slots[slot] - 1 : STORE_NO_STREAM;
 }
@@ -61,17 +67,19 @@ size_t store_stream_find(const struct store *store, const struct stream *stream)
 int store_stream_add(struct store *store, const struct stream *stream, size_t *index,
                      struct problem *problem)
 {
-    if (store->now.stream_count >= LIMIT_HEADS)
+    if (store->now.stream_count >= LIMIT_HEADS) {
         return problem_set(problem, PROBLEM_INTERNAL, "rebuild the database from a peer",
                            "the log already holds %d streams", LIMIT_HEADS);
+    }
     static const struct digest zero;
     struct sql sql = store_sql(store, STORE_STREAM_ADD);
     sql_bind_int(&sql, (int64_t)store->now.stream_count + 1);
     sql_bind_text(&sql, slice_text(stream->node.text));
     sql_bind_u64(&sql, stream->epoch);
     sql_bind_digest(&sql, &zero);
-    if (sql_finish(&sql, problem))
+    if (sql_finish(&sql, problem)) {
         return store_fail(store, problem);
+    }
     *index = store->now.stream_count;
     list(store, stream);
     return 0;
@@ -81,8 +89,9 @@ int store_stream_load(struct store *store, struct problem *problem)
 {
     sqlite3_stmt *stmt = NULL;
     if (sql_prepare(store->db, "SELECT sid, node, epoch, head, chain FROM stream ORDER BY sid",
-                    &stmt, problem))
+                    &stmt, problem)) {
         return -1;
+    }
     struct sql sql = sql_start(stmt);
     int more;
     while ((more = sql_step(&sql, problem)) > 0) {
@@ -132,8 +141,9 @@ int store_stream_save(struct store *store, struct problem *problem)
         sql_bind_u64(&sql, stream->seq);
         sql_bind_digest(&sql, &stream->chain);
         sql_bind_int(&sql, (int64_t)store->changed[i] + 1);
-        if (sql_finish(&sql, problem))
+        if (sql_finish(&sql, problem)) {
             return -1;
+        }
     }
     return 0;
 }
@@ -142,13 +152,16 @@ int store_stream_save(struct store *store, struct problem *problem)
 static void forget_after(struct store *store, size_t count)
 {
     size_t kept = 0;
-    for (size_t i = 0; i < store->changed_count; i++)
-        if (store->changed[i] < count)
+    for (size_t i = 0; i < store->changed_count; i++) {
+        if (store->changed[i] < count) {
             store->changed[kept++] = store->changed[i];
+        }
+    }
     store->changed_count = kept;
     store->now.stream_count = count;
-    if (store->stream_slot_count)
+    if (store->stream_slot_count) {
         rehash(store, store->stream_slot_count);
+    }
 }
 
 void store_stream_undo(struct store *store)
@@ -158,8 +171,9 @@ void store_stream_undo(struct store *store)
         store->streams[saved->stream].seq = saved->seq;
         store->streams[saved->stream].chain = saved->chain;
     }
-    if (store->now.stream_count > store->marked.stream_count)
+    if (store->now.stream_count > store->marked.stream_count) {
         forget_after(store, store->marked.stream_count);
+    }
 }
 
 void store_stream_rollback(struct store *store)
@@ -171,8 +185,9 @@ void store_stream_rollback(struct store *store)
         stream->changed = false;
     }
     store->changed_count = 0;
-    if (store->now.stream_count > store->begun.stream_count)
+    if (store->now.stream_count > store->begun.stream_count) {
         forget_after(store, store->begun.stream_count);
+    }
 }
 
 void store_stream_commit(struct store *store)

@@ -33,18 +33,20 @@ static void say_time(char *out, size_t size, const char *name, int64_t ms)
 {
     size_t used = strlen(out);
 
-    if (ms == EVENT_NONE)
+    if (ms == EVENT_NONE) {
         (void)snprintf(out + used, size - used, "%s=- ", name);
-    else
+    } else {
         (void)snprintf(out + used, size - used, "%s=%" PRId64 " ", name, ms);
+    }
 }
 
 static void describe(const struct command *command, char *out, size_t size)
 {
     size_t used = (size_t)snprintf(out, size, "gate=%d ", command->gate);
 
-    if (!isnan(command->confidence))
+    if (!isnan(command->confidence)) {
         (void)snprintf(out + used, size - used, "confidence=%g ", command->confidence);
+    }
     say(out, size, "plate", command->plate_text);
     say(out, size, "view", command->plate_view);
     say(out, size, "id", command->sent_id);
@@ -75,11 +77,14 @@ static void answer_to(const struct command *command, struct answer *answer)
     answer->gate = command->gate;
     answer->tariff = command->tariff;
     answer->deduped = slice_equal(command->plate_text, slice_text("30A00003"));
-    for (size_t i = 0; i < sizeof special / sizeof special[0]; i++)
-        if (slice_equal(command->plate_text, slice_text(special[i].plate)))
+    for (size_t i = 0; i < sizeof special / sizeof special[0]; i++) {
+        if (slice_equal(command->plate_text, slice_text(special[i].plate))) {
             answer->code = special[i].code;
-    if (command->history_id == 404)
+        }
+    }
+    if (command->history_id == 404) {
         answer->code = PROBLEM_VISIT_UNKNOWN;
+    }
     describe(command, answer->text, sizeof answer->text);
     (void)snprintf(answer->visit, sizeof answer->visit, "c1_1_X");
     (void)slice_copy(command->plate_text, answer->plate_id, sizeof answer->plate_id);
@@ -134,9 +139,11 @@ static void straw_node(zsock_t *pipe, void *argument)
             stop = strcmp(word, "$TERM") == 0;
             if (!stop) {
                 silent = strcmp(word, "silent") == 0;
-                if (strcmp(word, "late") == 0)
-                    for (zmsg_t *old = zlist_pop(waiting); old != NULL; old = zlist_pop(waiting))
+                if (strcmp(word, "late") == 0) {
+                    for (zmsg_t *old = zlist_pop(waiting); old != NULL; old = zlist_pop(waiting)) {
                         reply_to(router, &old);
+                    }
+                }
                 zsock_signal(pipe, 0);
             }
             zstr_free(&word);
@@ -147,8 +154,9 @@ static void straw_node(zsock_t *pipe, void *argument)
             reply_to(router, &message);
         }
     }
-    for (zmsg_t *old = zlist_pop(waiting); old != NULL; old = zlist_pop(waiting))
+    for (zmsg_t *old = zlist_pop(waiting); old != NULL; old = zlist_pop(waiting)) {
         zmsg_destroy(&old);
+    }
     zlist_destroy(&waiting);
     zpoller_destroy(&poller);
     zsock_destroy(&router);
@@ -348,8 +356,9 @@ int stand_connect(const struct stand *stand, int receive_buffer)
 
     assert(fd >= 0);
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    if (receive_buffer > 0)
+    if (receive_buffer > 0) {
         (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+    }
     assert(connect(fd, (struct sockaddr *)&address, sizeof address) == 0);
     return fd;
 }
@@ -358,8 +367,9 @@ void stand_send(int fd, const char *bytes, size_t len)
 {
     while (len > 0) {
         ssize_t sent = send(fd, bytes, len, MSG_NOSIGNAL);
-        if (sent <= 0)
+        if (sent <= 0) {
             return; /* refused early; the answer tells */
+        }
         bytes += sent;
         len -= (size_t)sent;
     }
@@ -390,8 +400,9 @@ static bool read_exactly(int fd, struct buffer *out, size_t len)
     for (size_t i = 0; i < len; i++) {
         int byte = stand_read_byte(fd);
         char c = (char)byte;
-        if (byte < 0)
+        if (byte < 0) {
             return false;
+        }
         (void)buffer_append(out, &c, 1);
     }
     return true;
@@ -402,9 +413,11 @@ static bool read_until(int fd, struct buffer *out, const char *end)
 {
     size_t len = strlen(end);
 
-    while (out->len < len || memcmp(out->data + out->len - len, end, len) != 0)
-        if (!read_exactly(fd, out, 1))
+    while (out->len < len || memcmp(out->data + out->len - len, end, len) != 0) {
+        if (!read_exactly(fd, out, 1)) {
             return false;
+        }
+    }
     return true;
 }
 
@@ -414,13 +427,15 @@ static bool read_chunks(int fd, struct buffer *body)
         struct buffer line = {0};
         size_t len = 0;
         bool ok = read_until(fd, &line, "\r\n");
-        if (ok)
+        if (ok) {
             len = strtoul(line.data, NULL, 16);
+        }
         buffer_clear(&line);
         ok = ok && read_exactly(fd, body, len) && read_exactly(fd, &line, 2);
         buffer_free(&line);
-        if (!ok || len == 0)
+        if (!ok || len == 0) {
             return ok;
+        }
     }
 }
 
@@ -437,8 +452,9 @@ struct reply stand_receive(int fd)
         length = strstr(head.data, "Content-Length: ");
         if (strstr(head.data, "Transfer-Encoding: chunked") != NULL
                 ? read_chunks(fd, &body)
-                : length == NULL || read_exactly(fd, &body, strtoul(length + 16, NULL, 10)))
+                : length == NULL || read_exactly(fd, &body, strtoul(length + 16, NULL, 10))) {
             reply.status = atoi(head.data + 9);
+        }
     }
     reply.len = body.len;
     (void)buffer_append(&body, "", 1);
@@ -462,12 +478,14 @@ struct reply stand_ask(const struct stand *stand, const char *method, const char
 
     stand_send_text(fd, "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n%s", method, target, stand->port,
                     more != NULL ? more : "");
-    if (body != NULL)
+    if (body != NULL) {
         stand_send_text(fd, "Content-Length: %zu\r\n\r\n", strlen(body));
-    else
+    } else {
         stand_send_text(fd, "\r\n");
-    if (body != NULL)
+    }
+    if (body != NULL) {
         stand_send(fd, body, strlen(body));
+    }
     reply = stand_receive(fd);
     (void)close(fd);
     return reply;
@@ -491,8 +509,9 @@ int stand_frame(int fd, char *out, size_t size, size_t *len)
 {
     int first = stand_read_byte(fd), second = stand_read_byte(fd);
 
-    if (first < 0 || second < 0)
+    if (first < 0 || second < 0) {
         return -1;
+    }
     *len = (size_t)second & 0x7f;
     if (*len == 126) {
         *len = (size_t)stand_read_byte(fd) << 8;
@@ -501,8 +520,9 @@ int stand_frame(int fd, char *out, size_t size, size_t *len)
     assert(*len < 127 || *len < size);
     for (size_t i = 0; i < *len; i++) {
         int byte = stand_read_byte(fd);
-        if (byte < 0)
+        if (byte < 0) {
             return -1;
+        }
         out[i] = (char)byte;
     }
     out[*len] = '\0';
@@ -514,7 +534,8 @@ void stand_send_frame(int fd, int first_byte, const char *payload, size_t len)
     char frame[8 + 125] = {(char)first_byte, (char)(0x80 | len), 0, 0, 0, 0};
 
     assert(len <= 125);
-    if (len > 0)
+    if (len > 0) {
         memcpy(frame + 6, payload, len);
+    }
     stand_send(fd, frame, 6 + len);
 }

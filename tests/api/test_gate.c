@@ -173,8 +173,9 @@ START_TEST(test_what_can_never_become_an_event)
     struct stand stand;
 
     stand_new(&stand);
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         expect(&stand, rows[i].body, 400, rows[i].code, "\"success\":false");
+    }
     stand_free(&stand);
 }
 END_TEST

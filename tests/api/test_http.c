@@ -93,8 +93,9 @@ START_TEST(test_head_has_no_body)
     fd = stand_connect(&stand, 0);
     stand_send_text(fd, "HEAD /api/stats HTTP/1.1\r\nHost: a\r\n\r\n"
                         "GET /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-    while (len < sizeof bytes - 1 && (c = stand_read_byte(fd)) >= 0)
+    while (len < sizeof bytes - 1 && (c = stand_read_byte(fd)) >= 0) {
         bytes[len++] = (char)c;
+    }
     bytes[len] = '\0';
     (void)close(fd);
     ck_assert_msg(strncmp(bytes, "HTTP/1.1 405", 12) == 0, "%s", bytes);

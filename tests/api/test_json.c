@@ -27,10 +27,12 @@ START_TEST(test_reading_is_strict)
     static const char *const good[] = {"{}", "[]", "1", "null",
                                        " {\"a\":[1,2,{\"b\":\"\\u00e9\"}]} "};
 
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         ck_assert_msg(code_of(bad[i], strlen(bad[i])) == PROBLEM_JSON_INVALID, "%s", bad[i]);
-    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+    }
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         ck_assert_msg(code_of(good[i], strlen(good[i])) == PROBLEM_OK, "%s", good[i]);
+    }
     ck_assert_int_eq(code_of("{}\0", 3), PROBLEM_JSON_INVALID);
     ck_assert_int_eq(code_of(NULL, 0), PROBLEM_JSON_INVALID);
 }
@@ -111,14 +113,17 @@ START_TEST(test_written_text_is_always_json)
         for (size_t i = 0; i < sizeof bytes; i++) {
             state = state * 1664525 + 1013904223;
             bytes[i] = (unsigned char)(state >> 24);
-            if (i % 3 == 0)
+            if (i % 3 == 0) {
                 bytes[i] |= 0xc0;
+            }
         }
         state = state * 1664525 + 1013904223;
         len = (state >> 24) % (sizeof bytes + 1);
-        for (size_t i = 0; i < len; i++)
-            if (bytes[i] == 0)
+        for (size_t i = 0; i < len; i++) {
+            if (bytes[i] == 0) {
                 bytes[i] = 'x';
+            }
+        }
         json_put_text(&writer, (struct slice){(const char *)bytes, len});
         ck_assert_int_eq(code_of(out.data, out.len), PROBLEM_OK);
         buffer_free(&out);

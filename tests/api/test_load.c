@@ -88,8 +88,9 @@ START_TEST(test_stop_while_requests_wait)
     for (int i = 0; i < 4; i++) {
         struct reply reply = stand_receive(fds[i]);
         ck_assert_msg(reply.status == 503 || reply.status == 0, "%d", reply.status);
-        if (reply.status == 503)
+        if (reply.status == 503) {
             ck_assert_ptr_nonnull(strstr(reply.body, "STOPPING"));
+        }
         stand_reply_free(&reply);
         (void)close(fds[i]);
     }
@@ -154,8 +155,9 @@ START_TEST(test_readers)
     handles[3] = readers_take(readers, false, &problem);
     ck_assert(handles[2] != NULL && handles[3] != NULL);
     ck_assert_ptr_null(readers_take(readers, false, &problem));
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
         readers_give(readers, i < 2, &handles[i]);
+    }
     handles[0] = readers_take(readers, true, &problem);
     ck_assert_ptr_nonnull(handles[0]);
     readers_give(readers, true, &handles[0]);

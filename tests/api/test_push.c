@@ -143,8 +143,9 @@ START_TEST(test_many_changes_are_one_notice)
     struct node_id self = {"c1"};
     struct told told = {.count = 0};
 
-    for (size_t i = 0; i <= NOTICE_MAX; i++)
+    for (size_t i = 0; i <= NOTICE_MAX; i++) {
         visits[i] = visit_row("v", "IN");
+    }
     notice_each(&fact, &self, tell, &told);
     ck_assert_int_eq(told.count, NOTICE_MAX);
     told.count = 0;
@@ -252,8 +253,9 @@ START_TEST(test_too_many_clients)
         expect_text(fds[i], RESYNC);
     }
     ck_assert_int_eq(try_websocket(&stand), 503);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         (void)close(fds[i]);
+    }
     stand_free(&stand);
 }
 END_TEST
@@ -276,10 +278,12 @@ START_TEST(test_slow_client_is_cut)
     expect_text(quick, RESYNC);
     do {
         ck_assert_uint_lt(batch, 2000000);
-        for (int i = 0; i < 200; i++)
+        for (int i = 0; i < 200; i++) {
             publish_visit(&stand, ++batch, long_id);
-        for (int i = 0; i < 200; i++)
+        }
+        for (int i = 0; i < 200; i++) {
             expect_text(quick, "\"type\":\"visit\"");
+        }
     } while (try_websocket(&stand) == 503);
     (void)close(slow);
     (void)close(quick);

@@ -78,8 +78,9 @@ START_TEST(test_list)
     ck_assert_int_eq(integer(answer, "count"), 2);
     ck_assert(json_is_object(json_object_get(answer, "stats")));
     row = json_array_get(json_object_get(answer, "history"), 0);
-    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
         ck_assert_msg(json_object_get(row, columns[i]) != NULL, "%s", columns[i]);
+    }
     ck_assert_str_eq(json_string_value(json_object_get(row, "plate_id")), "51A00003");
     ck_assert_str_eq(json_string_value(json_object_get(row, "status")), "OUT");
     ck_assert_int_eq(integer(row, "is_anomaly"), 0);
@@ -119,8 +120,9 @@ START_TEST(test_filters)
     stand_start(&stand);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         json_t *answer = get(&stand, rows[i].target, rows[i].count < 0 ? 422 : 200);
-        if (rows[i].count >= 0)
+        if (rows[i].count >= 0) {
             ck_assert_msg(integer(answer, "count") == rows[i].count, "%s", rows[i].target);
+        }
         json_decref(answer);
     }
     stand_free(&stand);
@@ -252,8 +254,9 @@ START_TEST(test_fees)
            "\"fees\":{\"fee_base\":1.25,\"fee_per_hour\":25000}");
     expect(&stand, "PUT", "/api/parking/fees", "{\"fees\":{\"fee_per_hour\":30000.0}}", 200,
            "\"fees\":{\"fee_base\":0.5,\"fee_per_hour\":30000}");
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         expect(&stand, "PUT", "/api/parking/fees", bad[i], 400, "\"code\":\"FIELD_INVALID\"");
+    }
     stand_free(&stand);
 }
 END_TEST
@@ -272,8 +275,9 @@ static void put_answer(zframe_t *question, struct buffer *out)
     answer.json = slice_text("{\"this_central\":{\"id\":\"c1\"}}");
     if (request.verb == SUPERVISOR_CONFIG_PUT) {
         (void)snprintf(answer.problem.text, sizeof answer.problem.text, "saved");
-        if (request.json.len > 20)
+        if (request.json.len > 20) {
             (void)problem_set(&answer.problem, PROBLEM_CONFIG_INVALID, "look there", "bad key");
+        }
     }
     ck_assert_int_eq(supervisor_answer_pack(&answer, out), 0);
 }
@@ -311,10 +315,11 @@ static void others(zsock_t *pipe, void *argument)
         zframe_t *routing = zframe_recv(ready), *empty = zframe_recv(ready);
         zframe_t *question = zframe_recv(ready);
         struct buffer packed = {0};
-        if (ready == mesh)
+        if (ready == mesh) {
             put_report(&packed);
-        else
+        } else {
             put_answer(question, &packed);
+        }
         (void)zframe_send(&routing, ready, ZFRAME_MORE);
         (void)zframe_send(&empty, ready, ZFRAME_MORE);
         (void)zmq_send(zsock_resolve(ready), packed.data, packed.len, 0);

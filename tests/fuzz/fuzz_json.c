@@ -12,8 +12,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void require(bool condition)
 {
-    if (!condition)
+    if (!condition) {
         abort();
+    }
 }
 
 /* Any bytes become a JSON string that reads back. */
@@ -31,8 +32,9 @@ static void check_writing(struct slice bytes)
     if (!out.full) {
         /* an escaped NUL is written, but never read */
         bool has_nul = false;
-        for (size_t i = 0; i < bytes.len; i++)
+        for (size_t i = 0; i < bytes.len; i++) {
             has_nul = has_nul || bytes.data[i] == '\0';
+        }
         value = json_read(buffer_slice(&out), &problem);
         require(has_nul ? value == NULL : json_array_size(value) == 2);
         json_decref(value);
@@ -49,11 +51,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require((value == NULL) == (problem.code == PROBLEM_JSON_INVALID));
     if (json_is_object(value)) {
         struct slice plate = json_member_text(json_object_get(value, "data"), "plate_text");
-        if (plate.data != NULL)
+        if (plate.data != NULL) {
             check_writing(plate);
+        }
     }
     json_decref(value);
-    if (size > 0)
+    if (size > 0) {
         check_writing(text);
+    }
     return 0;
 }

@@ -18,8 +18,9 @@ zsock_t *asker_connect(int type, const char *endpoint)
     zsock_set_rcvhwm(socket, 0);
     zsock_set_linger(socket, 0);
     zsock_set_rcvtimeo(socket, PATIENCE_MS);
-    if (type == ZMQ_SUB)
+    if (type == ZMQ_SUB) {
         zsock_set_subscribe(socket, "");
+    }
     ck_assert_int_eq(zsock_connect(socket, "%s", endpoint), 0);
     return socket;
 }
@@ -27,8 +28,9 @@ zsock_t *asker_connect(int type, const char *endpoint)
 void asker_send(zsock_t *socket, const char *first, struct slice bytes)
 {
     void *raw = zsock_resolve(socket);
-    if (first != NULL)
+    if (first != NULL) {
         ck_assert_int_ge(zmq_send(raw, first, strlen(first), ZMQ_SNDMORE), 0);
+    }
     ck_assert_int_ge(zmq_send(raw, bytes.data, bytes.len, 0), 0);
 }
 

@@ -43,8 +43,9 @@ void house_stop(struct house *house)
     while ((entry = readdir(directory)) != NULL) {
         char path[400];
         (void)snprintf(path, sizeof path, "%s/%s", house->directory, entry->d_name);
-        if (entry->d_name[0] != '.')
+        if (entry->d_name[0] != '.') {
             ck_assert_int_eq(unlink(path), 0);
+        }
     }
     (void)closedir(directory);
     ck_assert_int_eq(rmdir(house->directory), 0);
@@ -119,8 +120,9 @@ int64_t house_number(const struct house *house, const char *sql)
     ck_assert_int_eq(sqlite3_open_v2(house->path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
     int rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
     ck_assert_msg(rc == SQLITE_OK, "%s: %s", sql, sqlite3_errmsg(db));
-    if (sqlite3_step(stmt) == SQLITE_ROW)
+    if (sqlite3_step(stmt) == SQLITE_ROW) {
         value = sqlite3_column_int64(stmt, 0);
+    }
     ck_assert_int_eq(sqlite3_finalize(stmt), SQLITE_OK);
     ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
     return value;

@@ -94,8 +94,9 @@ START_TEST(a_retry_is_answered_and_not_logged)
     house.now_ms += 5000;
     struct answer again = gate(GATE_ENTRY, "51g 12345", RETRIES[_i].id, RETRIES[_i].device_ms);
     ck_assert_msg(again.deduped == RETRIES[_i].is_repeat, "%s", RETRIES[_i].what);
-    if (!RETRIES[_i].is_repeat)
+    if (!RETRIES[_i].is_repeat) {
         return;
+    }
     ck_code(again, PROBLEM_OK);
     ck_assert_int_eq(position_compare(&again.position, &first.position), 0);
     ck_assert_str_eq(again.visit, first.visit);
@@ -294,8 +295,9 @@ static void check_supersedes(const struct position *position, const struct posit
     struct position listed[LIMIT_SUPERSEDES];
     struct event event = house_event(&house, position, &bytes);
     ck_assert_uint_eq(event_supersedes(&event, listed), count);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         ck_assert_int_eq(position_compare(&listed[i], &seen[i]), 0);
+    }
 }
 
 START_TEST(a_visit_is_edited_deleted_and_undeleted)

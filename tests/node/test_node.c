@@ -96,12 +96,14 @@ START_TEST(parallel_clients_are_answered_after_the_commit)
     start();
     for (unsigned i = 0; i < CLIENTS; i++) { /* half ask one by one, half all at once */
         clients[i] = asker_connect(i % 2 == 0 ? ZMQ_REQ : ZMQ_DEALER, COMMAND_NODE);
-        for (unsigned k = 0; i % 2 == 1 && k < EACH; k++)
+        for (unsigned k = 0; i % 2 == 1 && k < EACH; k++) {
             ask_entry(clients[i], i * EACH + k);
+        }
     }
     for (unsigned k = 0; k < EACH; k++) {
-        for (unsigned i = 0; i < CLIENTS; i += 2)
+        for (unsigned i = 0; i < CLIENTS; i += 2) {
             ask_entry(clients[i], i * EACH + k);
+        }
         for (unsigned i = 0; i < CLIENTS; i++) {
             struct answer answer = asker_answer(clients[i]);
             check_durable(runs, &answer);
@@ -111,8 +113,9 @@ START_TEST(parallel_clients_are_answered_after_the_commit)
             seen[answer.position.seq] = true;
         }
     }
-    for (unsigned i = 0; i < CLIENTS; i++)
+    for (unsigned i = 0; i < CLIENTS; i++) {
         zsock_destroy(&clients[i]);
+    }
     runs_close(&runs);
     zactor_destroy(&actor);
     ck_assert_int_eq(house_number(&house, "SELECT count(*) FROM event"), CLIENTS * EACH);
@@ -192,8 +195,9 @@ START_TEST(facts_come_in_order_and_match_the_database)
     struct runs_vector vector;
 
     start();
-    for (unsigned i = 0; i < 700; i++) /* more than a batch takes */
+    for (unsigned i = 0; i < 700; i++) { /* more than a batch takes */
         ask_entry(client, i);
+    }
     while (seq < 700) {
         struct fact fact;
         zframe_t *frame;
@@ -345,8 +349,9 @@ START_TEST(catching_up_takes_one_chunk_a_commit_and_gates_go_first)
     zframe_t *frame;
 
     house_make_run(&other, 1, 1, "gate", &chain, &run);
-    for (uint64_t i = 0; i < 10; i++)
+    for (uint64_t i = 0; i < 10; i++) {
         ask_entry(client, (unsigned)i);
+    }
     queue_chunks();
     asker_apply(mesh, 99, FACT_LIVE, buffer_slice(&run)); /* behind them all */
     start();
@@ -356,8 +361,9 @@ START_TEST(catching_up_takes_one_chunk_a_commit_and_gates_go_first)
     fact_free(&fact);
     zframe_destroy(&frame);
     ck_applied(1, APPLY_DONE);
-    for (uint64_t i = 0; i < 10; i++)
+    for (uint64_t i = 0; i < 10; i++) {
         ck_assert_int_eq(asker_answer(client).code, PROBLEM_OK);
+    }
     bool live = false;
     for (uint64_t next = 2; next <= CHUNKS;) {
         struct apply_answer answer = asker_applied(mesh);
@@ -368,8 +374,9 @@ START_TEST(catching_up_takes_one_chunk_a_commit_and_gates_go_first)
         } else {
             ck_assert_uint_eq(answer.token, next++);
         }
-        if (next % 5 == 0)
+        if (next % 5 == 0) {
             ck_alive();
+        }
     }
     ck_assert(live);
     ck_assert_int_eq(house_number(&house, "SELECT count(*) FROM event"),
@@ -384,8 +391,9 @@ START_TEST(malformed_hand_overs_are_dropped)
     struct digest chain = {{0}};
     struct buffer run = {0};
     start();
-    for (size_t i = 0; i < sizeof MALFORMED / sizeof *MALFORMED; i++)
+    for (size_t i = 0; i < sizeof MALFORMED / sizeof *MALFORMED; i++) {
         asker_send(mesh, NULL, MALFORMED[i]);
+    }
     house_make_run(&stream, 1, 1, "gate", &chain, &run);
     asker_apply(mesh, 1, FACT_LIVE, buffer_slice(&run));
     ck_applied(1, APPLY_DONE);
@@ -463,8 +471,9 @@ START_TEST(a_full_disk_refuses_whole_batches_and_nothing_else)
     start();
     for (unsigned round = 0; full == 0 || round % 10 != 0; round++) {
         ck_assert_uint_lt(round, 1000);
-        for (unsigned i = 0; i < 20; i++)
+        for (unsigned i = 0; i < 20; i++) {
             ask_entry(client, round * 20 + i);
+        }
         for (unsigned i = 0; i < 20; i++) {
             struct answer answer = asker_answer(client);
             ck_assert(answer.code == PROBLEM_OK || answer.code == PROBLEM_DISK_FULL);
@@ -500,12 +509,14 @@ END_TEST
 
 START_TEST(what_was_asked_before_the_stop_is_answered)
 {
-    for (unsigned i = 0; i < 1200; i++)
+    for (unsigned i = 0; i < 1200; i++) {
         ask_entry(client, i);
+    }
     start();
     zactor_destroy(&actor);
-    for (unsigned i = 0; i < 1200; i++)
+    for (unsigned i = 0; i < 1200; i++) {
         ck_assert_int_eq(asker_answer(client).code, PROBLEM_OK);
+    }
     ck_assert_int_eq(house_number(&house, "SELECT count(*) FROM event"), 1200);
 }
 END_TEST

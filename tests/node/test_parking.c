@@ -255,8 +255,9 @@ int main(void)
 {
     Suite *suite = suite_create("parking");
     TCase *gates = tcase_create("gates");
-    if (random_start() != 0)
+    if (random_start() != 0) {
         return EXIT_FAILURE;
+    }
     tcase_add_test(gates, an_entry_without_id_is_named_by_this_central);
     tcase_add_test(gates, an_entry_while_inside_is_logged_and_answered_with_a_code);
     tcase_add_loop_test(gates, device_time_counts_when_plausible, 0,

@@ -63,8 +63,9 @@ void central_stop(struct central *central)
     while ((entry = readdir(directory))) {
         char path[400];
         snprintf(path, sizeof path, "%s/%s", central->directory, entry->d_name);
-        if (entry->d_name[0] != '.')
+        if (entry->d_name[0] != '.') {
             ck_assert_int_eq(unlink(path), 0);
+        }
     }
     closedir(directory);
     ck_assert_int_eq(rmdir(central->directory), 0);
@@ -136,8 +137,9 @@ struct position central_change(struct central *central, uint32_t kind, const cha
     ck_assert_int_eq(event_pack_supersedes(seen, (size_t)count, &supersedes), 0);
     event.supersedes = buffer_slice(&supersedes);
     ck_assert_int_ge(store_visit_json(central->store, event.visit, &before, &central->problem), 0);
-    if (before.len)
+    if (before.len) {
         event.before = buffer_slice(&before);
+    }
     struct position position = central_write(central, &event);
     buffer_free(&supersedes);
     buffer_free(&before);
@@ -241,8 +243,9 @@ const char *central_text(const struct central *central, const char *sql, char *o
     sqlite3 *db;
     sqlite3_stmt *stmt = query(central, &db, sql);
     out[0] = '\0';
-    if (sqlite3_step(stmt) == SQLITE_ROW && sqlite3_column_text(stmt, 0))
+    if (sqlite3_step(stmt) == SQLITE_ROW && sqlite3_column_text(stmt, 0)) {
         snprintf(out, 256, "%s", (const char *)sqlite3_column_text(stmt, 0));
+    }
     sqlite3_finalize(stmt);
     sqlite3_close(db);
     return out;

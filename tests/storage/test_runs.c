@@ -105,9 +105,10 @@ START_TEST(a_vector_lists_every_stream_in_order)
     for (size_t i = 0; i < vector.count; i++) {
         struct digest part = head_digest(&vector.heads[i]);
         digest_add(&sum, &part);
-        if (i > 0)
+        if (i > 0) {
             ck_assert_int_lt(stream_compare(&vector.heads[i - 1].stream, &vector.heads[i].stream),
                              0);
+        }
     }
     ck_assert(digest_equal(&sum, &vector.log_digest));
     struct digest log = store_log_digest(a.store), state = store_state_digest(a.store);

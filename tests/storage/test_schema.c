@@ -55,8 +55,9 @@ static void assert_untouched(enum problem_code code)
     size_t files = 0;
     DIR *directory = opendir(a.directory);
     const struct dirent *entry;
-    while ((entry = readdir(directory)))
+    while ((entry = readdir(directory))) {
         files += entry->d_name[0] != '.';
+    }
     closedir(directory);
     ck_assert_uint_eq(files, 1);
     free(before);
@@ -129,8 +130,9 @@ START_TEST(file_that_is_no_database_is_left_alone)
 {
     FILE *file = fopen(a.path, "w");
     ck_assert_ptr_nonnull(file);
-    for (int i = 0; i < 2000; i++)
+    for (int i = 0; i < 2000; i++) {
         fprintf(file, "this is a letter, not a database\n");
+    }
     fclose(file);
     assert_untouched(PROBLEM_DB_CORRUPT);
 }
@@ -223,13 +225,16 @@ static bool enter_namespace(void)
 {
     char map[32];
     int len = snprintf(map, sizeof map, "0 %u 1", (unsigned)getuid());
-    if (unshare(CLONE_NEWNS) == 0)
+    if (unshare(CLONE_NEWNS) == 0) {
         return true;
-    if (unshare(CLONE_NEWUSER | CLONE_NEWNS))
+    }
+    if (unshare(CLONE_NEWUSER | CLONE_NEWNS)) {
         return false;
+    }
     int fd = open("/proc/self/uid_map", O_WRONLY);
-    if (fd < 0)
+    if (fd < 0) {
         return false;
+    }
     bool mapped = write(fd, map, (size_t)len) == len;
     close(fd);
     return mapped;
@@ -249,8 +254,9 @@ static void fill(const char *name, size_t bytes)
     int fd = open(central_file(&a, name, path), O_CREAT | O_WRONLY, 0600);
     ck_assert_int_ge(fd, 0);
     ssize_t written = 1;
-    for (size_t done = 0; done < bytes && written > 0; done += (size_t)written)
+    for (size_t done = 0; done < bytes && written > 0; done += (size_t)written) {
         written = write(fd, block, sizeof block);
+    }
     close(fd);
 }
 
@@ -271,8 +277,9 @@ static int write_until_full(struct central *central, int from)
             store_append(central->store, &event, T0, &position, &central->problem) == 0 &&
             store_fold(central->store, &central->problem) == 0 &&
             store_release(central->store, &central->problem) == 0 &&
-            store_commit(central->store, &central->problem) == 0)
+            store_commit(central->store, &central->problem) == 0) {
             continue;
+        }
         ck_assert_str_eq(problem_name(central->problem.code), "DISK_FULL");
         store_rollback(central->store);
         return i;
@@ -284,8 +291,9 @@ static int write_until_full(struct central *central, int from)
 /* Runs in a child of its own: the mount is private to it. */
 static int full_disk(void)
 {
-    if (!mount_small())
+    if (!mount_small()) {
         return 77;
+    }
     struct store_options options = {.path = a.path, .node = a.node, .reserve = true};
     a.store = store_open(&options, &a.problem);
     ck_assert_msg(a.store != NULL, "%s", a.problem.text);
@@ -313,15 +321,17 @@ START_TEST(full_disk_loses_nothing)
 {
     pid_t child = fork();
     ck_assert_int_ge(child, 0);
-    if (child == 0)
+    if (child == 0) {
         _exit(full_disk());
+    }
     int status;
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert(WIFEXITED(status));
-    if (WEXITSTATUS(status) == 77)
+    if (WEXITSTATUS(status) == 77) {
         fprintf(stderr, "full_disk_loses_nothing: no mount allowed here, not tested\n");
-    else
+    } else {
         ck_assert_int_eq(WEXITSTATUS(status), 0);
+    }
 }
 END_TEST
 

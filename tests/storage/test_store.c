@@ -308,10 +308,11 @@ START_TEST(runs_apply_overlap_repeat_gap_fork)
         uint64_t from;
         size_t count;
     } wanted[] = {{1, 3}, {3, 2}, {2, 5}, {6, 1}};
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < 4; i++) {
         ck_assert_uint_eq(
             central_read(&b, &position.stream, wanted[i].from, wanted[i].count, &runs[i]),
             wanted[i].count);
+    }
     ck_assert_int_eq(central_give(&a, buffer_slice(&runs[3]), FACT_LIVE), STORE_RUN_GAP);
     ck_assert_int_eq(central_give(&a, buffer_slice(&runs[0]), FACT_LIVE), STORE_RUN_APPLIED);
     ck_assert_int_eq(central_give(&a, buffer_slice(&runs[0]), FACT_LIVE), STORE_RUN_OLD);
@@ -319,8 +320,9 @@ START_TEST(runs_apply_overlap_repeat_gap_fork)
     ck_assert_int_eq(central_give(&a, buffer_slice(&runs[1]), FACT_LIVE), STORE_RUN_APPLIED);
     ck_assert_int_eq(central_give(&a, buffer_slice(&runs[2]), FACT_LIVE), STORE_RUN_APPLIED);
     ck_assert_int_eq(central_give(&a, buffer_slice(&runs[3]), FACT_LIVE), STORE_RUN_OLD);
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < 4; i++) {
         buffer_free(&runs[i]);
+    }
     central_assert_equal(&a, &b);
 }
 END_TEST
@@ -487,8 +489,9 @@ START_TEST(a_killed_writer_loses_nothing_that_was_committed)
     ck_assert_int_ge(child, 0);
     if (child == 0) {
         central_open(&a);
-        for (int i = 0; i < 50; i++)
+        for (int i = 0; i < 50; i++) {
             central_entry(&a, i % 2 ? "v1" : "v2", "30A12345", T0 + i);
+        }
         ck_assert_int_eq(store_begin(a.store, &a.problem), 0);
         append_in_batch(&a, "never", "30A99999");
         _exit(0); /* without a commit, without a close */

@@ -16,14 +16,16 @@ static struct central centrals[CENTRALS];
 static void setup(void)
 {
     static const char *const names[CENTRALS] = {"central-1", "central-2", "central-3"};
-    for (size_t i = 0; i < CENTRALS; i++)
+    for (size_t i = 0; i < CENTRALS; i++) {
         central_start(&centrals[i], names[i]);
+    }
 }
 
 static void teardown(void)
 {
-    for (size_t i = 0; i < CENTRALS; i++)
+    for (size_t i = 0; i < CENTRALS; i++) {
         central_stop(&centrals[i]);
+    }
 }
 
 static struct visit find(struct central *central, const char *event_id)
@@ -36,11 +38,15 @@ static struct visit find(struct central *central, const char *event_id)
 
 static void exchange(size_t step)
 {
-    for (size_t round = 0; round < 2; round++)
-        for (size_t to = 0; to < CENTRALS; to++)
-            for (size_t from = 0; from < CENTRALS; from++)
-                if (to != from)
+    for (size_t round = 0; round < 2; round++) {
+        for (size_t to = 0; to < CENTRALS; to++) {
+            for (size_t from = 0; from < CENTRALS; from++) {
+                if (to != from) {
                     central_pull(&centrals[to], &centrals[from], step);
+                }
+            }
+        }
+    }
 }
 
 static void assert_rebuilds(struct central *central)
@@ -110,12 +116,14 @@ static void write_random(struct central *central, uint64_t *seed, struct positio
     switch (event.kind) {
     case EVENT_VEHICLE_EXIT:
         snprintf(own, sizeof own, "exit-%zu", below(seed, 1000));
-        if (below(seed, 3) == 0)
+        if (below(seed, 3) == 0) {
             event.visit = slice_text(own);
+        }
         break;
     case EVENT_HISTORY_UPDATE:
-        if (below(seed, 2))
+        if (below(seed, 2)) {
             event.exit_ms = below(seed, 3) ? event.t_eff + 60000 : EVENT_REOPEN;
+        }
         break;
     case EVENT_IMPORT:
         event.status = slice_text(below(seed, 2) ? "OUT" : "IN");
@@ -123,8 +131,9 @@ static void write_random(struct central *central, uint64_t *seed, struct positio
         break;
     case EVENT_LOCATION_UPDATE:
         event.location = slice_text("Deck B");
-        if (below(seed, 4) == 0)
+        if (below(seed, 4) == 0) {
             event.visit = slice_text(NULL);
+        }
         break;
     case EVENT_CONFIG_UPDATE:
         event.free_s = 60;
@@ -132,8 +141,9 @@ static void write_random(struct central *central, uint64_t *seed, struct positio
         break;
     case EVENT_CLOCK_FIX:
     case EVENT_REDACT:
-        if (last->seq == 0)
+        if (last->seq == 0) {
             return;
+        }
         event.target_node = slice_text(last->stream.node.text);
         event.target_epoch = last->stream.epoch;
         event.target_from = event.target_to = last->seq;
@@ -143,8 +153,9 @@ static void write_random(struct central *central, uint64_t *seed, struct positio
         break;
     }
     struct position position = central_write(central, &event);
-    if (below(seed, 4) == 0)
+    if (below(seed, 4) == 0) {
         *last = position;
+    }
 }
 
 START_TEST(any_order_gives_one_history)
@@ -152,12 +163,15 @@ START_TEST(any_order_gives_one_history)
     uint64_t seed = (uint64_t)_i;
     struct position last = {.seq = 0};
     for (int part = 0; part < 4; part++) {
-        for (int i = 0; i < 30; i++)
+        for (int i = 0; i < 30; i++) {
             write_random(&centrals[below(&seed, CENTRALS)], &seed, &last);
-        if (part == 1) /* some meet on the way, and one of them restarts */
+        }
+        if (part == 1) { /* some meet on the way, and one of them restarts */
             central_pull(&centrals[1], &centrals[0], 1 + below(&seed, 5));
-        if (part == 2)
+        }
+        if (part == 2) {
             central_reopen(&centrals[below(&seed, CENTRALS)]);
+        }
     }
     exchange(1 + below(&seed, 40));
     central_assert_equal(&centrals[0], &centrals[1]);
@@ -194,10 +208,11 @@ static void write_sparse(struct central *central, uint64_t *seed, struct positio
     event.fee = 1000; /* nothing is left for a tariff, which would touch the whole past */
     event.location = slice_text("Deck B");
     event.clock = below(seed, 8) ? 0 : EVENT_CLOCK_SUSPECT;
-    if (event.kind == EVENT_HISTORY_UPDATE && below(seed, 2))
+    if (event.kind == EVENT_HISTORY_UPDATE && below(seed, 2)) {
         event.exit_ms = below(seed, 3) ? event.t_eff + 60000 : EVENT_REOPEN;
-    else if (event.kind == EVENT_HISTORY_UPDATE && below(seed, 2))
+    } else if (event.kind == EVENT_HISTORY_UPDATE && below(seed, 2)) {
         event.entry_ms = event.t_eff;
+    }
     if (last->seq && below(seed, 12) == 0) {
         event_init(&event, EVENT_CLOCK_FIX);
         event.t_eff = T0;
@@ -214,8 +229,9 @@ START_TEST(folding_a_part_equals_folding_all)
     uint64_t seed = (uint64_t)_i;
     struct position last = {.seq = 0};
     for (int part = 0; part < 12; part++) {
-        for (int i = 0; i < 6; i++)
+        for (int i = 0; i < 6; i++) {
             write_sparse(&centrals[0], &seed, &last);
+        }
         assert_rebuilds(&centrals[0]);
     }
 }
@@ -343,11 +359,13 @@ static bool on_disk(const struct central *central, const char *text)
         char path[160];
         static char bytes[1 << 20];
         FILE *file = fopen(central_file(central, names[i], path), "rb");
-        if (!file)
+        if (!file) {
             continue;
+        }
         size_t len = fread(bytes, 1, sizeof bytes, file);
-        for (size_t at = 0; at + strlen(text) <= len; at++)
+        for (size_t at = 0; at + strlen(text) <= len; at++) {
             found = found || memcmp(bytes + at, text, strlen(text)) == 0;
+        }
         fclose(file);
     }
     return found;
