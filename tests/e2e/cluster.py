@@ -300,9 +300,9 @@ class Central(Http):
                          " GROUP BY plate_id HAVING count(*) > 1")
 
     def peers(self):
-        """Configured and pending ones by id."""
+        """Configured and pending ones by id; none while the central is rebuilding its listeners."""
         status = self.get("/api/p2p/status").json
-        return {peer["peer_id"]: peer for peer in status["pending"] + status["peers"]}
+        return {peer["peer_id"]: peer for peer in status.get("pending", []) + status.get("peers", [])}
 
     def event_count(self):
         return self.rows("SELECT count(*) FROM event")[0][0]
