@@ -106,8 +106,7 @@ static int follow(struct supervisor *supervisor, struct config *new)
     log_problem(LOG_LEVEL_ERROR, &problem);
     log_warn("CONFIG_REVERTED", "hint=\"the previous configuration stays in force\"");
     if (lost) {
-        supervisor->exit_status = problem_exit_status(problem.code);
-        zloop_reader_end(supervisor->loop, supervisor->commands);
+        supervisor->exit_status = problem_exit_status(problem.code); /* ends the loop */
     }
     return -1;
 }

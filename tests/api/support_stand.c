@@ -453,7 +453,7 @@ struct reply stand_receive(int fd)
         if (strstr(head.data, "Transfer-Encoding: chunked") != NULL
                 ? read_chunks(fd, &body)
                 : length == NULL || read_exactly(fd, &body, strtoul(length + 16, NULL, 10))) {
-            reply.status = atoi(head.data + 9);
+            reply.status = (int)strtol(head.data + 9, NULL, 10);
         }
     }
     reply.len = body.len;

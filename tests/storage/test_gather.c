@@ -41,7 +41,7 @@ static void close_wal(sqlite3_file *file)
 
 static struct pair open_pair(void)
 {
-    (void)strcpy(directory, "/tmp/test_gather.XXXXXX");
+    (void)snprintf(directory, sizeof directory, "/tmp/test_gather.XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(directory));
     return (struct pair){open_wal(NULL, "plain"), open_wal(gather_vfs(), "gathered")};
 }
