@@ -96,7 +96,7 @@ void store_adopt(struct store *store)
     buffer_clear(&store->runs);
     store->runs.limit = FACT_BYTES;
     arena_clear(&store->fact_memory);
-    texts_clear(&store->touched);
+    store_visits_clear(&store->touched);
     texts_clear(&store->touched_plates);
 }
 
@@ -125,7 +125,8 @@ static void restore(struct store *store)
     store_stream_rollback(store);
     store->now = store->begun;
     store->in_batch = store->has_mark = store->dead = false;
-    texts_clear(&store->touched);
+    store_focus_drop(store);
+    store_visits_clear(&store->touched);
     texts_clear(&store->touched_plates);
     struct problem problem;
     if (settings && store_setting_load(store, &problem)) {
@@ -162,8 +163,8 @@ static int save_meta(struct store *store, struct problem *problem)
     memcpy(&events, &store->now.events, sizeof events);
     if (store_stream_save(store, problem) || store_meta_set(store, "hlc", hlc, problem) ||
         store_meta_set(store, "events", events, problem) ||
-        (store->now.history_id != store->begun.history_id &&
-         store_meta_set(store, "history_id", store->now.history_id, problem)) ||
+        (store->now.visit_id != store->begun.visit_id &&
+         store_meta_set(store, "visit_id", store->now.visit_id, problem)) ||
         meta_set_digest(store, "log_digest", &log_digest, problem) ||
         meta_set_digest(store, "state_digest", &store->now.state_digest, problem)) {
         return -1;
@@ -241,7 +242,8 @@ void store_undo(struct store *store)
     buffer_clear(&store->header);
     store->runs.len = store->now.run_bytes;
     store->has_mark = false;
-    texts_clear(&store->touched);
+    store_focus_drop(store);
+    store_visits_clear(&store->touched);
     texts_clear(&store->touched_plates);
     if (run(store, STORE_UNDO, &problem) || run(store, STORE_RELEASE, &problem) ||
         (settings && store_setting_load(store, &problem))) {

@@ -140,8 +140,8 @@ static int load_meta(struct store *store, bool *clean, struct problem *problem)
             store->now.hlc = sql_u64(&sql, 1);
         } else if (slice_equal(key, slice_text("events"))) {
             store->now.events = sql_u64(&sql, 1);
-        } else if (slice_equal(key, slice_text("history_id"))) {
-            store->now.history_id = sql_int(&sql, 1);
+        } else if (slice_equal(key, slice_text("visit_id"))) {
+            store->now.visit_id = sql_int(&sql, 1);
         } else if (slice_equal(key, slice_text("log_digest"))) {
             store->log_digest = sql_digest(&sql, 1);
         } else if (slice_equal(key, slice_text("state_digest"))) {
@@ -151,11 +151,16 @@ static int load_meta(struct store *store, bool *clean, struct problem *problem)
         }
     }
     sqlite3_finalize(stmt);
-    int64_t lsn = 0;
+    int64_t lsn = 0, one = 0;
     if (more ||
         sql_integer(store->db, "SELECT coalesce(max(lsn), 0) FROM event", &lsn, problem) < 0) {
         return -1;
     }
+    int retries = sql_integer(store->db, "SELECT 1 FROM retry LIMIT 1", &one, problem);
+    if (retries < 0) {
+        return -1;
+    }
+    store->now.has_retries = retries > 0;
     store->now.lsn = store->now.folded = (uint64_t)lsn;
     return 0;
 }
@@ -239,14 +244,15 @@ static void release(struct store *store)
     buffer_free(&store->body);
     buffer_free(&store->json);
     buffer_free(&store->runs);
-    texts_free(&store->touched);
+    store_visits_free(&store->touched);
     texts_free(&store->touched_plates);
-    texts_free(&store->visits);
+    store_visits_free(&store->visits);
     texts_free(&store->plates);
     texts_free(&store->listed);
     arena_free(&store->bodies);
     arena_free(&store->fact_memory);
     arena_free(&store->answer);
+    store_focus_free(store);
     free(store);
 }
 
