@@ -19,6 +19,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #define TIMER_MIN_MS 5
 #define TIMER_MAX_MS 1000
@@ -488,6 +489,7 @@ void mesh_actor(zsock_t *pipe, void *args)
     /* Large: two tables of pointers; the thread's stack is not the place. */
     struct mesh *mesh = bytes_allocate(1, sizeof *mesh);
 
+    (void)prctl(PR_SET_NAME, "mesh");
     mesh->pipe = pipe;
     mesh->timer = -1;
     mesh->boot = random_nonzero();

@@ -13,6 +13,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 /* Sync chunks read ahead of their turn, so that live runs behind them are seen; bytes of one are
@@ -343,6 +344,7 @@ void node_actor(zsock_t *pipe, void *args)
 {
     struct node *node = new_node(pipe, args);
 
+    (void)prctl(PR_SET_NAME, "node"); /* as top -H shows it */
     (void)zloop_reader(node->loop, pipe, on_pipe, node);
     (void)zloop_reader(node->loop, node->commands, on_work, node);
     (void)zloop_reader(node->loop, node->peers, on_work, node);
