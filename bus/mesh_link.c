@@ -72,10 +72,11 @@ int mesh_link_options(struct mesh *mesh, void *socket, bool is_listener, struct 
         {ZMQ_SNDHWM, LIMIT_PEER_QUEUE},
         {ZMQ_RCVHWM, LIMIT_PEER_QUEUE},
         {ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS},
-        {ZMQ_HEARTBEAT_IVL, (int)beat_ms},
-        {ZMQ_HEARTBEAT_TIMEOUT, (int)beat_ms * 3},
-        {ZMQ_HEARTBEAT_TTL, (int)beat_ms * 3},
     };
+    /* Half-open connections. One side asks for both: TTL tells the listener when to give up. */
+    const struct option dialler[] = {{ZMQ_HEARTBEAT_IVL, (int)beat_ms},
+                                     {ZMQ_HEARTBEAT_TIMEOUT, (int)beat_ms * 3},
+                                     {ZMQ_HEARTBEAT_TTL, (int)beat_ms * 3}};
     /* HANDOVER: a peer that comes back before we saw its old connection die is heard at once.
      * MANDATORY: sending says when there is nobody. */
     const struct option listener[] = {{ZMQ_ROUTER_HANDOVER, 1}, {ZMQ_ROUTER_MANDATORY, 1}};
@@ -85,8 +86,10 @@ int mesh_link_options(struct mesh *mesh, void *socket, bool is_listener, struct 
         return problem_set(problem, PROBLEM_INTERNAL, NULL, "ZMQ_MAXMSGSIZE: %s",
                            zmq_strerror(errno));
     }
+    const struct option *own = is_listener ? listener : dialler;
+    size_t count = is_listener ? sizeof listener / sizeof *own : sizeof dialler / sizeof *own;
     if (set_all(socket, common, sizeof common / sizeof common[0], problem) ||
-        (is_listener && set_all(socket, listener, sizeof listener / sizeof listener[0], problem))) {
+        set_all(socket, own, count, problem)) {
         return -1;
     }
     return set_keys(mesh, socket, is_listener, problem);
