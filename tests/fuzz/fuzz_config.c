@@ -4,9 +4,7 @@
  */
 #include "node/config.h"
 
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/support_source.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -18,19 +16,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct config config;
 
     if (config_parse(&config, text, "fuzz.json", &errors, &warnings) == 0) {
-        if (config_json(&config, &out)) {
-            abort();
-        }
-    } else if (!errors.len) {
-        abort(); /* refused without a word */
+        source_require(config_json(&config, &out) == 0);
+    } else {
+        source_require(errors.len > 0); /* never refused without a word */
     }
     config_free(&config);
 
     if (config_merge("/nonexistent/fuzz.json", text, &out, &config, &problem) == 0) {
         config_free(&config);
-        if (config_parse(&config, buffer_slice(&out), "merged.json", &errors, &warnings)) {
-            abort();
-        }
+        source_require(
+            config_parse(&config, buffer_slice(&out), "merged.json", &errors, &warnings) == 0);
     }
     config_free(&config);
     buffer_free(&errors);

@@ -5,34 +5,25 @@
 #include "proto/event.h"
 
 #include "proto/wire.h"
+#include "tests/fuzz/support_source.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define SALT_BYTES 16
 /* A body may grow by its salt, and by whole numbers that become floats. */
 #define GROWTH_BYTES 64
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition)
-{
-    if (!condition) {
-        abort();
-    }
-}
-
 static void check_repacked(const struct event *event)
 {
     struct buffer header = {0}, body = {0}, header_again = {0}, body_again = {0};
     struct event again;
 
-    require(event_pack(event, &header, &body) == 0);
-    require(event_unpack(&again, buffer_slice(&header), buffer_slice(&body)) == 0);
-    require(event_pack(&again, &header_again, &body_again) == 0);
-    require(slice_equal(buffer_slice(&header), buffer_slice(&header_again)));
-    require(body.len == body_again.len);
-    require(memcmp(body.data, body_again.data, body.len - SALT_BYTES) == 0);
+    source_require(event_pack(event, &header, &body) == 0);
+    source_require(event_unpack(&again, buffer_slice(&header), buffer_slice(&body)) == 0);
+    source_require(event_pack(&again, &header_again, &body_again) == 0);
+    source_require(slice_equal(buffer_slice(&header), buffer_slice(&header_again)));
+    source_require(body.len == body_again.len);
+    source_require(memcmp(body.data, body_again.data, body.len - SALT_BYTES) == 0);
     buffer_free(&header);
     buffer_free(&body);
     buffer_free(&header_again);
@@ -53,12 +44,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct slice body = {bytes + 1 + data[0], size - 1 - data[0]};
 
     if (event_unpack(&event, header, (struct slice){NULL, 0}) == 0) {
-        require(event.redacted && !event.visit.data);
-        require(strlen(event_kind_name(event.kind, spare)) > 0);
+        source_require(event.redacted && !event.visit.data);
+        source_require(strlen(event_kind_name(event.kind, spare)) > 0);
     }
     if (event_unpack(&event, header, body) == 0) {
-        require(wire_check(header) && wire_check(body));
-        require(event_supersedes(&event, seen) <= LIMIT_SUPERSEDES);
+        source_require(wire_check(header) && wire_check(body));
+        source_require(event_supersedes(&event, seen) <= LIMIT_SUPERSEDES);
         if (body.len + GROWTH_BYTES <= LIMIT_BODY_BYTES) {
             check_repacked(&event);
         }

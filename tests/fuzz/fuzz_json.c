@@ -5,17 +5,7 @@
 #include "api/json.h"
 
 #include "proto/limits.h"
-
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition)
-{
-    if (!condition) {
-        abort();
-    }
-}
+#include "tests/fuzz/support_source.h"
 
 /* Any bytes become a JSON string that reads back. */
 static void check_writing(struct slice bytes)
@@ -36,7 +26,7 @@ static void check_writing(struct slice bytes)
             has_nul = has_nul || bytes.data[i] == '\0';
         }
         value = json_read(buffer_slice(&out), &problem);
-        require(has_nul ? value == NULL : json_array_size(value) == 2);
+        source_require(has_nul ? value == NULL : json_array_size(value) == 2);
         json_decref(value);
     }
     buffer_free(&out);
@@ -48,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct problem problem = {.code = PROBLEM_OK};
     json_t *value = json_read(text, &problem);
 
-    require((value == NULL) == (problem.code == PROBLEM_JSON_INVALID));
+    source_require((value == NULL) == (problem.code == PROBLEM_JSON_INVALID));
     if (json_is_object(value)) {
         struct slice plate = json_member_text(json_object_get(value, "data"), "plate_text");
         if (plate.data != NULL) {

@@ -4,16 +4,7 @@
  */
 #include "proto/message.h"
 
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition)
-{
-    if (!condition) {
-        abort();
-    }
-}
+#include "tests/fuzz/support_source.h"
 
 static void pack_run(struct buffer *out, const struct run *run)
 {
@@ -21,10 +12,10 @@ static void pack_run(struct buffer *out, const struct run *run)
 
     for (size_t i = 0; i < run->count; i++) {
         const struct run_item *item = &run->items[i];
-        require(run_put_item(&items, item->header, item->body, &item->body_hash) == 0);
+        source_require(run_put_item(&items, item->header, item->body, &item->body_hash) == 0);
     }
-    require(run_pack(out, &run->stream, run->from, &run->chain_before, &run->chain_after, &items,
-                     run->count) == 0);
+    source_require(run_pack(out, &run->stream, run->from, &run->chain_before, &run->chain_after,
+                            &items, run->count) == 0);
     buffer_free(&items);
 }
 
@@ -82,11 +73,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (message_unpack(&message, (struct slice){(const char *)data, size})) {
         return 0;
     }
-    require(pack(&first, &message) == 0);
-    require(message_unpack(&again, buffer_slice(&first)) == 0);
-    require(again.type == message.type);
-    require(pack(&second, &again) == 0);
-    require(slice_equal(buffer_slice(&first), buffer_slice(&second)));
+    source_require(pack(&first, &message) == 0);
+    source_require(message_unpack(&again, buffer_slice(&first)) == 0);
+    source_require(again.type == message.type);
+    source_require(pack(&second, &again) == 0);
+    source_require(slice_equal(buffer_slice(&first), buffer_slice(&second)));
     message_free(&again);
     message_free(&message);
     buffer_free(&first);
