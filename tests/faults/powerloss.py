@@ -35,8 +35,11 @@ def trace(site, path, inject=None):
     site.program = wrapper
 
 
-def wait_written(path, sessions):
-    """Until strace has written down how so many processes ended."""
+def wait_written(site, path, sessions):
+    """Until strace has written down how so many processes ended. From here on `site` runs without
+    it again."""
+    site.program = PARKMESH
+
     def ends():
         with open(path, "rb") as file:
             return len(re.findall(rb"\+\+\+ (?:killed by|exited)", file.read()))
