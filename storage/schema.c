@@ -229,9 +229,12 @@ static bool has_bytes(const char *path, const char *suffix)
            stat_buffer.st_size > 0;
 }
 
-static int unreadable(const char *path, struct problem *problem, struct problem *because)
+static int unreadable(sqlite3 *db, const char *path, struct problem *problem,
+                      const struct problem *because)
 {
-    if (because->code == PROBLEM_DB_UNWRITABLE || because->code == PROBLEM_DB_LOCKED) {
+    bool is_disk = db && (sqlite3_errcode(db) & 0xff) == SQLITE_IOERR;
+    if (is_disk || because->code == PROBLEM_DB_UNWRITABLE || because->code == PROBLEM_DB_LOCKED ||
+        because->code == PROBLEM_DISK_FULL) {
         *problem = *because;
         return -1;
     }
@@ -249,7 +252,7 @@ static int judge(sqlite3 *db, const char *path, enum schema_origin *origin, stru
         sql_integer(db, "PRAGMA user_version", &version, &because) < 0 ||
         sql_integer(db, "SELECT count(*) FROM sqlite_master", &tables, &because) < 0 ||
         sql_integer(db, LEGACY_TABLES, &legacy, &because) < 0) {
-        return unreadable(path, problem, &because);
+        return unreadable(db, path, problem, &because);
     }
     if (id == SCHEMA_APPLICATION_ID && version > SCHEMA_VERSION) {
         return problem_set(problem, PROBLEM_DB_NEWER, "install the newer parkmesh again",
@@ -300,7 +303,7 @@ int schema_look(const char *path, enum schema_origin *origin, struct problem *pr
     sqlite3 *db = NULL;
     struct problem because;
     if (sql_open(uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, &db, &because)) {
-        return unreadable(path, problem, &because);
+        return unreadable(NULL, path, problem, &because);
     }
     int result = judge(db, path, origin, problem);
     sqlite3_close(db);

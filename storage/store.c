@@ -118,6 +118,14 @@ int store_begin(struct store *store, struct problem *problem)
     return 0;
 }
 
+/* Memory and database may differ from here on, whatever the reason was. */
+static void give_up(struct store *store, const struct problem *problem)
+{
+    store->failed = true;
+    store->why = *problem;
+    store->why.code = PROBLEM_DB_FAILED;
+}
+
 /* Memory goes back to what the last commit left. */
 static void restore(struct store *store)
 {
@@ -130,8 +138,7 @@ static void restore(struct store *store)
     texts_clear(&store->touched_plates);
     struct problem problem;
     if (settings && store_setting_load(store, &problem)) {
-        store->failed = true;
-        store->why = problem;
+        give_up(store, &problem);
     }
 }
 
@@ -142,8 +149,7 @@ void store_rollback(struct store *store)
     }
     struct problem problem;
     if (!sqlite3_get_autocommit(store->db) && run(store, STORE_ROLLBACK, &problem)) {
-        store->failed = true;
-        store->why = problem;
+        give_up(store, &problem);
     }
     restore(store);
 }
@@ -172,6 +178,16 @@ static int save_meta(struct store *store, struct problem *problem)
     return 0;
 }
 
+/* A checkpoint makes the WAL free to be written again from its beginning. */
+static void make_room(struct store *store, struct problem *problem)
+{
+    struct problem worse;
+    store_reserve_release(store);
+    if (store_tidy(store, true, &worse) && worse.code == PROBLEM_DB_FAILED) {
+        *problem = worse;
+    }
+}
+
 int store_commit(struct store *store, struct problem *problem)
 {
     struct problem spare;
@@ -186,8 +202,7 @@ int store_commit(struct store *store, struct problem *problem)
         enum problem_code code = problem->code;
         store_rollback(store);
         if (code == PROBLEM_DISK_FULL) {
-            store_reserve_release(store);
-            store_tidy(store, true);
+            make_room(store, problem);
         }
         return -1;
     }
@@ -380,23 +395,31 @@ static int checkpoint(struct store *store, struct problem *problem)
     return 0;
 }
 
-void store_tidy(struct store *store, bool idle)
+int store_tidy(struct store *store, bool idle, struct problem *problem)
 {
-    if (store->in_batch || store->failed) {
-        return;
+    struct problem spare;
+    if (!problem) {
+        problem = &spare;
+    }
+    if (store->failed) {
+        *problem = store->why;
+        return -1;
+    }
+    if (store->in_batch) {
+        return 0;
     }
     bool large = (int64_t)store->wal_frames * PAGE_BYTES >= LIMIT_WAL_BYTES;
-    struct problem problem;
     if ((large || store->truncate || (idle && store->wal_frames > 0)) &&
-        checkpoint(store, &problem)) {
-        log_problem(LOG_LEVEL_WARN, &problem);
-        store_fail(store, &problem);
-        if (problem.code == PROBLEM_DISK_FULL) {
+        checkpoint(store, problem)) {
+        if (problem->code == PROBLEM_DISK_FULL) {
             store_reserve_release(store);
         }
-    } else if (idle) {
+        return store_fail(store, problem);
+    }
+    if (idle) {
         store_reserve_make(store);
     }
+    return 0;
 }
 
 struct digest store_log_digest(const struct store *store)
