@@ -365,8 +365,17 @@ static int on_pipe(zloop_t *loop, zsock_t *pipe, void *argument)
 /* ---- reports ---- */
 
 /* While stopped nobody knows more of the peers than that they are configured. */
-static void report_stopped(const struct mesh *mesh, struct mesh_report *report)
+static void report_stopped(const struct mesh *mesh, bool with_matrix, struct mesh_report *report)
 {
+    size_t centrals = mesh->config.peer_count + 1;
+
+    if (with_matrix) {
+        report->centrals = centrals;
+        report->cells = bytes_allocate(centrals * (centrals - 1) / 2, sizeof *report->cells);
+        for (size_t i = 0; i < centrals * (centrals - 1) / 2; i++) {
+            report->cells[i].age_ms = -1;
+        }
+    }
     report->peers = bytes_allocate(mesh->config.peer_count, sizeof *report->peers);
     report->count = mesh->config.peer_count;
     for (size_t i = 0; i < report->count; i++) {
@@ -393,7 +402,7 @@ static int pack_report(const struct mesh *mesh, bool with_matrix, struct buffer 
             replica_matrix(mesh->replica, &report, mesh_now());
         }
     } else {
-        report_stopped(mesh, &report);
+        report_stopped(mesh, with_matrix, &report);
     }
     report.running = mesh->replica != NULL;
     report.has_secret = mesh->configured && mesh->config.keys.present;
