@@ -70,6 +70,7 @@ enum question {
     SYNCED,
     TARIFF,
     EVENT_COUNT,
+    UNKNOWN,
     QUESTIONS
 };
 
@@ -124,6 +125,9 @@ static const char *const QUESTION_SQL[QUESTIONS] = {
                " ORDER BY t DESC, hlc < 0 DESC, hlc DESC, node DESC, epoch < 0 DESC, epoch DESC,"
                " seq DESC LIMIT 1",
     [EVENT_COUNT] = "SELECT value FROM meta WHERE key = 'events'",
+    /* '/' comes right after '.'. */
+    [UNKNOWN] = "SELECT CAST(substr(key, 14) AS INTEGER), value FROM meta"
+                " WHERE key > 'unknown_kind.' AND key < 'unknown_kind/' ORDER BY value DESC, key",
 };
 
 struct history {
@@ -524,4 +528,26 @@ int history_event_count(struct history *history, uint64_t *events, struct proble
     *events = got == 1 ? sql_u64(&sql, 0) : 0;
     sql_reset(&sql);
     return got < 0 ? -1 : 0;
+}
+
+int history_unknown(struct history *history, struct history_unknown *out, struct problem *problem)
+{
+    struct sql sql = sql_start(history->stmt[UNKNOWN]);
+    int more;
+
+    *out = (struct history_unknown){.total = 0};
+    while ((more = sql_step(&sql, problem)) > 0) {
+        uint64_t kind = sql_u64(&sql, 0);
+        uint64_t events = sql_u64(&sql, 1);
+        if (kind > UINT32_MAX || event_kind_is_known((uint32_t)kind)) {
+            continue; /* counted by an older version than this one */
+        }
+        out->total += events;
+        if (out->count < HISTORY_UNKNOWN_KINDS) {
+            out->kinds[out->count].kind = (uint32_t)kind;
+            out->kinds[out->count++].events = events;
+        }
+    }
+    sql_reset(&sql);
+    return more;
 }

@@ -17,7 +17,8 @@
 
 static const char *const MIGRATIONS[SCHEMA_VERSION] = {
     /* Values kept in step with the log by the transaction that changes it: hlc, events,
-     * log_digest, state_digest, visit_id; and of this file: clean (0 while open), zone of the
+     * log_digest, state_digest, visit_id, unknown_kind.<number> (events of kinds that were not
+     * understood when they came); and of this file: clean (0 while open), zone of the
      * texts. */
     "CREATE TABLE meta("
     " key TEXT PRIMARY KEY,"

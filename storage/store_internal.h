@@ -34,6 +34,7 @@ enum store_statement {
     STORE_RELEASE,
     STORE_UNDO,
     STORE_META_SET,
+    STORE_UNKNOWN_ADD,
     STORE_STREAM_ADD,
     STORE_STREAM_SAVE,
     STORE_EVENT_ADD,

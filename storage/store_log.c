@@ -198,6 +198,14 @@ static void note_item(struct store *store, const struct store_stream *before,
     store->now.run_bytes = store->runs.len;
 }
 
+/* So that a person can be told without a walk through the log. */
+static int count_unknown(struct store *store, uint32_t kind, struct problem *problem)
+{
+    struct sql sql = store_sql(store, STORE_UNKNOWN_ADD);
+    sql_bind_int(&sql, kind);
+    return sql_finish(&sql, problem) ? store_fail(store, problem) : 0;
+}
+
 /* Appends one event at the end of a stream. `event` is what the item says. */
 static int append_item(struct store *store, size_t stream, const struct run_item *item,
                        const struct event *event, enum fact_origin origin, struct problem *problem)
@@ -228,6 +236,9 @@ static int append_item(struct store *store, size_t stream, const struct run_item
     sql_bind_digest(&sql, &chain);
     if (sql_finish(&sql, problem)) {
         return store_fail(store, problem);
+    }
+    if (!event_kind_is_known(event->kind) && count_unknown(store, event->kind, problem)) {
+        return -1;
     }
     if (key.data) {
         struct position position = {head->stream, seq};

@@ -27,6 +27,8 @@ static const char *const TEXTS[STORE_STATEMENTS] = {
     [STORE_UNDO] = "ROLLBACK TO request",
     [STORE_META_SET] = "INSERT INTO meta(key, value) VALUES(?, ?)"
                        " ON CONFLICT(key) DO UPDATE SET value = excluded.value",
+    [STORE_UNKNOWN_ADD] = "INSERT INTO meta(key, value) VALUES('unknown_kind.' || ?, 1)"
+                          " ON CONFLICT(key) DO UPDATE SET value = value + 1",
     [STORE_STREAM_ADD] = "INSERT INTO stream(sid, node, epoch, head, chain) VALUES(?, ?, ?, 0, ?)",
     [STORE_STREAM_SAVE] = "UPDATE stream SET head = ?, chain = ? WHERE sid = ?",
     [STORE_EVENT_ADD] = "INSERT INTO event(lsn, sid, seq, kind, hlc, visit, header, body,"
