@@ -51,6 +51,7 @@
     X(MESH_WITHOUT_SECRET, 0, 200) /* mesh bound to loopback only */                              \
     X(MESSAGE_INVALID, 0, 400)     /* bytes on the mesh port that are no message */               \
     X(CHAIN_MISMATCH, 0, 500)      /* same (stream, seq), other bytes */                          \
+    X(CHAIN_BROKEN, 65, 500)       /* bytes of our own log that do not verify */                  \
     X(CLOCK_SKEW, 0, 200)          /* clocks differ; both centrals are named */                   \
     X(INTERNAL, 70, 500)
 

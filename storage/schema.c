@@ -17,8 +17,8 @@
 
 static const char *const MIGRATIONS[SCHEMA_VERSION] = {
     /* Values kept in step with the log by the transaction that changes it: hlc, events,
-     * log_digest, state_digest, history_id; and of this file: clean (0 while open), zone of the
-     * texts. */
+     * log_digest, state_digest, history_id, rewinds (of heads; 0 when absent); and of this file:
+     * clean (0 while open), zone of the texts. */
     "CREATE TABLE meta("
     " key TEXT PRIMARY KEY,"
     " value) WITHOUT ROWID;"

@@ -328,6 +328,19 @@ static int forget(struct store *store, struct slice visit, const struct event *e
     return 0;
 }
 
+int store_forget(struct store *store, const struct store_place *place, struct slice visit,
+                 const struct event *event, struct problem *problem)
+{
+    if (visit.data) {
+        texts_add(&store->touched, visit);
+        if (forget(store, visit, event, problem) ||
+            drop_by(store, STORE_CHANGE_DROP, place->stream, place->seq, problem)) {
+            return -1;
+        }
+    }
+    return drop_setting(store, place->stream, place->seq, problem);
+}
+
 /* Erases one body; `row` is the current row of STORE_EVENTS_IN_RANGE, whose walk ends here: what
  * follows changes the rows under it and asks the same question about other ranges. */
 static int erase(struct store *store, size_t stream, struct sql *row, struct problem *problem)
@@ -347,14 +360,8 @@ static int erase(struct store *store, size_t stream, struct sql *row, struct pro
     if (event_unpack(&event, header, body)) {
         return 0;
     }
-    if (visit.data) {
-        texts_add(&store->touched, visit);
-        if (forget(store, visit, &event, problem) ||
-            drop_by(store, STORE_CHANGE_DROP, stream, seq, problem)) {
-            return -1;
-        }
-    }
-    return drop_setting(store, stream, seq, problem);
+    const struct store_place place = {.stream = stream, .seq = seq};
+    return store_forget(store, &place, visit, &event, problem);
 }
 
 static int erase_range(struct store *store, size_t stream, const struct store_range *range,
