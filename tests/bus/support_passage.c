@@ -179,6 +179,9 @@ static void transmit(struct world *world, size_t node, const struct replica_outp
     if (!wire || wire->is_broken) {
         return;
     }
+    if (world->seen) {
+        world->seen(world->seen_context, node, wire->ends[1 - side], output->bytes, world->now_ms);
+    }
     size_t copies = 1U + (passage_happens(world, world->options.duplicates) ? 1U : 0U);
     for (size_t i = 0; i < copies; i++) {
         if (passage_happens(world, world->options.loss)) {
@@ -394,7 +397,7 @@ static void happen(struct world *world, struct moment *moment)
 {
     struct node *node = &world->nodes[moment->node];
 
-    if (node->replica && node->boot == moment->boot) {
+    if (node->replica && node->boot == moment->boot && !node->is_frozen) {
         switch (moment->kind) {
         case ARRIVAL:
             arrive(world, moment);
@@ -431,7 +434,7 @@ static void wake(struct world *world)
 {
     for (size_t i = 0; i < world->options.nodes; i++) {
         struct node *node = &world->nodes[i];
-        if (node->replica && node->deadline_ms <= world->now_ms) {
+        if (node->replica && !node->is_frozen && node->deadline_ms <= world->now_ms) {
             replica_tick(node->replica, world_now(world));
             passage_drain(world, i);
             MUST(node->deadline_ms > world->now_ms);
@@ -443,7 +446,8 @@ static int64_t next_ms(const struct world *world)
 {
     int64_t next = world->heap_count ? world->heap[0].at_ms : INT64_MAX;
     for (size_t i = 0; i < world->options.nodes; i++) {
-        if (world->nodes[i].replica && world->nodes[i].deadline_ms < next) {
+        if (world->nodes[i].replica && !world->nodes[i].is_frozen &&
+            world->nodes[i].deadline_ms < next) {
             next = world->nodes[i].deadline_ms;
         }
     }

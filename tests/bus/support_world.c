@@ -170,6 +170,23 @@ void world_heal(struct world *world)
     }
 }
 
+void world_freeze(struct world *world, size_t node, bool is_frozen)
+{
+    world->nodes[node].is_frozen = is_frozen;
+}
+
+void world_import(struct world *world, size_t node, const struct stream *stream, size_t count)
+{
+    MUST(!world->nodes[node].replica);
+    memlog_write(&world->nodes[node].log, stream, count, 20, 1);
+}
+
+void world_watch(struct world *world, world_seen_fn seen, void *context)
+{
+    world->seen = seen;
+    world->seen_context = context;
+}
+
 /* ---- judging ---- */
 
 bool world_is_equal(const struct world *world)

@@ -10,7 +10,7 @@
 
 #include "tests/bus/support_memlog.h"
 
-#define WORLD_NODES 8
+#define WORLD_NODES 50
 
 struct world;
 
@@ -56,6 +56,16 @@ bool world_is_up(const struct world *world, size_t node);
 bool world_is_equal(const struct world *world);
 /* Nothing invented; digests equal exactly when logs are; no alarm of a wrong kind. */
 void world_check(struct world *world);
+
+/* Sees each message that is sent, lost or not, at its sending. */
+typedef void (*world_seen_fn)(void *context, size_t from, size_t to, struct slice bytes,
+                              int64_t now_ms);
+void world_watch(struct world *world, world_seen_fn seen, void *context);
+/* What a node sends goes nowhere, what it hears it never takes: a stopped process with open
+ * connections. */
+void world_freeze(struct world *world, size_t node, bool is_frozen);
+/* Events of streams that nobody writes now, into the logs of stopped nodes. */
+void world_import(struct world *world, size_t node, const struct stream *stream, size_t count);
 
 uint64_t world_random(struct world *world, uint64_t below);
 struct replica *world_replica(struct world *world, size_t node);

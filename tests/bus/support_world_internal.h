@@ -52,6 +52,7 @@ struct node {
     size_t peer_count;
     bool knows[WORLD_NODES], dials[WORLD_NODES];
     int64_t deadline_ms, last_fact_ms, last_apply_ms;
+    bool is_frozen;
 };
 
 struct world {
@@ -68,6 +69,8 @@ struct world {
     size_t longest;
     struct memlog truth; /* everything ever written */
     uint64_t alarms[PROBLEM_COUNT];
+    world_seen_fn seen;
+    void *seen_context;
 };
 
 /* support_passage.c */
