@@ -1,6 +1,6 @@
 /*
  * What is kept incrementally, made again from what it was made of: digests after an unclean stop,
- * rendered texts for a new time zone, all folded tables.
+ * rendered texts for a new time zone, all folded tables after an update with other rules.
  */
 #include "storage/store_internal.h"
 
@@ -175,12 +175,29 @@ int store_check_zone(struct store *store, struct problem *problem)
     return store_meta_set_text(store, "zone", zone, problem);
 }
 
+/* A kind that was unknown when the event came in names no visit yet. */
+static int name_visit(struct store *store, uint64_t lsn, struct slice name, struct problem *problem)
+{
+    int64_t visit = 0;
+    sqlite3_stmt *stmt = NULL;
+    if (store_visit_make(store, name, &visit, problem) ||
+        sql_prepare(store->db, "UPDATE event SET visit = ? WHERE lsn = ?", &stmt, problem)) {
+        return -1;
+    }
+    struct sql sql = sql_start(stmt);
+    sql_bind_int(&sql, visit);
+    sql_bind_u64(&sql, lsn);
+    int result = sql_finish(&sql, problem);
+    sqlite3_finalize(stmt);
+    return result;
+}
+
 /* Runs the events of the log past store_derive again. */
 static int derive_all(struct store *store, struct problem *problem)
 {
     sqlite3_stmt *stmt = NULL;
-    if (sql_prepare(store->db, "SELECT lsn, sid, seq, header, body FROM event ORDER BY lsn", &stmt,
-                    problem)) {
+    if (sql_prepare(store->db, "SELECT lsn, sid, seq, header, body, visit FROM event ORDER BY lsn",
+                    &stmt, problem)) {
         return -1;
     }
     struct sql sql = sql_start(stmt);
@@ -192,7 +209,12 @@ static int derive_all(struct store *store, struct problem *problem)
             event_unpack(&event, sql_blob(&sql, 3), sql_blob(&sql, 4))) {
             continue;
         }
-        if (store_derive(store, stream, sql_u64(&sql, 2), sql_u64(&sql, 0), &event, problem)) {
+        char spare[LIMIT_EVENT_ID + 1];
+        uint64_t lsn = sql_u64(&sql, 0), seq = sql_u64(&sql, 2);
+        struct slice name = store_visit_key(&event, stream, seq, spare);
+        bool is_nameless = name.data && sql_optional(&sql, 5) == EVENT_NONE;
+        if ((is_nameless && name_visit(store, lsn, name, problem)) ||
+            store_derive(store, stream, seq, lsn, &event, problem)) {
             more = -1;
             break;
         }
@@ -219,7 +241,6 @@ static int rebuild(struct store *store, struct problem *problem)
                 problem)) {
         return store_fail(store, problem);
     }
-    store->importing = true;
     store_focus_drop(store);
     store->now.has_retries = false;
     store->now.state_digest = (struct digest){{0}};
@@ -237,6 +258,32 @@ static int rebuild(struct store *store, struct problem *problem)
     return 0;
 }
 
+/* With the folded tables as they will be. */
+static int rebuild_all(struct store *store, struct problem *problem)
+{
+    store->importing = true;
+    int result = rebuild(store, problem);
+    store->importing = false;
+    return result;
+}
+
+int store_check_fold(struct store *store, struct problem *problem)
+{
+    int64_t version = FOLD_VERSION;
+    int found =
+        sql_integer(store->db, "SELECT value FROM meta WHERE key = 'fold'", &version, problem);
+    if (found < 0) {
+        return -1;
+    }
+    if (found > 0 && version != FOLD_VERSION) {
+        log_info("DB_FOLDED_AGAIN", "rules=%d were=%" PRId64, FOLD_VERSION, version);
+        if (rebuild_all(store, problem)) {
+            return -1;
+        }
+    }
+    return store_meta_set(store, "fold", FOLD_VERSION, problem);
+}
+
 int store_rebuild(struct store *store, struct problem *problem)
 {
     struct problem spare;
@@ -247,9 +294,7 @@ int store_rebuild(struct store *store, struct problem *problem)
         return -1;
     }
     store->now_ms = clock_wall_ms();
-    int result = rebuild(store, problem);
-    store->importing = false;
-    if (result) {
+    if (rebuild_all(store, problem)) {
         store_rollback(store);
         return -1;
     }

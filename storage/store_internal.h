@@ -403,5 +403,7 @@ void store_row_read(const struct sql *sql, struct arena *arena, struct visit *vi
 /* store_check.c */
 int store_check_unclean(struct store *store, struct problem *problem);
 int store_check_zone(struct store *store, struct problem *problem);
+/* Folds the whole log again when it was folded by other rules (FOLD_VERSION). 0 or -1. */
+int store_check_fold(struct store *store, struct problem *problem);
 
 #endif

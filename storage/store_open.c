@@ -234,7 +234,8 @@ static int bring_up(struct store *store, enum schema_origin origin, struct probl
     if (origin == SCHEMA_LEGACY && legacy_import(store, problem)) {
         return -1;
     }
-    if (store_check_zone(store, problem) || store_meta_set(store, "clean", 0, problem)) {
+    if (store_check_fold(store, problem) || store_check_zone(store, problem) ||
+        store_meta_set(store, "clean", 0, problem)) {
         return -1;
     }
     return 0;

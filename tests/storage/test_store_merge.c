@@ -423,6 +423,30 @@ START_TEST(redaction_erases_and_stays)
 }
 END_TEST
 
+/* As an update leaves it: rows by former rules, and events of a kind that was not understood then.
+ */
+START_TEST(other_rules_fold_everything_again)
+{
+    struct central *a = &centrals[0], *b = &centrals[1];
+    central_entry(a, "v1", "30A12345", T0);
+    central_entry(a, "v2", "30A54321", T0);
+    central_exit(a, "v2", "30A54321", T0 + HOUR, 5);
+    central_pull(b, a, 10);
+    int64_t row = find(a, "v1").id;
+    central_close(a);
+    central_run(a, "UPDATE event SET visit = NULL WHERE seq = 1;"
+                   "DELETE FROM history WHERE event_id = 'v1';"
+                   "DELETE FROM visit_plate WHERE plate = '30A12345';"
+                   "UPDATE history SET fee = 7;"
+                   "UPDATE meta SET value = 0 WHERE key = 'fold'");
+    central_open(a);
+    central_assert_equal(a, b);
+    ck_assert_int_eq(find(a, "v1").id, row);
+    ck_assert_int_eq(find(a, "v2").fee, 5);
+    ck_assert_int_gt(central_number(a, "SELECT value FROM meta WHERE key = 'fold'"), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("store_merge");
@@ -435,6 +459,7 @@ int main(void)
     tcase_add_test(tcase, a_late_tariff_prices_what_had_no_fee);
     tcase_add_test(tcase, a_clock_fix_moves_what_it_covers);
     tcase_add_test(tcase, redaction_erases_and_stays);
+    tcase_add_test(tcase, other_rules_fold_everything_again);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
