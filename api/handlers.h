@@ -6,6 +6,7 @@
 #define API_HANDLERS_H
 
 #include "api/request.h"
+#include "proto/report.h"
 
 /* status.c: who this is and how it does */
 void status_root(struct request *request);
@@ -36,5 +37,16 @@ void p2p_status(struct request *request);
 void p2p_sync_state(struct request *request);
 void p2p_start(struct request *request);
 void p2p_stop(struct request *request);
+
+/* sync.c: who holds what */
+void sync_matrix(struct request *request);
+/* Asks the mesh, with the comparison of all pairs or without. 0; or -1 and an empty report when it
+ * does not answer. The caller frees it with mesh_report_free in both cases. */
+int sync_report(struct request *request, bool with_matrix, struct mesh_report *report);
+/* Elements of an open array `warnings`: what a person has to look at. */
+void sync_put_warnings(struct json_writer *writer, const struct gateway *gateway,
+                       const struct mesh_report *report);
+/* One. */
+void sync_put_warning(struct json_writer *writer, enum problem_code code, const char *text);
 
 #endif

@@ -303,3 +303,31 @@ void json_put_id(struct json_writer *writer, struct slice text)
     separate(writer);
     put(writer, text.data, text.len);
 }
+
+void json_set_text(struct json_writer *writer, const char *key, const char *text)
+{
+    json_put_key(writer, key);
+    json_put_string(writer, text[0] != '\0' ? text : NULL);
+}
+
+void json_set_int(struct json_writer *writer, const char *key, int64_t value)
+{
+    json_put_key(writer, key);
+    json_put_int(writer, value);
+}
+
+void json_set_known(struct json_writer *writer, const char *key, int64_t value, int64_t none)
+{
+    json_put_key(writer, key);
+    if (value == none) {
+        json_put_nothing(writer);
+    } else {
+        json_put_int(writer, value);
+    }
+}
+
+void json_set_bool(struct json_writer *writer, const char *key, bool value)
+{
+    json_put_key(writer, key);
+    json_put_bool(writer, value);
+}

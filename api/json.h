@@ -44,6 +44,11 @@ void json_put_number(struct json_writer *writer, double value); /* shortest that
 void json_put_bool(struct json_writer *writer, bool value);
 void json_put_nothing(struct json_writer *writer);                /* null */
 void json_put_raw(struct json_writer *writer, struct slice json); /* JSON already */
+/* A key with its value. Empty text, and a number that equals `none`, are null. */
+void json_set_text(struct json_writer *writer, const char *key, const char *text);
+void json_set_int(struct json_writer *writer, const char *key, int64_t value);
+void json_set_known(struct json_writer *writer, const char *key, int64_t value, int64_t none);
+void json_set_bool(struct json_writer *writer, const char *key, bool value);
 /* An unsigned 64-bit number as a decimal string, because browsers would round it. */
 void json_put_u64(struct json_writer *writer, uint64_t value);
 /* A number for plain decimal text (camera ids), else the text; null when absent. */

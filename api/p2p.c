@@ -6,9 +6,6 @@
 #include "proto/localtime.h"
 #include "proto/report.h"
 
-/* A mesh that does not answer within this is shown as not running. */
-#define P2P_REPORT_MS 1000
-
 /* ---- configuration and start/stop: the supervisor -------------------------------------------- */
 
 /* 0 with `*answer`, which borrows from `*ask` and may hold a problem; -1 after an answer. The
@@ -163,75 +160,46 @@ void p2p_stop(struct request *request)
 
 /* ---- GET /api/p2p/status --------------------------------------------------------------------- */
 
-static void put_text(struct json_writer *writer, const char *key, const char *text)
-{
-    json_put_key(writer, key);
-    json_put_string(writer, text[0] != '\0' ? text : NULL);
-}
-
-static void put_integer(struct json_writer *writer, const char *key, int64_t value)
-{
-    json_put_key(writer, key);
-    json_put_int(writer, value);
-}
-
-/* Null for `none`. */
-static void put_known(struct json_writer *writer, const char *key, int64_t value, int64_t none)
-{
-    json_put_key(writer, key);
-    if (value == none) {
-        json_put_nothing(writer);
-    } else {
-        json_put_int(writer, value);
-    }
-}
-
 static void put_time(struct json_writer *writer, const char *key, int64_t ms)
 {
     char text[LOCALTIME_ISO];
 
     if (ms <= 0) {
-        put_text(writer, key, "");
+        json_set_text(writer, key, "");
         return;
     }
     localtime_iso(ms, text);
-    put_text(writer, key, text);
-}
-
-static void put_flag(struct json_writer *writer, const char *key, bool value)
-{
-    json_put_key(writer, key);
-    json_put_bool(writer, value);
+    json_set_text(writer, key, text);
 }
 
 static void put_peer(struct json_writer *writer, const struct peer_report *peer)
 {
     json_put_open(writer, '{');
-    put_text(writer, "peer_id", peer->id.text);
-    put_text(writer, "peer_ip", peer->ip);
-    put_integer(writer, "peer_port", peer->api_port);
-    put_integer(writer, "p2p_port", peer->p2p_port);
-    put_text(writer, "link", "mesh");
-    put_text(writer, "status", peer_state_name(peer->state));
-    put_flag(writer, "connected", peer->state == PEER_CONNECTED);
+    json_set_text(writer, "peer_id", peer->id.text);
+    json_set_text(writer, "peer_ip", peer->ip);
+    json_set_int(writer, "peer_port", peer->api_port);
+    json_set_int(writer, "p2p_port", peer->p2p_port);
+    json_set_text(writer, "link", "mesh");
+    json_set_text(writer, "status", peer_state_name(peer->state));
+    json_set_bool(writer, "connected", peer->state == PEER_CONNECTED);
     put_time(writer, "since", peer->since_ms);
     put_time(writer, "last_ping_time", peer->last_heard_ms);
-    put_text(writer, "sync", peer_sync_name(peer->sync));
+    json_set_text(writer, "sync", peer_sync_name(peer->sync));
     put_time(writer, "equal_at", peer->equal_at_ms);
     /* the larger of the two directions: how far this pair is apart */
-    put_integer(writer, "lag_events",
-                (int64_t)(peer->behind > peer->ahead ? peer->behind : peer->ahead));
-    put_known(writer, "lag_seconds", peer->lag_s, -1);
-    put_integer(writer, "behind", (int64_t)peer->behind);
-    put_integer(writer, "ahead", (int64_t)peer->ahead);
-    put_known(writer, "rtt_ms", peer->rtt_ms, -1);
-    put_known(writer, "clock_offset_ms", peer->clock_offset_ms, EVENT_NONE);
-    put_text(writer, "direction", peer->direction);
-    put_text(writer, "software", peer->software);
-    put_integer(writer, "messages_sent", (int64_t)peer->sent);
-    put_integer(writer, "messages_received", (int64_t)peer->received);
-    put_text(writer, "last_error", peer->last_error);
-    put_text(writer, "code", peer->problem != PROBLEM_OK ? problem_name(peer->problem) : "");
+    json_set_int(writer, "lag_events",
+                 (int64_t)(peer->behind > peer->ahead ? peer->behind : peer->ahead));
+    json_set_known(writer, "lag_seconds", peer->lag_s, -1);
+    json_set_int(writer, "behind", (int64_t)peer->behind);
+    json_set_int(writer, "ahead", (int64_t)peer->ahead);
+    json_set_known(writer, "rtt_ms", peer->rtt_ms, -1);
+    json_set_known(writer, "clock_offset_ms", peer->clock_offset_ms, EVENT_NONE);
+    json_set_text(writer, "direction", peer->direction);
+    json_set_text(writer, "software", peer->software);
+    json_set_int(writer, "messages_sent", (int64_t)peer->sent);
+    json_set_int(writer, "messages_received", (int64_t)peer->received);
+    json_set_text(writer, "last_error", peer->last_error);
+    json_set_text(writer, "code", peer->problem != PROBLEM_OK ? problem_name(peer->problem) : "");
     json_put_close(writer, '}');
 }
 
@@ -248,30 +216,6 @@ static void put_peers(struct json_writer *writer, const char *key, const struct 
     json_put_close(writer, ']');
 }
 
-static void put_warning(struct json_writer *writer, enum problem_code code, const char *text)
-{
-    json_put_open(writer, '{');
-    put_text(writer, "code", problem_name(code));
-    put_text(writer, "text", text);
-    json_put_close(writer, '}');
-}
-
-static void put_warnings(struct json_writer *writer, const struct gateway *gateway,
-                         const struct mesh_report *report)
-{
-    json_put_key(writer, "warnings");
-    json_put_open(writer, '[');
-    if (report->running && !report->has_secret) {
-        put_warning(writer, PROBLEM_MESH_WITHOUT_SECRET,
-                    "Chưa có mesh_secret: chỉ kết nối được với central trên cùng máy");
-    }
-    if (gateway->auth == API_AUTH_OPEN) {
-        put_warning(writer, PROBLEM_OPEN_WITHOUT_AUTH,
-                    "HTTP mở cho mọi máy trong mạng mà không cần đăng nhập");
-    }
-    json_put_close(writer, ']');
-}
-
 static void respond_report(struct request *request, const struct mesh_report *report)
 {
     struct json_writer writer = respond_json(request);
@@ -282,21 +226,24 @@ static void respond_report(struct request *request, const struct mesh_report *re
         connected += report->peers[i].state == PEER_CONNECTED;
     }
     json_put_open(&writer, '{');
-    put_flag(&writer, "success", true);
-    put_text(&writer, "this_central", request->gateway->node.text);
-    put_flag(&writer, "running", report->running);
-    put_flag(&writer, "standalone_mode", total == 0);
-    put_integer(&writer, "total_peers", total);
-    put_integer(&writer, "connected_peers", connected);
-    put_integer(&writer, "messages_sent", (int64_t)report->sent);
-    put_integer(&writer, "messages_received", (int64_t)report->received);
-    put_integer(&writer, "messages_refused", (int64_t)report->refused);
-    put_integer(&writer, "events", (int64_t)report->events);
-    put_text(&writer, "address", report->address);
-    put_text(&writer, "last_error", report->error);
+    json_set_bool(&writer, "success", true);
+    json_set_text(&writer, "this_central", request->gateway->node.text);
+    json_set_bool(&writer, "running", report->running);
+    json_set_bool(&writer, "standalone_mode", total == 0);
+    json_set_int(&writer, "total_peers", total);
+    json_set_int(&writer, "connected_peers", connected);
+    json_set_int(&writer, "messages_sent", (int64_t)report->sent);
+    json_set_int(&writer, "messages_received", (int64_t)report->received);
+    json_set_int(&writer, "messages_refused", (int64_t)report->refused);
+    json_set_int(&writer, "events", (int64_t)report->events);
+    json_set_text(&writer, "address", report->address);
+    json_set_text(&writer, "last_error", report->error);
     put_peers(&writer, "peers", report, false);
     put_peers(&writer, "pending", report, true);
-    put_warnings(&writer, request->gateway, report);
+    json_put_key(&writer, "warnings");
+    json_put_open(&writer, '[');
+    sync_put_warnings(&writer, request->gateway, report);
+    json_put_close(&writer, ']');
     json_put_close(&writer, '}');
     respond_send(request, 200);
 }
@@ -304,20 +251,14 @@ static void respond_report(struct request *request, const struct mesh_report *re
 /* A stopped mesh has nobody to ask; that is an answer, not an error. */
 void p2p_status(struct request *request)
 {
-    struct ask *ask = ask_new(MESH_REPORT_ENDPOINT, &request->gateway->abandon);
-    struct mesh_report report = {.running = false};
-    struct problem problem;
-    struct slice bytes;
+    struct mesh_report report;
 
-    if (ask_call(ask, slice_text("?"), P2P_REPORT_MS, &bytes, &problem) != 0 ||
-        mesh_report_unpack(&report, bytes) != 0) {
-        report = (struct mesh_report){.error = "the mesh is stopped or does not answer"};
-        respond_report(request, &report);
-    } else {
-        respond_report(request, &report);
-        mesh_report_free(&report);
+    if (sync_report(request, false, &report) != 0) {
+        (void)slice_copy(slice_text("the mesh is stopped or does not answer"), report.error,
+                         sizeof report.error); /* fits */
     }
-    ask_destroy(&ask);
+    respond_report(request, &report);
+    mesh_report_free(&report);
 }
 
 /* ---- GET /api/p2p/sync-state ----------------------------------------------------------------- */
@@ -334,7 +275,7 @@ static int each_synced(void *context, const struct history_synced *synced)
 
     json_put_open(writer, '{');
     put_slice(writer, "peer_central_id", synced->peer_central_id);
-    put_integer(writer, "last_sync_timestamp", synced->last_sync_timestamp);
+    json_set_int(writer, "last_sync_timestamp", synced->last_sync_timestamp);
     put_slice(writer, "last_sync_time", synced->last_sync_time);
     put_slice(writer, "updated_at", synced->updated_at);
     json_put_close(writer, '}');
@@ -354,7 +295,7 @@ void p2p_sync_state(struct request *request)
     }
     writer = respond_json(request);
     json_put_open(&writer, '{');
-    put_flag(&writer, "success", true);
+    json_set_bool(&writer, "success", true);
     json_put_key(&writer, "sync_state");
     json_put_open(&writer, '[');
     rc = history_synced(history, each_synced, &writer, &problem);

@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 
 #define PUSH_PATH "/ws/history"
@@ -387,6 +388,7 @@ static void push_actor(zsock_t *pipe, void *argument)
     zpoller_t *poller;
     bool stop = false;
 
+    (void)prctl(PR_SET_NAME, "push");
     assert(facts != NULL);
     zsock_set_rcvhwm(facts, LIMIT_FACTS_QUEUE);
     zsock_set_subscribe(facts, "");

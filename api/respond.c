@@ -103,6 +103,13 @@ static int write_all(struct request *request, const struct preamble *head)
     return mg_write(request->connection, start, len) == (int)len ? 0 : -1;
 }
 
+/* Paths that the existing system does not have speak RFC 9457. */
+static bool is_new(const struct request *request)
+{
+    const char *path = request->info->local_uri;
+    return path != NULL && strncmp(path, "/api/v1/", strlen("/api/v1/")) == 0;
+}
+
 /* Sends the body gathered in the buffer with a Content-Length and more header lines. */
 static void send_whole(struct request *request, int status, const char *lines)
 {
@@ -111,7 +118,8 @@ static void send_whole(struct request *request, int status, const char *lines)
     start_head(&head, request, status);
     add(&head, "Content-Length: %zu\r\n", request->worker->out.len - RESPOND_HEAD);
     if (request->worker->out.len > RESPOND_HEAD) {
-        add(&head, "Content-Type: application/json; charset=utf-8\r\n");
+        add(&head, "Content-Type: application/%s; charset=utf-8\r\n",
+            status >= 400 && is_new(request) ? "problem+json" : "json");
     }
     add_common(&head, request, status);
     add(&head, "%s\r\n", lines);
@@ -178,6 +186,16 @@ int respond_flow(struct request *request)
     return 0;
 }
 
+/* The members of an error on a new path; its type says nothing beyond the status and `code`. */
+static void put_rfc9457(struct request *request, struct json_writer *writer, int status,
+                        const char *text)
+{
+    json_set_text(writer, "type", "about:blank");
+    json_set_text(writer, "title", mg_get_response_code_text(request->connection, status));
+    json_set_int(writer, "status", status);
+    json_set_text(writer, "detail", text);
+}
+
 static void put_problem(struct json_writer *writer, enum problem_code code, const char *text)
 {
     json_put_key(writer, "success");
@@ -222,7 +240,9 @@ void respond_problem(struct request *request, const struct problem *problem)
     struct json_writer writer = respond_json(request);
 
     json_put_open(&writer, '{');
-    if (problem->code == PROBLEM_NOT_FOUND) {
+    if (is_new(request)) {
+        put_rfc9457(request, &writer, problem_http_status(problem->code), problem->text);
+    } else if (problem->code == PROBLEM_NOT_FOUND) {
         json_put_key(&writer, "detail"); /* as the existing system says it */
         json_put_string(&writer, "Not Found");
     }
@@ -290,8 +310,12 @@ void respond_method(struct request *request, const char *allow)
     bool upgrade = strcmp(allow, "WS") == 0; /* exists only as a WebSocket */
 
     json_put_open(&writer, '{');
-    json_put_key(&writer, "detail");
-    json_put_string(&writer, "Method Not Allowed");
+    if (is_new(request)) {
+        put_rfc9457(request, &writer, 405, allow);
+    } else {
+        json_put_key(&writer, "detail");
+        json_put_string(&writer, "Method Not Allowed");
+    }
     put_problem(&writer, PROBLEM_METHOD_NOT_ALLOWED,
                 upgrade ? "this path is a WebSocket" : "method not allowed");
     json_put_close(&writer, '}');

@@ -68,10 +68,30 @@ static void put_cameras(struct json_writer *writer)
     json_put_close(writer, '}');
 }
 
+/* Kept and passed on, but only a newer version understands them. */
+static void put_unknown(struct json_writer *writer, const struct history_unknown *unknown)
+{
+    json_put_key(writer, "unknown_events");
+    json_put_open(writer, '{');
+    json_set_int(writer, "total", (int64_t)unknown->total);
+    json_put_key(writer, "kinds");
+    json_put_open(writer, '[');
+    for (size_t i = 0; i < unknown->count; i++) {
+        json_put_open(writer, '{');
+        json_set_int(writer, "kind", unknown->kinds[i].kind);
+        json_set_int(writer, "events", (int64_t)unknown->kinds[i].events);
+        json_put_close(writer, '}');
+    }
+    json_put_close(writer, ']');
+    json_put_close(writer, '}');
+}
+
 void status_summary(struct request *request)
 {
     struct problem problem;
     struct history_stats stats;
+    struct history_unknown unknown;
+    struct mesh_report report;
     struct json_writer writer;
     struct history *history = readers_take(request->gateway->readers, false, &problem);
     uint64_t events = 0;
@@ -85,11 +105,15 @@ void status_summary(struct request *request)
     if (rc == 0) {
         rc = history_event_count(history, &events, &problem);
     }
+    if (rc == 0) {
+        rc = history_unknown(history, &unknown, &problem);
+    }
     readers_give(request->gateway->readers, false, &history);
     if (rc != 0) {
         respond_problem(request, &problem);
         return;
     }
+    (void)sync_report(request, false, &report); /* without an answer only we can be warned of */
     writer = respond_json(request);
     put_success(&writer, true);
     put_cameras(&writer);
@@ -103,6 +127,18 @@ void status_summary(struct request *request)
     json_put_int(&writer, (int64_t)events);
     json_put_key(&writer, "ready");
     json_put_bool(&writer, atomic_load(&request->gateway->ready));
+    put_unknown(&writer, &unknown);
+    json_put_key(&writer, "warnings");
+    json_put_open(&writer, '[');
+    sync_put_warnings(&writer, request->gateway, &report);
+    if (unknown.total > 0) {
+        sync_put_warning(
+            &writer, PROBLEM_EVENT_UNKNOWN,
+            "Có sự kiện của phiên bản mới hơn: được giữ và chuyển tiếp nguyên vẹn; hãy "
+            "cập nhật central này");
+    }
+    json_put_close(&writer, ']');
     json_put_close(&writer, '}');
     respond_send(request, 200);
+    mesh_report_free(&report);
 }

@@ -19,6 +19,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #define TIMER_MIN_MS 5
 #define TIMER_MAX_MS 1000
@@ -145,6 +146,13 @@ static int check_secret(const struct mesh_config *config, struct problem *proble
                        config->bind_ip);
 }
 
+/* Without the transport's name: people compare it with those of links. */
+static void tell_address(struct mesh *mesh)
+{
+    const char *host = strstr(mesh->address, "://");
+    replica_set_address(mesh->replica, host ? host + 3 : mesh->address);
+}
+
 static void stop(struct mesh *mesh, const char *reason)
 {
     if (!mesh->replica) {
@@ -169,6 +177,7 @@ static int start(struct mesh *mesh, struct problem *problem)
                                             .heartbeat_ms = config->heartbeat_ms,
                                             .api_port = config->api_port,
                                             .software = config->software,
+                                            .fold = config->fold,
                                             .seed = random_nonzero()};
 
     if (check_secret(config, problem)) {
@@ -184,6 +193,7 @@ static int start(struct mesh *mesh, struct problem *problem)
         return -1;
     }
     mesh->replica = replica_new(&options);
+    tell_address(mesh);
     if (mesh_handoff_open(mesh, problem)) {
         mesh_link_close(mesh);
         replica_destroy(&mesh->replica);
@@ -206,8 +216,9 @@ static int start(struct mesh *mesh, struct problem *problem)
 static bool is_made_alike(const struct mesh_config *a, const struct mesh_config *b)
 {
     return node_id_compare(&a->node, &b->node) == 0 && a->api_port == b->api_port &&
-           a->heartbeat_ms == b->heartbeat_ms && strcmp(a->software, b->software) == 0 &&
-           a->keys.present == b->keys.present && digest_equal(&a->keys.mesh_id, &b->keys.mesh_id) &&
+           a->heartbeat_ms == b->heartbeat_ms && a->fold == b->fold &&
+           strcmp(a->software, b->software) == 0 && a->keys.present == b->keys.present &&
+           digest_equal(&a->keys.mesh_id, &b->keys.mesh_id) &&
            memcmp(a->keys.public_key, b->keys.public_key, sizeof a->keys.public_key) == 0 &&
            memcmp(a->keys.secret_key, b->keys.secret_key, sizeof a->keys.secret_key) == 0;
 }
@@ -260,6 +271,7 @@ static int configure(struct mesh *mesh, struct mesh_config *config, struct probl
         return -1;
     }
     adopt(mesh, config);
+    tell_address(mesh);
     replica_set_peers(mesh->replica, mesh->config.peers, mesh->config.peer_count, mesh_now());
     mesh_handoff_outputs(mesh); /* those who are left out hear so before their sockets close */
     mesh_dial_update(mesh);
@@ -354,8 +366,17 @@ static int on_pipe(zloop_t *loop, zsock_t *pipe, void *argument)
 /* ---- reports ---- */
 
 /* While stopped nobody knows more of the peers than that they are configured. */
-static void report_stopped(const struct mesh *mesh, struct mesh_report *report)
+static void report_stopped(const struct mesh *mesh, bool with_matrix, struct mesh_report *report)
 {
+    size_t centrals = mesh->config.peer_count + 1;
+
+    if (with_matrix) {
+        report->centrals = centrals;
+        report->cells = bytes_allocate(centrals * (centrals - 1) / 2, sizeof *report->cells);
+        for (size_t i = 0; i < centrals * (centrals - 1) / 2; i++) {
+            report->cells[i].age_ms = -1;
+        }
+    }
     report->peers = bytes_allocate(mesh->config.peer_count, sizeof *report->peers);
     report->count = mesh->config.peer_count;
     for (size_t i = 0; i < report->count; i++) {
@@ -366,19 +387,23 @@ static void report_stopped(const struct mesh *mesh, struct mesh_report *report)
         out->p2p_port = peer->p2p_port;
         out->api_port = peer->api_port;
         out->lag_s = -1;
+        out->said_age_ms = -1;
         out->rtt_ms = -1;
         out->clock_offset_ms = EVENT_NONE;
     }
 }
 
-static int pack_report(const struct mesh *mesh, struct buffer *out)
+static int pack_report(const struct mesh *mesh, bool with_matrix, struct buffer *out)
 {
     struct mesh_report report = {.running = mesh->replica != NULL};
 
     if (mesh->replica) {
         replica_report(mesh->replica, &report, mesh_now());
+        if (with_matrix) {
+            replica_matrix(mesh->replica, &report, mesh_now());
+        }
     } else {
-        report_stopped(mesh, &report);
+        report_stopped(mesh, with_matrix, &report);
     }
     report.running = mesh->replica != NULL;
     report.has_secret = mesh->configured && mesh->config.keys.present;
@@ -395,7 +420,7 @@ static void answer_report(struct mesh *mesh, zmsg_t *request)
     struct buffer packed = {.data = NULL};
     zframe_t *last = zmsg_last(request);
 
-    if (!last || pack_report(mesh, &packed)) {
+    if (!last || pack_report(mesh, zframe_streq(last, MESH_REPORT_MATRIX), &packed)) {
         log_error("INTERNAL", "reason=\"no report\"");
     } else {
         /* The envelope goes back as it came, whether the asker is a DEALER or a REQ. */
@@ -488,6 +513,7 @@ void mesh_actor(zsock_t *pipe, void *args)
     /* Large: two tables of pointers; the thread's stack is not the place. */
     struct mesh *mesh = bytes_allocate(1, sizeof *mesh);
 
+    (void)prctl(PR_SET_NAME, "mesh");
     mesh->pipe = pipe;
     mesh->timer = -1;
     mesh->boot = random_nonzero();

@@ -32,6 +32,7 @@ struct mesh_config {
     struct replica_peer *peers; /* owned after unpacking */
     size_t peer_count;
     char software[64];
+    uint64_t fold; /* version of the fold; announced */
 };
 
 int mesh_config_pack(const struct mesh_config *config, struct buffer *out);

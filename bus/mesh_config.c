@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* config = [node, bind_ip, p2p_port, api_port, heartbeat_ms, present, public, secret, mesh_id,
- *           software, [[id, ip, p2p_port, api_port]...]] */
+ *           software, [[id, ip, p2p_port, api_port]...], fold] */
 
 #define KEY_BYTES 32
 
@@ -24,7 +24,7 @@ int mesh_config_pack(const struct mesh_config *config, struct buffer *out)
     msgpack_packer packer;
 
     wire_packer(&packer, out);
-    msgpack_pack_array(&packer, 11);
+    msgpack_pack_array(&packer, 12);
     wire_put_text(&packer, config->node.text);
     wire_put_text(&packer, config->bind_ip);
     msgpack_pack_uint16(&packer, config->p2p_port);
@@ -43,6 +43,7 @@ int mesh_config_pack(const struct mesh_config *config, struct buffer *out)
     for (size_t i = 0; i < config->peer_count; i++) {
         put_peer(&packer, &config->peers[i]);
     }
+    msgpack_pack_uint64(&packer, config->fold);
     return out->full ? -1 : 0;
 }
 
@@ -80,6 +81,7 @@ static bool read_config(struct mesh_config *config, const msgpack_object *root)
     config->keys.mesh_id = wire_row_digest(&row);
     wire_row_text(&row, config->software, sizeof config->software);
     const msgpack_object *peers = wire_row_array(&row, LIMIT_PEERS, &config->peer_count);
+    config->fold = wire_row_u64(&row, 0, UINT64_MAX);
     if (row.bad) {
         return false;
     }

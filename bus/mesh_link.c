@@ -10,9 +10,10 @@
 #define ZAP_ENFORCE_DOMAIN 93
 
 #define KEY_BYTES 32
-#define HANDSHAKE_MS 5000     /* a silent client holds a descriptor no longer */
-#define HEARTBEAT_MIN_MS 2000 /* of the transport; 256 KB must pass a slow line between two */
-#define HEARTBEAT_MAX_MS 60000
+#define HANDSHAKE_MS 5000 /* a silent client holds a descriptor no longer */
+#define PROBE_MIN_MS 2000 /* of the transport; 256 KB must pass a slow line between two */
+#define PROBE_MAX_MS 60000
+#define PROBES 3        /* without an answer until the kernel ends a connection */
 #define RELEASE_MS 1000 /* libzmq gives a port back in the background */
 #define RELEASE_STEP_MS 10
 
@@ -64,17 +65,22 @@ static int set_keys(const struct mesh *mesh, void *socket, bool is_listener,
 
 int mesh_link_options(struct mesh *mesh, void *socket, bool is_listener, struct problem *problem)
 {
-    int64_t beat_ms = mesh->config.heartbeat_ms;
-    beat_ms = beat_ms < HEARTBEAT_MIN_MS ? HEARTBEAT_MIN_MS : beat_ms;
-    beat_ms = beat_ms > HEARTBEAT_MAX_MS ? HEARTBEAT_MAX_MS : beat_ms;
+    /* Half-open connections are the kernel's to find. ZMTP has heartbeats of its own, but libzmq
+     * 4.3 aborts the process when their timer meets a connection that ended while its input was
+     * stopped, and handing an id over stops the input of the old connection. */
+    int64_t probe_ms = mesh->config.heartbeat_ms;
+    probe_ms = probe_ms < PROBE_MIN_MS ? PROBE_MIN_MS : probe_ms;
+    probe_ms = probe_ms > PROBE_MAX_MS ? PROBE_MAX_MS : probe_ms;
     const struct option common[] = {
         {ZMQ_LINGER, 0},
         {ZMQ_SNDHWM, LIMIT_PEER_QUEUE},
         {ZMQ_RCVHWM, LIMIT_PEER_QUEUE},
         {ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS},
-        {ZMQ_HEARTBEAT_IVL, (int)beat_ms},
-        {ZMQ_HEARTBEAT_TIMEOUT, (int)beat_ms * 3},
-        {ZMQ_HEARTBEAT_TTL, (int)beat_ms * 3},
+        {ZMQ_TCP_KEEPALIVE, 1},
+        {ZMQ_TCP_KEEPALIVE_IDLE, (int)(probe_ms / 1000)},
+        {ZMQ_TCP_KEEPALIVE_INTVL, (int)(probe_ms / 1000)},
+        {ZMQ_TCP_KEEPALIVE_CNT, PROBES},
+        {ZMQ_TCP_MAXRT, (int)probe_ms * PROBES},
     };
     /* HANDOVER: a peer that comes back before we saw its old connection die is heard at once.
      * MANDATORY: sending says when there is nobody. */

@@ -202,6 +202,12 @@ void replica_finish(struct replica *replica)
     replica_link_sweep(replica);
 }
 
+void replica_set_address(struct replica *replica, const char *address)
+{
+    /* A longer one is cut; it is for people. */
+    (void)slice_copy(slice_text(address), replica->address, sizeof replica->address);
+}
+
 /* ---- our log ---- */
 
 void replica_set_vector(struct replica *replica, const struct head *heads, size_t count,
@@ -342,6 +348,18 @@ static void heard(struct replica *replica, struct replica_link *link, const stru
     }
 }
 
+/* A type of a newer version, which should not have been sent. It says nothing, but it is no
+ * broken answer either. */
+static void newer(struct replica *replica, struct replica_link *link)
+{
+    replica->refused++;
+    if (link->peer) {
+        link->heard_ms = replica->now.mono_ms;
+        link->peer->received++;
+        link->peer->heard_ms = replica->now.wall_ms;
+    }
+}
+
 void replica_message(struct replica *replica, uint64_t number, struct slice bytes,
                      struct replica_now now)
 {
@@ -354,7 +372,10 @@ void replica_message(struct replica *replica, uint64_t number, struct slice byte
         replica->dropped++;
         return;
     }
-    if (message_unpack(&message, bytes)) {
+    int unpacked = message_unpack(&message, bytes);
+    if (unpacked > 0) {
+        newer(replica, link);
+    } else if (unpacked) {
         garbled(replica, link);
     } else {
         heard(replica, link, &message);
@@ -370,6 +391,7 @@ void replica_tick(struct replica *replica, struct replica_now now)
     replica->now = now;
     replica_link_tick(replica);
     if (replica->ready) {
+        replica_hello_tick(replica);
         replica_fetch_tick(replica);
         for (size_t i = 0; i < replica->peer_count; i++) {
             replica_serve_tick(replica, replica->peers[i]);

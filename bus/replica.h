@@ -29,6 +29,8 @@ struct replica_options {
     int64_t heartbeat_ms;
     uint16_t api_port;    /* announced */
     const char *software; /* "parkmesh 0.1.0"; announced */
+    uint64_t fold;        /* version of the rules that make visits of events; announced, 0 = not.
+                             Only states made by one version are compared */
     uint64_t seed;        /* of the jitter */
 };
 
@@ -61,6 +63,9 @@ void replica_set_peers(struct replica *replica, const struct replica_peer *peers
  * from them. `events` belongs to the same snapshot and says whether `state_digest` is current. */
 void replica_set_vector(struct replica *replica, const struct head *heads, size_t count,
                         uint64_t events, const struct digest *state_digest, struct replica_now now);
+
+/* Where others reach us ("10.0.0.1:9000"), for messages to people; "" at first. */
+void replica_set_address(struct replica *replica, const char *address);
 
 /* A transport link came up. `expected`: whom we dialled, NULL for an accepted link. `address`: of
  * the other side as text, for messages. Link numbers are the caller's, rising, never reused. An
@@ -128,8 +133,12 @@ struct replica_output {
 };
 bool replica_next(struct replica *replica, struct replica_output *output);
 
-/* Fills `peers`/`count` and the counters of a report; free it with mesh_report_free. */
+/* Fills what a report says of us and the peers, and the counters; free it with mesh_report_free. */
 void replica_report(const struct replica *replica, struct mesh_report *report,
+                    struct replica_now now);
+/* Fills `cells`/`centrals`: each configured central against each. Bounded work: at most
+ * LIMIT_PEERS^2 / 2 pairs, and a few million heads. */
+void replica_matrix(const struct replica *replica, struct mesh_report *report,
                     struct replica_now now);
 
 #endif

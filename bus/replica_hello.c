@@ -6,7 +6,8 @@
  * A second process with the same id (another boot nonce) is either a reboot whose old link has not
  * died yet, or a copied central. The old process decides: all its links are asked, REPLICA_PROBES
  * times, with a HEARTBEAT and a HELLO, which it answers at once with a HEARTBEAT that echoes ours.
- * If one comes, on whatever link, the newcomer is refused.
+ * If one comes, on whatever link, the newcomer is refused, and the one that stays gets a notice:
+ * both have to say at home that they have a twin, and where.
  */
 #include "bus/replica_internal.h"
 
@@ -54,6 +55,7 @@ void replica_hello_send(struct replica *replica, struct replica_link *link)
         .hlc = replica->hlc,
         .log_digest = replica->log_digest,
         .state_digest = replica->state_digest,
+        .fold = replica->options.fold,
         .api_port = replica->options.api_port,
     };
     memcpy(hello.software, replica->software, sizeof hello.software);
@@ -77,6 +79,7 @@ static void adopt(struct replica *replica, struct replica_link *link, struct rep
     link->peer = peer;
     link->boot = hello->boot;
     peer->heard_ms = replica->now.wall_ms;
+    peer->fold = hello->fold;
     memcpy(peer->software, hello->software, sizeof peer->software);
     if (is_new) {
         replica_hello_send(replica, link);
@@ -90,7 +93,7 @@ static void adopt(struct replica *replica, struct replica_link *link, struct rep
         }
     }
     replica_link_activate(replica, peer, replica_link_best(replica, peer));
-    replica_peer_digests(replica, peer, &hello->log_digest, &hello->state_digest);
+    replica_equal_said(replica, peer, &hello->log_digest, &hello->state_digest);
     replica_fetch_plan(replica, peer);
 }
 
@@ -146,8 +149,56 @@ static void probe(struct replica *replica, struct replica_link *link,
     ask_rivals(replica, link);
 }
 
+/* Something about ourselves. The alarm is once; what is said again only lasts longer. */
+static void tell_about_us(struct replica *replica, const struct replica_link *link, bool is_told,
+                          const char *text)
+{
+    bool is_news = replica->problem != PROBLEM_DUPLICATE_ID;
+
+    replica->problem = PROBLEM_DUPLICATE_ID;
+    replica->problem_until_ms = replica->now.mono_ms + REPLICA_TWIN_MS;
+    /* A longer text is cut; it is for people. */
+    (void)slice_copy(slice_text(text), replica->problem_text, sizeof replica->problem_text);
+    if (is_news && !is_told) {
+        replica_alarm(replica,
+                      &(struct replica_news){.code = PROBLEM_DUPLICATE_ID,
+                                             .peer = link->peer ? &link->peer->config.id : NULL,
+                                             .address = link->address},
+                      "%s", text);
+    }
+}
+
+void replica_hello_noticed(struct replica *replica, struct replica_link *link,
+                           const struct message_notice *notice)
+{
+    char text[420];
+
+    if (strcmp(notice->code, problem_name(PROBLEM_DUPLICATE_ID)) != 0) {
+        return; /* a newer version's */
+    }
+    (void)snprintf(text, sizeof text, "%s says: %s", link->peer->config.id.text,
+                   notice->text); /* fits */
+    tell_about_us(replica, link, false, text);
+}
+
+void replica_hello_tick(struct replica *replica)
+{
+    int64_t now = replica->now.mono_ms;
+
+    if (replica->problem == PROBLEM_DUPLICATE_ID && now >= replica->problem_until_ms) {
+        replica->problem = PROBLEM_OK;
+        replica->problem_text[0] = '\0';
+    }
+    for (size_t i = 0; i < replica->peer_count; i++) {
+        struct replica_central *peer = replica->peers[i];
+        if (peer->problem == PROBLEM_DUPLICATE_ID && peer->active && now >= peer->twin_until_ms) {
+            replica_peer_problem(peer, PROBLEM_OK, "");
+        }
+    }
+}
+
 static void duplicate(struct replica *replica, struct replica_link *newcomer,
-                      const struct replica_link *old)
+                      struct replica_link *old)
 {
     char first[160];
     char second[160];
@@ -165,6 +216,8 @@ static void duplicate(struct replica *replica, struct replica_link *newcomer,
                    "this_central.id",
                    first, second); /* fits */
     replica_peer_problem(peer, PROBLEM_DUPLICATE_ID, text);
+    peer->twin_until_ms = replica->now.mono_ms + REPLICA_TWIN_MS;
+    replica_pulse_notice(replica, old, PROBLEM_DUPLICATE_ID, text);
 }
 
 void replica_hello_alive(struct replica *replica, struct replica_link *link, int64_t heard_ms)
@@ -183,18 +236,22 @@ static void refuse_our_id(struct replica *replica, struct replica_link *link,
 {
     const struct replica_options *us = &replica->options;
     char which[160];
+    char text[420];
 
     tell_apart(link, which);
+    (void)snprintf(text, sizeof text,
+                   "two centrals use the id %s: the one at %s (api_port %u, boot %08" PRIx64
+                   ") and the one at %s; give one of them another this_central.id",
+                   us->node.text, replica->address, (unsigned)us->api_port, us->boot >> 32,
+                   which); /* fits */
     if (hello->boot == us->boot) {
         replica_hello_reject(replica, link, PROBLEM_DUPLICATE_ID,
                              "%s at %s is this central itself; remove this address from its own "
                              "peer_centrals",
                              us->node.text, link->address);
     } else {
-        replica_hello_reject(replica, link, PROBLEM_DUPLICATE_ID,
-                             "the central at %s uses the id %s of this one (api_port %u, boot "
-                             "%08" PRIx64 "); give one of them another this_central.id",
-                             which, us->node.text, (unsigned)us->api_port, us->boot >> 32);
+        replica_hello_reject(replica, link, PROBLEM_DUPLICATE_ID, "%s", text);
+        tell_about_us(replica, link, true, text);
     }
 }
 
@@ -271,7 +328,7 @@ void replica_hello_heard(struct replica *replica, struct replica_link *link,
             replica_hello_send(replica, link);
         }
         replica_pulse_answer(replica, link);
-        replica_peer_digests(replica, link->peer, &hello->log_digest, &hello->state_digest);
+        replica_equal_said(replica, link->peer, &hello->log_digest, &hello->state_digest);
         replica_hello_alive(replica, link, now);
         return;
     }
@@ -394,6 +451,9 @@ void replica_hello_rejected(struct replica *replica, struct replica_link *link,
     }
     link->waiting = false;
     replica_link_leave(replica, link, retry_ms, text);
+    if (code == PROBLEM_DUPLICATE_ID) {
+        tell_about_us(replica, link, true, text);
+    }
     if (peer) {
         replica_peer_refused(replica, peer, link->address, code, text);
     } else {

@@ -10,6 +10,7 @@
  *   replica_fetch.c     what we lack: planning, SYNC_REQUEST, SYNC_RESPONSE, applying
  *   replica_serve.c     what others lack: SYNC_REQUEST, VECTOR_REQUEST
  *   replica_compare.c   finding what differs: VECTOR
+ *   replica_equal.c     who equals whom, and unequal states of equal logs
  *   replica_report.c    how it stands
  *
  * Sizes: S streams are interned once and are numbers from then on; each of P peers has an array of
@@ -34,6 +35,7 @@
 #define REPLICA_DEMOTED_MS 30000       /* a peer that missed a deadline is asked last for so long */
 #define REPLICA_BLOCK_MS 60000         /* a stream whose chain differs is left alone for so long */
 #define REPLICA_COMPARE_MS 15000       /* digests may differ in busy times so long without VECTOR */
+#define REPLICA_TWIN_MS 120000         /* a refused twin that does not come again is gone then */
 #define REPLICA_SELDOM_MS 60000        /* between alarms about links that belong to no peer */
 #define REPLICA_MARKS 256              /* heads waiting to be told to one peer; more: VECTOR */
 #define REPLICA_BLOCKS 64              /* streams with a differing chain remembered per peer */
@@ -148,12 +150,22 @@ struct replica_central {
     bool digest_known, equal, has_diverged;
     bool is_mapped; /* `known` is complete: what it does not name, it does not hold */
     struct digest log_digest, state_digest;
-    int64_t equal_at_ms; /* wall; 0 = never */
-    int64_t synced_ms;   /* monotonic: REPLICA_SYNCED was said; REPLICA_NEVER = not yet */
-    bool resynced;       /* became equal since then */
+    int64_t said_ms; /* monotonic: it said them then */
+    uint64_t fold;   /* version of its fold; 0 = it does not say */
+    bool events_known;
+    uint64_t events; /* of the log with `events_digest`, which is `log_digest` or an older one */
+    struct digest events_digest;
+    unsigned odd_states;                /* times that it told another state of an equal log */
+    int64_t odd_since_ms;               /* monotonic: the first of them */
+    size_t slot;                        /* its place in the others' `equal_with_ms` */
+    int64_t equal_with_ms[LIMIT_PEERS]; /* wall: its log last equalled that peer's; 0 = never */
+    int64_t equal_at_ms;                /* wall: and ours; 0 = never */
+    int64_t synced_ms; /* monotonic: REPLICA_SYNCED was said; REPLICA_NEVER = not yet */
+    bool resynced;     /* became equal since then */
 
     int64_t rtt_ms, best_rtt_ms, offset_ms; /* -1, -1, EVENT_NONE = unknown */
     bool is_skewed;
+    int64_t twin_until_ms;       /* monotonic: DUPLICATE_ID is over, unless a twin comes again */
     int64_t echo_ms, echo_at_ms; /* newest sent_ms of the peer (0 = none), and when it came */
     int64_t pulse_sent_ms;       /* the last HEARTBEAT to it */
     int64_t pulse_ms;            /* until the next */
@@ -224,8 +236,13 @@ struct replica {
     struct replica_options options;
     char software[64];
     uint64_t random;
-    struct replica_now now; /* of the input being worked on */
-    bool ready;             /* the vector is known */
+    struct replica_now now;    /* of the input being worked on */
+    char address[96];          /* where others reach us, for messages */
+    bool slots[LIMIT_PEERS];   /* in use by peers */
+    enum problem_code problem; /* about ourselves */
+    char problem_text[300];
+    int64_t problem_until_ms; /* monotonic: over, unless it is said again */
+    bool ready;               /* the vector is known */
     int64_t ready_ms;
 
     struct replica_stream *streams;
@@ -336,6 +353,11 @@ void replica_hello_alive(struct replica *replica, struct replica_link *link, int
 void replica_hello_decide(struct replica *replica, struct replica_link *link);
 /* The old process of an id has no link any more: who waits takes over. */
 void replica_hello_resolve(struct replica *replica, const struct node_id *id);
+/* A peer has met another central with our id. */
+void replica_hello_noticed(struct replica *replica, struct replica_link *link,
+                           const struct message_notice *notice);
+/* Twins that did not come again are forgotten. */
+void replica_hello_tick(struct replica *replica);
 /* REJECT and CLOSE; the text is for both sides. */
 void replica_hello_reject(struct replica *replica, struct replica_link *link,
                           enum problem_code code, const char *format, ...)
@@ -367,9 +389,6 @@ void replica_peer_unlearn(struct replica *replica, struct replica_central *peer,
                           uint64_t known);
 /* Our head of this stream rose. */
 void replica_peer_head_changed(struct replica *replica, uint32_t stream);
-/* What the peer said of its log. */
-void replica_peer_digests(struct replica *replica, struct replica_central *peer,
-                          const struct digest *log, const struct digest *state);
 /* Equal now? Also after each change of ours. */
 void replica_peer_judge(struct replica *replica, struct replica_central *peer);
 bool replica_peer_is_blocked(const struct replica *replica, const struct replica_central *peer,
@@ -381,6 +400,9 @@ void replica_peer_forked(struct replica *replica, struct replica_central *peer, 
 void replica_pulse_beat(struct replica *replica, struct replica_central *peer);
 /* A sign of life over this very link, out of turn. It tells no heads but our own. */
 void replica_pulse_answer(struct replica *replica, struct replica_link *link);
+/* The same, with something that a person there has to know. */
+void replica_pulse_notice(struct replica *replica, struct replica_link *link,
+                          enum problem_code code, const char *text);
 void replica_pulse_heard(struct replica *replica, struct replica_link *link,
                          const struct message_heartbeat *heartbeat);
 void replica_pulse_mark(struct replica_central *peer, struct replica_view *view, uint32_t stream,
@@ -418,6 +440,18 @@ void replica_serve_vector(struct replica *replica, struct replica_central *peer,
 void replica_serve_forget(struct replica_central *peer);
 void replica_serve_tick(struct replica *replica, struct replica_central *peer);
 int64_t replica_serve_deadline(const struct replica_central *peer);
+
+/* replica_equal.c */
+/* What the peer said of its log and state. */
+void replica_equal_said(struct replica *replica, struct replica_central *peer,
+                        const struct digest *log, const struct digest *state);
+/* And how many events that log has. */
+void replica_equal_count(struct replica_central *peer, const struct digest *log, uint64_t events);
+/* The number is of the log that it told last. */
+bool replica_equal_counted(const struct replica_central *peer);
+/* A new peer; a peer that will be freed. */
+void replica_equal_enter(struct replica *replica, struct replica_central *peer);
+void replica_equal_leave(struct replica *replica, struct replica_central *peer);
 
 /* replica_compare.c */
 void replica_compare_reset(struct replica *replica, struct replica_central *peer);

@@ -39,6 +39,7 @@ static struct replica_central *new_peer(struct replica *replica, const struct re
     peer->demoted_until_ms = peer->single_until_ms = peer->retry_at_ms = INT64_MIN;
     peer->ack_sent_ms = replica->now.mono_ms - REPLICA_ACK_MS;
     peer->compare.nodes = bytes_allocate(LIMIT_VECTOR_PAGE, sizeof *peer->compare.nodes);
+    replica_equal_enter(replica, peer);
     replica_compare_reset(replica, peer);
     return peer;
 }
@@ -71,6 +72,7 @@ static void dismiss(struct replica *replica, struct replica_central *peer)
         }
     }
     replica_fetch_abandon(replica, peer);
+    replica_equal_leave(replica, peer);
     replica_peer_free(peer);
 }
 
@@ -273,7 +275,9 @@ void replica_peer_restarted(struct replica *replica, struct replica_central *pee
     }
     peer->behind_count = peer->urgent = 0;
     peer->block_count = 0;
-    peer->digest_known = peer->equal = peer->is_mapped = false;
+    peer->digest_known = peer->equal = peer->is_mapped = peer->has_diverged = false;
+    peer->events_known = false;
+    peer->odd_states = 0;
     peer->rtt_ms = peer->best_rtt_ms = -1;
     peer->offset_ms = EVENT_NONE;
     peer->demoted_until_ms = peer->single_until_ms = peer->retry_at_ms = INT64_MIN;
@@ -435,23 +439,6 @@ static void tell_synced(struct replica *replica, struct replica_central *peer)
                 NULL);
 }
 
-/* Equal logs must fold to equal histories. */
-static void check_state(struct replica *replica, struct replica_central *peer)
-{
-    bool is_known = !digest_is_zero(&peer->state_digest) && !digest_is_zero(&replica->state_digest);
-    bool has_diverged = is_known && !digest_equal(&peer->state_digest, &replica->state_digest);
-
-    if (has_diverged && !peer->has_diverged) {
-        replica_alarm(replica,
-                      &(struct replica_news){.code = PROBLEM_INTERNAL, .peer = &peer->config.id},
-                      "%s and %s hold the same events but made different histories of them; "
-                      "check that both run the same version. If they do, start the one whose "
-                      "history is wrong with an empty data directory: it pulls everything back",
-                      replica->options.node.text, peer->config.id.text);
-    }
-    peer->has_diverged = has_diverged;
-}
-
 void replica_peer_judge(struct replica *replica, struct replica_central *peer)
 {
     bool was_equal = peer->equal;
@@ -484,18 +471,6 @@ void replica_peer_judge(struct replica *replica, struct replica_central *peer)
         }
     }
     tell_synced(replica, peer);
-}
-
-void replica_peer_digests(struct replica *replica, struct replica_central *peer,
-                          const struct digest *log, const struct digest *state)
-{
-    peer->digest_known = true;
-    peer->log_digest = *log;
-    peer->state_digest = *state;
-    replica_peer_judge(replica, peer);
-    if (peer->equal) {
-        check_state(replica, peer);
-    }
 }
 
 /* ---- differing chains ---- */

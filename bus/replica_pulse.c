@@ -104,6 +104,21 @@ void replica_pulse_answer(struct replica *replica, struct replica_link *link)
     replica_send(replica, link, &message, packed);
 }
 
+void replica_pulse_notice(struct replica *replica, struct replica_link *link,
+                          enum problem_code code, const char *text)
+{
+    struct head heads[1];
+    struct buffer message = {.limit = 0};
+    struct message_heartbeat heartbeat = state_now(replica, link->peer, heads);
+
+    (void)snprintf(heartbeat.notice.code, sizeof heartbeat.notice.code, "%s",
+                   problem_name(code)); /* fits */
+    /* A longer text is cut; it is for people. */
+    (void)slice_copy(slice_text(text), heartbeat.notice.text, sizeof heartbeat.notice.text);
+    int packed = message_pack_heartbeat(&message, &heartbeat);
+    replica_send(replica, link, &message, packed);
+}
+
 void replica_pulse_beat(struct replica *replica, struct replica_central *peer)
 {
     int64_t beat = replica->options.heartbeat_ms;
@@ -234,7 +249,11 @@ void replica_pulse_heard(struct replica *replica, struct replica_link *link,
     for (size_t i = 0; i < heartbeat->count; i++) {
         replica_peer_learn(replica, peer, &heartbeat->heads[i], true);
     }
-    replica_peer_digests(replica, peer, &heartbeat->log_digest, &heartbeat->state_digest);
+    replica_equal_count(peer, &heartbeat->log_digest, heartbeat->events);
+    replica_equal_said(replica, peer, &heartbeat->log_digest, &heartbeat->state_digest);
+    if (heartbeat->notice.code[0]) {
+        replica_hello_noticed(replica, link, &heartbeat->notice);
+    }
     replica_fetch_plan(replica, peer);
 }
 

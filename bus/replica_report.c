@@ -59,7 +59,7 @@ static int64_t lag(const struct replica_central *peer, int64_t wall_ms)
 }
 
 static void report_peer(const struct replica *replica, const struct replica_central *peer,
-                        int64_t wall_ms, struct peer_report *out)
+                        struct replica_now now, struct peer_report *out)
 {
     *out = (struct peer_report){
         .id = peer->config.id,
@@ -69,12 +69,18 @@ static void report_peer(const struct replica *replica, const struct replica_cent
         .since_ms = peer->since_ms,
         .last_heard_ms = peer->heard_ms,
         .equal_at_ms = peer->equal_at_ms,
-        .lag_s = lag(peer, wall_ms),
+        .lag_s = lag(peer, now.wall_ms),
         .rtt_ms = peer->rtt_ms,
         .clock_offset_ms = peer->offset_ms,
         .problem = peer->problem,
         .sent = peer->sent,
         .received = peer->received,
+        .said_age_ms = peer->digest_known ? now.mono_ms - peer->said_ms : -1,
+        .log_digest = peer->log_digest,
+        .state_digest = peer->state_digest,
+        .has_events = replica_equal_counted(peer),
+        .events = peer->events,
+        .fold = peer->fold,
     };
     memcpy(out->ip, peer->config.ip, sizeof out->ip);
     memcpy(out->software, peer->software, sizeof out->software);
@@ -97,6 +103,7 @@ static void report_stranger(const struct replica_stranger *stranger, struct peer
         .since_ms = stranger->since_ms,
         .last_heard_ms = stranger->heard_ms,
         .lag_s = -1,
+        .said_age_ms = -1,
         .rtt_ms = -1,
         .clock_offset_ms = EVENT_NONE,
         .problem = PROBLEM_UNKNOWN_PEER,
@@ -117,10 +124,15 @@ void replica_report(const struct replica *replica, struct mesh_report *report,
     report->received = replica->received;
     report->refused = replica->refused;
     report->events = replica->events;
+    report->log_digest = replica->log_digest;
+    report->state_digest = replica->state_digest;
+    report->fold = replica->options.fold;
+    report->problem = replica->problem;
+    memcpy(report->problem_text, replica->problem_text, sizeof report->problem_text);
     report->peers = bytes_allocate(total, sizeof *report->peers);
     report->count = total;
     for (size_t i = 0; i < replica->peer_count; i++) {
-        report_peer(replica, replica->peers[i], now.wall_ms, &report->peers[i]);
+        report_peer(replica, replica->peers[i], now, &report->peers[i]);
     }
     for (size_t i = 0; i < replica->stranger_count; i++) {
         report_stranger(&replica->strangers[i], &report->peers[replica->peer_count + i]);

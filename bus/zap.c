@@ -4,6 +4,7 @@
 #include "proto/clock.h"
 #include "proto/log.h"
 
+#include <sys/prctl.h>
 #include <zmq.h>
 
 #define ENDPOINT "inproc://zeromq.zap.01"
@@ -155,6 +156,7 @@ void zap_actor(zsock_t *pipe, void *args)
     struct frames request;
 
     (void)args; /* unused, see the header */
+    (void)prctl(PR_SET_NAME, "zap");
     zap.rep = zsock_new(ZMQ_REP);
     if (zap.rep && zmq_bind(zsock_resolve(zap.rep), ENDPOINT)) {
         zsock_destroy(&zap.rep);

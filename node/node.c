@@ -13,6 +13,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 /* Sync chunks read ahead of their turn, so that live runs behind them are seen; bytes of one are
@@ -46,6 +47,7 @@ struct node {
     struct request *requests[BATCH_MAX]; /* of the same, for batch_carry_out */
     size_t batch_count;
     struct buffer out; /* answers and facts are packed here */
+    bool full;         /* the disk was, and nothing was written since */
 };
 
 /* A database that failed to write must not be written again: what the kernel dropped after a failed
@@ -57,6 +59,17 @@ static void die_when_failed(const struct problem *problem)
     }
     log_problem(LOG_LEVEL_ERROR, problem);
     _exit(problem_exit_status(problem->code));
+}
+
+/* A full disk is told once, not once a camera and second. */
+static void note_failure(struct node *node, const struct problem *problem)
+{
+    bool full = problem->code == PROBLEM_DISK_FULL;
+
+    if (!full || !node->full) {
+        log_problem(LOG_LEVEL_ERROR, problem);
+    }
+    node->full = node->full || full;
 }
 
 static int receive(void *socket, zmq_msg_t *message)
@@ -189,7 +202,7 @@ static void take_runs(struct node *node)
 /* Nothing of a failed batch was stored, whatever each request thought of itself. */
 static void fail_all(struct node *node, const struct problem *problem)
 {
-    log_problem(LOG_LEVEL_ERROR, problem);
+    note_failure(node, problem);
     for (size_t i = 0; i < node->batch_count; i++) {
         struct request *request = node->requests[i];
         request->applied =
@@ -236,7 +249,21 @@ static void publish(struct node *node)
         return;
     }
     if (node->out.len > 0) { /* a slow listener loses it, sees the gap in `batch`, reads the log */
+        if (node->full) {
+            log_info("DISK_ROOM_AGAIN", "text=\"events are stored again\"");
+            node->full = false;
+        }
         (void)zmq_send(zsock_resolve(node->facts), node->out.data, node->out.len, ZMQ_DONTWAIT);
+    }
+}
+
+static void tidy(struct node *node, bool idle)
+{
+    struct problem problem;
+
+    if (store_tidy(node->store, idle, &problem) != 0) {
+        die_when_failed(&problem);
+        note_failure(node, &problem);
     }
 }
 
@@ -257,7 +284,7 @@ static bool turn(struct node *node)
     }
     answer_all(node);
     publish(node);
-    store_tidy(node->store, false);
+    tidy(node, false);
     return true;
 }
 
@@ -277,7 +304,7 @@ static int on_idle(zloop_t *loop, int timer, void *arg)
     struct node *node = arg;
     (void)loop;
     (void)timer;
-    store_tidy(node->store, true);
+    tidy(node, true);
     return 0;
 }
 
@@ -343,6 +370,7 @@ void node_actor(zsock_t *pipe, void *args)
 {
     struct node *node = new_node(pipe, args);
 
+    (void)prctl(PR_SET_NAME, "node"); /* as top -H shows it */
     (void)zloop_reader(node->loop, pipe, on_pipe, node);
     (void)zloop_reader(node->loop, node->commands, on_work, node);
     (void)zloop_reader(node->loop, node->peers, on_work, node);

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 struct reader {
     struct runs *runs; /* NULL until the database could be opened */
@@ -128,6 +129,7 @@ void reader_actor(zsock_t *pipe, void *args)
     struct reader reader = {.path = strdup(args)};
     zloop_t *loop = zloop_new();
 
+    (void)prctl(PR_SET_NAME, "reader");
     assert(reader.path != NULL && loop != NULL);
     buffer_init(&reader.run, LIMIT_MESSAGE_BYTES);
     buffer_init(&reader.out, (size_t)LIMIT_HEADS * 160); /* a whole vector */

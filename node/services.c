@@ -4,6 +4,7 @@
 #include "node/node.h"
 #include "node/reader.h"
 #include "proto/log.h"
+#include "storage/fold.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -110,6 +111,7 @@ static int configure_mesh(struct services *services, const struct config *config
     }
     mesh.keys = services->keys;
     config_mesh_bind(config, mesh.bind_ip);
+    mesh.fold = FOLD_VERSION;
     (void)snprintf(mesh.software, sizeof mesh.software, "parkmesh %s", PARKMESH_VERSION);
     if (mesh_config_pack(&mesh, &bytes) != 0) {
         rc = problem_set(problem, PROBLEM_INTERNAL, NULL, "mesh configuration too large");

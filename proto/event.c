@@ -118,6 +118,12 @@ const char *event_kind_name(uint32_t kind, char *spare)
     }
 }
 
+bool event_kind_is_known(uint32_t kind)
+{
+    char spare[24];
+    return event_kind_name(kind, spare) != spare;
+}
+
 uint32_t event_kind_parse(struct slice name)
 {
 #define X(name_, number)                         \

@@ -121,6 +121,8 @@ void event_init(struct event *event, uint32_t kind);
 
 /* "VEHICLE_EXIT", or "KIND_<n>" in `spare` (>= 24 bytes) for an unknown kind. */
 const char *event_kind_name(uint32_t kind, char *spare);
+/* One of EVENT_KINDS. Others are of a newer version: kept, relayed and counted. */
+bool event_kind_is_known(uint32_t kind);
 /* The number for a name, 0 for none. */
 uint32_t event_kind_parse(struct slice name);
 

@@ -156,14 +156,25 @@ void utctime_text(int64_t ms, char out[LOCALTIME_TEXT])
     write_wall(to_seconds(ms), ' ', out);
 }
 
+static int fraction_of(int64_t ms)
+{
+    return (int)(ms % 1000 < 0 ? ms % 1000 + 1000 : ms % 1000);
+}
+
 void localtime_iso(int64_t ms, char out[LOCALTIME_ISO])
 {
     int64_t seconds = to_seconds(ms);
-    int64_t fraction = ms % 1000 < 0 ? ms % 1000 + 1000 : ms % 1000;
 
     write_wall(seconds + offset_at(seconds), 'T', out);
     (void)snprintf(out + LOCALTIME_TEXT - 1, LOCALTIME_ISO - LOCALTIME_TEXT + 1, ".%03d",
-                   (int)fraction);
+                   fraction_of(ms)); /* fits */
+}
+
+void utctime_rfc3339(int64_t ms, char out[UTCTIME_RFC3339])
+{
+    write_wall(to_seconds(ms), 'T', out);
+    (void)snprintf(out + LOCALTIME_TEXT - 1, UTCTIME_RFC3339 - LOCALTIME_TEXT + 1, ".%03dZ",
+                   fraction_of(ms)); /* fits */
 }
 
 /* Reads `count` digits; -1 when there are none. */

@@ -30,6 +30,10 @@ void utctime_text(int64_t ms, char out[LOCALTIME_TEXT]);
 #define LOCALTIME_ISO 24
 void localtime_iso(int64_t ms, char out[LOCALTIME_ISO]);
 
+/* RFC 3339 in UTC with milliseconds: "2026-11-22T01:15:03.123Z". */
+#define UTCTIME_RFC3339 25
+void utctime_rfc3339(int64_t ms, char out[UTCTIME_RFC3339]);
+
 /* Strict parse of exactly that layout in the process's zone (an ambiguous hour is the first of the
  * two, a skipped one is moved forward). -1 for anything else. Also accepts a `T` instead of the
  * space, fractions of seconds, and `Z` or `+hh:mm` which then decide the zone. */

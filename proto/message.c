@@ -6,7 +6,13 @@
 
 #include "proto/limits.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#define FOLD "fold:"   /* the capability that tells the version of the fold */
+#define FOLD_DIGITS 18 /* of that version, at most */
 
 const char *message_type_name(enum message_type type)
 {
@@ -63,9 +69,31 @@ static struct stream read_after(struct wire_row *row)
     return after;
 }
 
+/* The version of the fold among the capabilities; 0 when none says it. */
+static uint64_t read_fold(struct wire_row *row)
+{
+    size_t count = 0;
+    const msgpack_object *capabilities = wire_row_array(row, LIMIT_ITEMS, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        struct slice text = {NULL, 0};
+        if (!wire_get_str(wire_at(capabilities, i), LIMIT_TEXT, &text) ||
+            text.len <= strlen(FOLD) || memcmp(text.data, FOLD, strlen(FOLD)) != 0) {
+            continue;
+        }
+        char digits[FOLD_DIGITS + 1];
+        text.data += strlen(FOLD);
+        text.len -= strlen(FOLD);
+        if (text.len < sizeof digits && slice_copy(text, digits, sizeof digits) &&
+            strspn(digits, "0123456789") == text.len) {
+            return strtoull(digits, NULL, 10); /* digits only, and too few to overflow */
+        }
+    }
+    return 0;
+}
+
 static void read_hello(struct message_hello *hello, struct wire_row *row)
 {
-    size_t capabilities = 0;
 
     hello->version_min = wire_row_u64(row, 1, UINT64_MAX);
     hello->version_max = wire_row_u64(row, hello->version_min, UINT64_MAX);
@@ -77,7 +105,7 @@ static void read_hello(struct message_hello *hello, struct wire_row *row)
     hello->hlc = wire_row_u64(row, 0, LIMIT_SEQ);
     hello->log_digest = wire_row_digest(row);
     hello->state_digest = wire_row_digest(row);
-    (void)wire_row_array(row, LIMIT_ITEMS, &capabilities); /* this version knows none */
+    hello->fold = read_fold(row);
     wire_row_text(row, hello->software, sizeof hello->software);
     hello->api_port = wire_row_u64(row, 0, UINT16_MAX);
 }
@@ -100,6 +128,19 @@ static void read_heartbeat(struct message_heartbeat *heartbeat, struct wire_row 
     heartbeat->echo_ms = read_ms(row);
     heartbeat->hold_ms = read_ms(row);
     heartbeat->heads = read_heads(row, LIMIT_HEADS_CHANGED, &heartbeat->count);
+    if (row->bad || row->next >= wire_count(row->array)) {
+        return; /* an older central knows no notices */
+    }
+    size_t words = 0;
+    struct wire_row notice = wire_row(wire_row_array(row, LIMIT_ITEMS, &words));
+    if (!row->bad && words) {
+        wire_row_text(&notice, heartbeat->notice.code, sizeof heartbeat->notice.code);
+        wire_row_text(&notice, heartbeat->notice.text, sizeof heartbeat->notice.text);
+        row->bad = notice.bad;
+    }
+    if (row->bad) {
+        free(heartbeat->heads);
+    }
 }
 
 static void read_vector_request(struct message_vector_request *request, struct wire_row *row)
@@ -243,6 +284,17 @@ static void read_by_type(struct message *message, struct wire_row *row)
     }
 }
 
+static bool is_known(uint64_t type)
+{
+#define X(name, number)   \
+    if (type == number) { \
+        return true;      \
+    }
+    MESSAGE_TYPES(X)
+#undef X
+    return false;
+}
+
 int message_unpack(struct message *message, struct slice bytes)
 {
     *message = (struct message){.version = 0};
@@ -250,14 +302,16 @@ int message_unpack(struct message *message, struct slice bytes)
         return -1;
     }
     struct wire_row row = wire_row(&message->wire.root);
-    message->type = (enum message_type)wire_row_u64(&row, MESSAGE_HELLO, MESSAGE_BYE);
+    uint64_t type = wire_row_u64(&row, MESSAGE_HELLO, UINT32_MAX);
     message->version = wire_row_u64(&row, MESSAGE_VERSION_MIN, UINT64_MAX);
-    if (!row.bad) {
+    message->type = (enum message_type)type;
+    bool is_newer = !row.bad && !is_known(type);
+    if (!row.bad && !is_newer) {
         read_by_type(message, &row);
     }
-    if (row.bad) {
+    if (row.bad || is_newer) {
         wire_close(&message->wire);
-        return -1;
+        return is_newer ? 1 : -1;
     }
     return 0;
 }
@@ -356,7 +410,12 @@ int message_pack_hello(struct buffer *out, const struct message_hello *hello)
     msgpack_pack_uint64(packer, hello->hlc);
     wire_put_digest(packer, &hello->log_digest);
     wire_put_digest(packer, &hello->state_digest);
-    msgpack_pack_array(packer, 0); /* capabilities */
+    msgpack_pack_array(packer, hello->fold ? 1 : 0); /* capabilities */
+    if (hello->fold) {
+        char capability[sizeof FOLD + FOLD_DIGITS];
+        (void)snprintf(capability, sizeof capability, FOLD "%" PRIu64, hello->fold); /* fits */
+        wire_put_text(packer, capability);
+    }
     wire_put_text(packer, hello->software);
     msgpack_pack_uint64(packer, hello->api_port);
     return finish(&packing);
@@ -377,7 +436,7 @@ int message_pack_heartbeat(struct buffer *out, const struct message_heartbeat *h
     if (heartbeat->count > LIMIT_HEADS_CHANGED) {
         return -1;
     }
-    struct packing packing = start(out, MESSAGE_HEARTBEAT, 9);
+    struct packing packing = start(out, MESSAGE_HEARTBEAT, 10);
     msgpack_packer *packer = &packing.packer;
 
     msgpack_pack_int64(packer, heartbeat->wall_ms);
@@ -389,6 +448,12 @@ int message_pack_heartbeat(struct buffer *out, const struct message_heartbeat *h
     msgpack_pack_int64(packer, heartbeat->echo_ms);
     msgpack_pack_int64(packer, heartbeat->hold_ms);
     put_heads(packer, heartbeat->heads, heartbeat->count);
+    bool has_notice = heartbeat->notice.code[0] != '\0';
+    msgpack_pack_array(packer, has_notice ? 2 : 0);
+    if (has_notice) {
+        wire_put_text(packer, heartbeat->notice.code);
+        wire_put_text(packer, heartbeat->notice.text);
+    }
     return finish(&packing);
 }
 

@@ -33,7 +33,8 @@ enum message_type {
 
 /* [1, v, min, max, mesh_id bin16, node, epoch (0 = no local write yet), boot, wall_ms, hlc,
  *  log_digest, state_digest, [capability...], software, api_port]
- * A state_digest of zeros is not known at the moment. */
+ * A state_digest of zeros is not known at the moment. Capabilities are texts; unknown ones, and
+ * those of other types, are ignored. */
 struct message_hello {
     uint64_t version_min, version_max;
     struct digest mesh_id;
@@ -43,6 +44,7 @@ struct message_hello {
     int64_t wall_ms;
     uint64_t hlc;
     struct digest log_digest, state_digest;
+    uint64_t fold; /* version of the sender's fold, capability "fold:<n>"; 0 = it does not say */
     char software[64];
     uint64_t api_port;
 };
@@ -54,7 +56,14 @@ struct message_reject {
     uint64_t retry_ms;
 };
 
-/* [3, v, wall_ms, hlc, log_digest, state_digest, events, sent_ms, echo_ms, hold_ms, [head...]]
+/* Something that a person at the receiver has to know: what the sender saw of it. */
+struct message_notice {
+    char code[40]; /* a name of ERROR_CODES, or of a newer version's; "" = no notice */
+    char text[300];
+};
+
+/* [3, v, wall_ms, hlc, log_digest, state_digest, events, sent_ms, echo_ms, hold_ms, [head...],
+ *  notice], where notice = [] | [code, text]; older centrals end before it.
  * sent_ms: the sender's monotonic clock; echo_ms: the newest sent_ms it got from the receiver (0 =
  * none), hold_ms: how long it kept it. `heads`: the sender's own head and those changed since its
  * last heartbeat on this link, at most LIMIT_HEADS_CHANGED. head = [node, epoch, seq, chain]. */
@@ -66,6 +75,7 @@ struct message_heartbeat {
     int64_t sent_ms, echo_ms, hold_ms;
     struct head *heads; /* owned after unpacking */
     size_t count;
+    struct message_notice notice;
 };
 
 /* [5, v, [node...], after_node, after_epoch]: [] asks for digests per node, names ask for their
@@ -139,8 +149,8 @@ struct message {
 
 const char *message_type_name(enum message_type type);
 
-/* Decodes foreign bytes (which must outlive the message). 0, or -1: not a message of ours; nothing
- * to free. A type of a newer version is -1, too. */
+/* Decodes foreign bytes (which must outlive the message). 0; or, with nothing to free, -1: not a
+ * message of ours, or 1: well-formed, of a type that a newer version has. */
 int message_unpack(struct message *message, struct slice bytes);
 void message_free(struct message *message);
 

@@ -51,6 +51,8 @@
     X(MESH_WITHOUT_SECRET, 0, 200) /* mesh bound to loopback only */                              \
     X(MESSAGE_INVALID, 0, 400)     /* bytes on the mesh port that are no message */               \
     X(CHAIN_MISMATCH, 0, 500)      /* same (stream, seq), other bytes */                          \
+    X(STATE_DIVERGED, 0, 500)      /* same events, other visits: a defect of one central */       \
+    X(EVENT_UNKNOWN, 0, 200)       /* events of a newer version's kind: kept, not understood */   \
     X(CLOCK_SKEW, 0, 200)          /* clocks differ; both centrals are named */                   \
     X(INTERNAL, 70, 500)
 

@@ -1,7 +1,7 @@
 /*
  * Reports: the volatile state of the mesh (links, lag, clocks), latest only, never logged. Asked
  * for at MESH_REPORT_ENDPOINT (inproc ROUTER of the mesh): any request bytes, the answer is one
- * packed report.
+ * packed report. The request MESH_REPORT_MATRIX asks for the comparison of all pairs, too.
  */
 #ifndef PROTO_REPORT_H
 #define PROTO_REPORT_H
@@ -11,6 +11,7 @@
 #include "proto/problem.h"
 
 #define MESH_REPORT_ENDPOINT "inproc://mesh-report"
+#define MESH_REPORT_MATRIX "matrix"
 
 enum peer_state {
     PEER_UNKNOWN,    /* never heard since the start */
@@ -49,6 +50,22 @@ struct peer_report {
     enum problem_code problem; /* PROBLEM_OK = none */
     char last_error[300];      /* in words, with what to do */
     uint64_t sent, received;   /* messages */
+    /* What it said of itself last. */
+    int64_t said_age_ms; /* how long ago; -1 never: the rest means nothing */
+    struct digest log_digest, state_digest;
+    bool has_events; /* it said how many events that log has */
+    uint64_t events;
+    uint64_t fold; /* version of its fold; 0 = it does not say */
+};
+
+/* How the log of one central stands against that of another, from what both said last. */
+struct sync_cell {
+    enum peer_sync sync; /* SYNC_UNKNOWN when one of both is not connected, or silent */
+    enum peer_sync last; /* the same without that condition */
+    uint64_t behind;     /* events that it lacks and the other has, at least; of `last` */
+    uint64_t ahead;      /* the reverse */
+    int64_t equal_at_ms; /* wall; when they last were equal, as far as heard; 0 = never */
+    int64_t age_ms;      /* of the older one of both statements; -1 = one said nothing yet */
 };
 
 struct mesh_report {
@@ -58,13 +75,24 @@ struct mesh_report {
     char error[300];                  /* why not running, or a warning */
     uint64_t sent, received, refused; /* messages; refused = bytes that were no message of ours */
     uint64_t events;                  /* in our log */
-    struct peer_report *peers;        /* owned after unpacking; configured first, then pending */
+    struct digest log_digest, state_digest; /* ours; state of zeros = not known at the moment */
+    uint64_t fold;                          /* version of our fold */
+    enum problem_code problem;              /* about ourselves; PROBLEM_OK = none */
+    char problem_text[300];
+    struct peer_report *peers; /* owned after unpacking; configured first, then pending */
     size_t count;
+    /* Only when asked for with MESH_REPORT_MATRIX: each pair of centrals once, read with
+     * mesh_report_cell. Central 0 is this one, 1.. are the configured peers in their order. */
+    struct sync_cell *cells; /* owned after unpacking */
+    size_t centrals;         /* 0 = not asked for */
 };
 
 int mesh_report_pack(const struct mesh_report *report, struct buffer *out);
 int mesh_report_unpack(struct mesh_report *report, struct slice bytes);
 void mesh_report_free(struct mesh_report *report);
+
+/* Row `from`, column `to`, both below `centrals` and different: `from` against `to`. */
+struct sync_cell mesh_report_cell(const struct mesh_report *report, size_t from, size_t to);
 
 const char *peer_state_name(enum peer_state state); /* "connected" ... */
 const char *peer_sync_name(enum peer_sync sync);    /* "equal" ... */

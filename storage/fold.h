@@ -76,6 +76,10 @@
 #include "proto/tariff.h"
 #include "storage/visit.h"
 
+/* Of these rules. A change that makes other visits of the same events raises it: centrals compare
+ * their states only when their versions are equal. */
+#define FOLD_VERSION 1
+
 /* 9999-12-31 23:59:59.999 UTC; money and text of any two times within stay in range. */
 #define FOLD_TIME_MAX INT64_C(253402300799999)
 

@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,18 @@ static struct gather *of(sqlite3_file *file)
     return (struct gather *)(void *)file;
 }
 
+/* A used-up quota is a full disk; SQLite knows ENOSPC only and takes it for a broken one. */
+static int put(struct gather *gather, const void *bytes, int len, sqlite3_int64 at)
+{
+    sqlite3_file *real = gather->real;
+    int error = 0;
+    int rc = real->pMethods->xWrite(real, bytes, len, at);
+    bool quota = rc == SQLITE_IOERR_WRITE &&
+                 real->pMethods->xFileControl(real, SQLITE_FCNTL_LAST_ERRNO, &error) == SQLITE_OK &&
+                 error == EDQUOT;
+    return quota ? SQLITE_FULL : rc;
+}
+
 /* Writes what was gathered. After a failure it is forgotten: SQLite takes the frames for unwritten
  * and will overwrite their place. */
 static int flush(struct gather *gather)
@@ -32,8 +45,7 @@ static int flush(struct gather *gather)
     int len = gather->len;
 
     gather->len = 0;
-    return len > 0 ? gather->real->pMethods->xWrite(gather->real, gather->bytes, len, gather->at)
-                   : SQLITE_OK;
+    return len > 0 ? put(gather, gather->bytes, len, gather->at) : SQLITE_OK;
 }
 
 static int gather_close(sqlite3_file *file)
@@ -65,7 +77,7 @@ static int gather_write(sqlite3_file *file, const void *bytes, int len, sqlite3_
         gather->at = at;
     }
     if (len > GATHER_BYTES) {
-        return gather->real->pMethods->xWrite(gather->real, bytes, len, at);
+        return put(gather, bytes, len, at);
     }
     memcpy(gather->bytes + gather->len, bytes, (size_t)len);
     gather->len += len;

@@ -70,6 +70,7 @@ enum question {
     SYNCED,
     TARIFF,
     EVENT_COUNT,
+    UNKNOWN,
     QUESTIONS
 };
 
@@ -94,10 +95,11 @@ static const char *const QUESTION_SQL[QUESTIONS] = {
     [PAGE] =
         "SELECT " VISIT_COLUMNS " FROM history" PAGE_WHERE
         " AND CASE WHEN ?4 IS NULL THEN status IN ('IN', 'OUT') ELSE status = ?4 END" PAGE_ORDER,
-    /* Few cars are inside and many have left: the small index and a sort, not a walk. */
+    /* Few cars are inside and many have left: the small index, in the same order. */
     [PAGE_INSIDE] = "SELECT " VISIT_COLUMNS " FROM history INDEXED BY history_inside" PAGE_WHERE
                     " AND status = 'IN' AND ?4 IS NOT NULL" PAGE_ORDER,
-    [FIND] = "SELECT " VISIT_COLUMNS " FROM history WHERE event_id = ?1",
+    [FIND] = "SELECT " VISIT_COLUMNS " FROM history"
+             " WHERE id = (SELECT v.id FROM visit v WHERE v.name = ?1)",
     [STATS] = "SELECT (SELECT count(*) FROM history WHERE status = 'IN'),"
               " (SELECT count(*) FROM history"
               "  WHERE entry_ms >= ?1 AND entry_ms < ?2 AND status IN ('IN', 'OUT')),"
@@ -109,7 +111,8 @@ static const char *const QUESTION_SQL[QUESTIONS] = {
                 " c.new_plate_id, c.new_plate_view, c.old_data, c.new_data, c.changed_at,"
                 " c.changed_by, c.reason, c.source_central,"
                 " coalesce(h.id, iif(c.event_id IS NULL, c.history_id, 0)), c.id"
-                " FROM history_changes c LEFT JOIN history h ON h.event_id = c.event_id"
+                " FROM history_changes c LEFT JOIN visit v ON v.name = c.event_id"
+                " LEFT JOIN history h ON h.id = v.id"
                 " WHERE (?1 = 0 OR h.id = ?1 OR (c.event_id IS NULL AND c.history_id = ?1))"
                 " AND (?2 IS NULL OR (coalesce(c.changed_at, ''), c.id) < (?2, ?3))"
                 " ORDER BY coalesce(c.changed_at, '') DESC, c.id DESC LIMIT ?4 OFFSET ?5",
@@ -122,6 +125,9 @@ static const char *const QUESTION_SQL[QUESTIONS] = {
                " ORDER BY t DESC, hlc < 0 DESC, hlc DESC, node DESC, epoch < 0 DESC, epoch DESC,"
                " seq DESC LIMIT 1",
     [EVENT_COUNT] = "SELECT value FROM meta WHERE key = 'events'",
+    /* '/' comes right after '.'. */
+    [UNKNOWN] = "SELECT CAST(substr(key, 14) AS INTEGER), value FROM meta"
+                " WHERE key > 'unknown_kind.' AND key < 'unknown_kind/' ORDER BY value DESC, key",
 };
 
 struct history {
@@ -522,4 +528,26 @@ int history_event_count(struct history *history, uint64_t *events, struct proble
     *events = got == 1 ? sql_u64(&sql, 0) : 0;
     sql_reset(&sql);
     return got < 0 ? -1 : 0;
+}
+
+int history_unknown(struct history *history, struct history_unknown *out, struct problem *problem)
+{
+    struct sql sql = sql_start(history->stmt[UNKNOWN]);
+    int more;
+
+    *out = (struct history_unknown){.total = 0};
+    while ((more = sql_step(&sql, problem)) > 0) {
+        uint64_t kind = sql_u64(&sql, 0);
+        uint64_t events = sql_u64(&sql, 1);
+        if (kind > UINT32_MAX || event_kind_is_known((uint32_t)kind)) {
+            continue; /* counted by an older version than this one */
+        }
+        out->total += events;
+        if (out->count < HISTORY_UNKNOWN_KINDS) {
+            out->kinds[out->count].kind = (uint32_t)kind;
+            out->kinds[out->count++].events = events;
+        }
+    }
+    sql_reset(&sql);
+    return more;
 }

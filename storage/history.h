@@ -78,4 +78,16 @@ int history_tariff(struct history *history, int64_t at_ms, struct tariff *out, b
 /* Counters for status: events in the log, anomalies by code are later questions. */
 int history_event_count(struct history *history, uint64_t *events, struct problem *problem);
 
+/* Events of kinds that this version does not know, by kind, the most frequent first. */
+#define HISTORY_UNKNOWN_KINDS 16 /* listed; `total` counts all */
+struct history_unknown {
+    uint64_t total;
+    size_t count;
+    struct {
+        uint32_t kind;
+        uint64_t events;
+    } kinds[HISTORY_UNKNOWN_KINDS];
+};
+int history_unknown(struct history *history, struct history_unknown *out, struct problem *problem);
+
 #endif

@@ -383,7 +383,7 @@ static int import_row(struct import *import, struct problem *problem)
         store_append(import->store, &event, import->store->now_ms, &position, problem)) {
         return -1;
     }
-    texts_clear(&import->store->touched); /* all is folded at the end */
+    store_visits_clear(&import->store->touched); /* all is folded at the end */
     import->visits++;
     if (import->mended[0]) {
         import->mended_rows++;
@@ -460,9 +460,13 @@ static int finish(struct import *import, struct problem *problem)
     }
     /* Row numbers that were given once are not given again. The table sqlite_sequence is there:
      * ours use it too. */
+    int64_t given = 0;
     if (sql_integer(store->db, "SELECT seq FROM sqlite_sequence WHERE name = 'legacy_history'",
-                    &store->now.history_id, problem) < 0) {
+                    &given, problem) < 0) {
         return -1;
+    }
+    if (given > store->now.visit_id) {
+        store->now.visit_id = given;
     }
     return store_fold_all(store, problem);
 }

@@ -17,7 +17,8 @@
 
 static const char *const MIGRATIONS[SCHEMA_VERSION] = {
     /* Values kept in step with the log by the transaction that changes it: hlc, events,
-     * log_digest, state_digest, history_id; and of this file: clean (0 while open), zone of the
+     * log_digest, state_digest, visit_id, unknown_kind.<number> (events of kinds that were not
+     * understood when they came); and of this file: clean (0 while open), zone of the
      * texts. */
     "CREATE TABLE meta("
     " key TEXT PRIMARY KEY,"
@@ -34,15 +35,15 @@ static const char *const MIGRATIONS[SCHEMA_VERSION] = {
     " base_chain BLOB,"
     " UNIQUE(node, epoch)) STRICT;"
 
-    /* The log. header and body are the origin's bytes; body NULL = erased. visit is the key under
-     * which the fold finds the event, NULL for kinds that the fold does not read. */
+    /* The log. header and body are the origin's bytes; body NULL = erased. visit is the number of
+     * the visit that the fold finds the event under, NULL for kinds that the fold does not read. */
     "CREATE TABLE event("
     " lsn INTEGER PRIMARY KEY,"
     " sid INTEGER NOT NULL,"
     " seq INTEGER NOT NULL,"
     " kind INTEGER NOT NULL,"
     " hlc INTEGER NOT NULL,"
-    " visit TEXT,"
+    " visit INTEGER,"
     " header BLOB NOT NULL,"
     " body BLOB,"
     " body_hash BLOB NOT NULL,"
@@ -52,11 +53,18 @@ static const char *const MIGRATIONS[SCHEMA_VERSION] = {
 
     /* Everything below is derived from the log and can be rebuilt. */
 
+    /* The numbers that this file gives to visits, in order of arrival: what is new lies together on
+     * the last pages of every index, whatever the visits are called. meta.visit_id is the highest
+     * ever given. */
+    "CREATE TABLE visit("
+    " id INTEGER PRIMARY KEY,"
+    " name TEXT NOT NULL UNIQUE) STRICT;"
+
     /* Every plate that any event of a visit has ever carried, and the time that the visit takes up
      * in a timeline (store_closure.c); last = 2^63-1 while it is open. */
     "CREATE TABLE visit_plate("
     " plate TEXT NOT NULL,"
-    " visit TEXT NOT NULL,"
+    " visit INTEGER NOT NULL,"
     " first INTEGER NOT NULL,"
     " last INTEGER NOT NULL,"
     " PRIMARY KEY(plate, visit)) STRICT, WITHOUT ROWID;"
@@ -70,7 +78,7 @@ static const char *const MIGRATIONS[SCHEMA_VERSION] = {
      * for a time in the past can change. */
     "CREATE TABLE unpriced("
     " t INTEGER NOT NULL,"
-    " visit TEXT NOT NULL,"
+    " visit INTEGER NOT NULL,"
     " PRIMARY KEY(t, visit)) STRICT, WITHOUT ROWID;"
 
     /* kind 9 (CONFIG_UPDATE): t = t_eff with clock fixes applied, free_s, per_hour.
@@ -103,13 +111,12 @@ static const char *const MIGRATIONS[SCHEMA_VERSION] = {
     " target_to INTEGER NOT NULL,"
     " PRIMARY KEY(sid, seq)) STRICT, WITHOUT ROWID;"
 
-    /* One row per visit; meta.history_id is the highest id ever given (AUTOINCREMENT would write a
-     * second table with every row). The columns up to is_anomaly are those of the Python central.
-     * Camera ids have no affinity: decimal ones are integers, others text ('007' must stay what it
-     * is). */
+    /* One row per visit, id = visit.id. The columns up to is_anomaly are those of the Python
+     * central. Camera ids have no affinity: decimal ones are integers, others text ('007' must stay
+     * what it is). */
     "CREATE TABLE history("
     " id INTEGER PRIMARY KEY,"
-    " event_id TEXT NOT NULL UNIQUE,"
+    " event_id TEXT NOT NULL,"
     " source_central TEXT,"
     " edge_id TEXT,"
     " plate_id TEXT NOT NULL,"
@@ -143,7 +150,7 @@ static const char *const MIGRATIONS[SCHEMA_VERSION] = {
     " digest BLOB NOT NULL);"
     "CREATE INDEX history_entry ON history(entry_ms, id);"
     "CREATE INDEX history_exit ON history(exit_ms) WHERE exit_ms IS NOT NULL;"
-    "CREATE INDEX history_inside ON history(plate_id) WHERE status = 'IN';"
+    "CREATE INDEX history_inside ON history(entry_ms) WHERE status = 'IN';"
 
     /* What the fold listed for a person to look at; (node, epoch, seq) is the event. */
     "CREATE TABLE anomaly("
@@ -223,9 +230,12 @@ static bool has_bytes(const char *path, const char *suffix)
            stat_buffer.st_size > 0;
 }
 
-static int unreadable(const char *path, struct problem *problem, struct problem *because)
+static int unreadable(sqlite3 *db, const char *path, struct problem *problem,
+                      const struct problem *because)
 {
-    if (because->code == PROBLEM_DB_UNWRITABLE || because->code == PROBLEM_DB_LOCKED) {
+    bool is_disk = db && (sqlite3_errcode(db) & 0xff) == SQLITE_IOERR;
+    if (is_disk || because->code == PROBLEM_DB_UNWRITABLE || because->code == PROBLEM_DB_LOCKED ||
+        because->code == PROBLEM_DISK_FULL) {
         *problem = *because;
         return -1;
     }
@@ -243,7 +253,7 @@ static int judge(sqlite3 *db, const char *path, enum schema_origin *origin, stru
         sql_integer(db, "PRAGMA user_version", &version, &because) < 0 ||
         sql_integer(db, "SELECT count(*) FROM sqlite_master", &tables, &because) < 0 ||
         sql_integer(db, LEGACY_TABLES, &legacy, &because) < 0) {
-        return unreadable(path, problem, &because);
+        return unreadable(db, path, problem, &because);
     }
     if (id == SCHEMA_APPLICATION_ID && version > SCHEMA_VERSION) {
         return problem_set(problem, PROBLEM_DB_NEWER, "install the newer parkmesh again",
@@ -294,7 +304,7 @@ int schema_look(const char *path, enum schema_origin *origin, struct problem *pr
     sqlite3 *db = NULL;
     struct problem because;
     if (sql_open(uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, &db, &because)) {
-        return unreadable(path, problem, &because);
+        return unreadable(NULL, path, problem, &because);
     }
     int result = judge(db, path, origin, problem);
     sqlite3_close(db);

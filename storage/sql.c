@@ -5,15 +5,33 @@
 #include "proto/event.h"
 #include "proto/limits.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+/* What SQLite calls something else: the shared-memory index of the WAL that cannot grow, a quota
+ * that is used up, a file for which the directory has no room. A failed sync is none of them: what
+ * it did not write is lost. */
+static bool is_full(sqlite3 *db, int code)
+{
+    int error = 0;
+    if (!db || code == SQLITE_IOERR_SHMSIZE) {
+        return code == SQLITE_IOERR_SHMSIZE;
+    }
+    if ((code & 0xff) == SQLITE_CANTOPEN) {
+        error = sqlite3_system_errno(db);
+    } else if (code == SQLITE_IOERR_WRITE &&
+               sqlite3_file_control(db, "main", SQLITE_FCNTL_LAST_ERRNO, &error) != SQLITE_OK) {
+        return false;
+    }
+    return error == ENOSPC || error == EDQUOT;
+}
 
 static enum problem_code code_of(int code)
 {
-    /* The shared-memory index of the WAL cannot grow on a full disk; SQLite calls that I/O. */
-    if (code == SQLITE_IOERR_SHMSIZE) {
-        return PROBLEM_DISK_FULL;
-    }
     switch (code & 0xff) {
     case SQLITE_FULL:
         return PROBLEM_DISK_FULL;
@@ -56,7 +74,7 @@ int sql_problem(sqlite3 *db, int code, const char *doing, struct problem *proble
 {
     const char *file = db ? sqlite3_db_filename(db, "main") : NULL;
     const char *said = db ? sqlite3_errmsg(db) : sqlite3_errstr(code);
-    enum problem_code as = code_of(code);
+    enum problem_code as = is_full(db, code) ? PROBLEM_DISK_FULL : code_of(code);
     return problem_set(problem, as, hint_of(as), "%s: %s: %s (sqlite %d)", file ? file : "database",
                        doing, said, code);
 }
@@ -88,6 +106,28 @@ int sql_open(const char *path, int flags, sqlite3 **db, struct problem *problem)
     sqlite3_close(*db);
     *db = NULL;
     return -1;
+}
+
+static bool reads(const char *path)
+{
+    char block[65536];
+    ssize_t len;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return errno == ENOENT;
+    }
+    do {
+        len = read(fd, block, sizeof block);
+    } while (len > 0);
+    close(fd);
+    return len == 0;
+}
+
+bool sql_disk_reads(const char *path)
+{
+    char wal[4200];
+    int len = snprintf(wal, sizeof wal, "%s-wal", path);
+    return len > 0 && (size_t)len < sizeof wal && reads(path) && reads(wal);
 }
 
 int sql_run(sqlite3 *db, const char *text, struct problem *problem)

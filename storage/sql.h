@@ -11,12 +11,19 @@
 
 #include <sqlite3.h>
 
+#include <stdbool.h>
+
 /* Fills `problem` from a result code (and the handle's message, `db` may be NULL). Returns -1. */
 int sql_problem(sqlite3 *db, int code, const char *doing, struct problem *problem);
 
 /* Opens with the options that every handle of ours has (no mutex, extended codes, defensive, no
  * checkpoint at close, busy timeout). `flags`: SQLITE_OPEN_READONLY and the like. 0 or -1. */
 int sql_open(const char *path, int flags, sqlite3 **db, struct problem *problem);
+
+/* Whether the database and its WAL can be read to their ends. SQLite calls a sector that the disk
+ * does not give back damage of the file; this tells the two apart. Only when the handles of this
+ * process are of no use any more: closing the file drops SQLite's locks on it. */
+bool sql_disk_reads(const char *path);
 
 /* Runs statements without results. 0 or -1. */
 int sql_run(sqlite3 *db, const char *text, struct problem *problem);

@@ -96,7 +96,7 @@ void store_adopt(struct store *store)
     buffer_clear(&store->runs);
     store->runs.limit = FACT_BYTES;
     arena_clear(&store->fact_memory);
-    texts_clear(&store->touched);
+    store_visits_clear(&store->touched);
     texts_clear(&store->touched_plates);
 }
 
@@ -118,6 +118,14 @@ int store_begin(struct store *store, struct problem *problem)
     return 0;
 }
 
+/* Memory and database may differ from here on, whatever the reason was. */
+static void give_up(struct store *store, const struct problem *problem)
+{
+    store->failed = true;
+    store->why = *problem;
+    store->why.code = PROBLEM_DB_FAILED;
+}
+
 /* Memory goes back to what the last commit left. */
 static void restore(struct store *store)
 {
@@ -125,12 +133,12 @@ static void restore(struct store *store)
     store_stream_rollback(store);
     store->now = store->begun;
     store->in_batch = store->has_mark = store->dead = false;
-    texts_clear(&store->touched);
+    store_focus_drop(store);
+    store_visits_clear(&store->touched);
     texts_clear(&store->touched_plates);
     struct problem problem;
     if (settings && store_setting_load(store, &problem)) {
-        store->failed = true;
-        store->why = problem;
+        give_up(store, &problem);
     }
 }
 
@@ -141,8 +149,7 @@ void store_rollback(struct store *store)
     }
     struct problem problem;
     if (!sqlite3_get_autocommit(store->db) && run(store, STORE_ROLLBACK, &problem)) {
-        store->failed = true;
-        store->why = problem;
+        give_up(store, &problem);
     }
     restore(store);
 }
@@ -162,13 +169,23 @@ static int save_meta(struct store *store, struct problem *problem)
     memcpy(&events, &store->now.events, sizeof events);
     if (store_stream_save(store, problem) || store_meta_set(store, "hlc", hlc, problem) ||
         store_meta_set(store, "events", events, problem) ||
-        (store->now.history_id != store->begun.history_id &&
-         store_meta_set(store, "history_id", store->now.history_id, problem)) ||
+        (store->now.visit_id != store->begun.visit_id &&
+         store_meta_set(store, "visit_id", store->now.visit_id, problem)) ||
         meta_set_digest(store, "log_digest", &log_digest, problem) ||
         meta_set_digest(store, "state_digest", &store->now.state_digest, problem)) {
         return -1;
     }
     return 0;
+}
+
+/* A checkpoint makes the WAL free to be written again from its beginning. */
+static void make_room(struct store *store, struct problem *problem)
+{
+    struct problem worse;
+    store_reserve_release(store);
+    if (store_tidy(store, true, &worse) && worse.code == PROBLEM_DB_FAILED) {
+        *problem = worse;
+    }
 }
 
 int store_commit(struct store *store, struct problem *problem)
@@ -185,8 +202,7 @@ int store_commit(struct store *store, struct problem *problem)
         enum problem_code code = problem->code;
         store_rollback(store);
         if (code == PROBLEM_DISK_FULL) {
-            store_reserve_release(store);
-            store_tidy(store, true);
+            make_room(store, problem);
         }
         return -1;
     }
@@ -241,7 +257,8 @@ void store_undo(struct store *store)
     buffer_clear(&store->header);
     store->runs.len = store->now.run_bytes;
     store->has_mark = false;
-    texts_clear(&store->touched);
+    store_focus_drop(store);
+    store_visits_clear(&store->touched);
     texts_clear(&store->touched_plates);
     if (run(store, STORE_UNDO, &problem) || run(store, STORE_RELEASE, &problem) ||
         (settings && store_setting_load(store, &problem))) {
@@ -378,23 +395,31 @@ static int checkpoint(struct store *store, struct problem *problem)
     return 0;
 }
 
-void store_tidy(struct store *store, bool idle)
+int store_tidy(struct store *store, bool idle, struct problem *problem)
 {
-    if (store->in_batch || store->failed) {
-        return;
+    struct problem spare;
+    if (!problem) {
+        problem = &spare;
+    }
+    if (store->failed) {
+        *problem = store->why;
+        return -1;
+    }
+    if (store->in_batch) {
+        return 0;
     }
     bool large = (int64_t)store->wal_frames * PAGE_BYTES >= LIMIT_WAL_BYTES;
-    struct problem problem;
     if ((large || store->truncate || (idle && store->wal_frames > 0)) &&
-        checkpoint(store, &problem)) {
-        log_problem(LOG_LEVEL_WARN, &problem);
-        store_fail(store, &problem);
-        if (problem.code == PROBLEM_DISK_FULL) {
+        checkpoint(store, problem)) {
+        if (problem->code == PROBLEM_DISK_FULL) {
             store_reserve_release(store);
         }
-    } else if (idle) {
+        return store_fail(store, problem);
+    }
+    if (idle) {
         store_reserve_make(store);
     }
+    return 0;
 }
 
 struct digest store_log_digest(const struct store *store)

@@ -75,8 +75,10 @@ int store_fold(struct store *store, struct problem *problem);
 /* After a commit: packs what it made durable into `out` (empty when nothing was). 0 or -1. */
 int store_take_fact(struct store *store, struct buffer *out);
 
-/* Checkpoints when the WAL has grown enough or `idle` is set. Call between batches. */
-void store_tidy(struct store *store, bool idle);
+/* Checkpoints when the WAL has grown enough or `idle` is set. Call between batches. 0, or -1 with a
+ * problem that means what it means for store_commit: DISK_FULL passes, DB_FAILED ends the process.
+ */
+int store_tidy(struct store *store, bool idle, struct problem *problem);
 
 /* Questions for decisions, in the writer's own view (uncommitted batch included). 1 = found,
  * 0 = not, -1 = problem. Slices of `visit` live until the next store_* call. */

@@ -197,7 +197,7 @@ static int derive_all(struct store *store, struct problem *problem)
             break;
         }
         /* Everything is folded at the end; here it would only take memory. */
-        texts_clear(&store->touched);
+        store_visits_clear(&store->touched);
     }
     sqlite3_finalize(stmt);
     return more;
@@ -220,13 +220,16 @@ static int rebuild(struct store *store, struct problem *problem)
         return store_fail(store, problem);
     }
     store->importing = true;
+    store_focus_drop(store);
+    store->now.has_retries = false;
     store->now.state_digest = (struct digest){{0}};
     store->now.settings++;
     if (store_setting_load(store, problem) || derive_all(store, problem) ||
         store_fold_all(store, problem) ||
         sql_run(store->db,
-                "UPDATE history_changes SET history_id = coalesce((SELECT id FROM history h WHERE"
-                " h.event_id = history_changes.event_id), 0) WHERE sid IS NOT NULL;"
+                "UPDATE history_changes SET history_id = coalesce((SELECT h.id FROM visit v"
+                " JOIN history h ON h.id = v.id WHERE v.name = history_changes.event_id), 0)"
+                " WHERE sid IS NOT NULL;"
                 "DROP TABLE temp.kept",
                 problem)) {
         return store_fail(store, problem);

@@ -41,13 +41,51 @@ static void stretch_by_event(const struct store *store, struct store_member *mem
     stretch(member, event->event.exit_ms);
 }
 
+/* The next event of the closure belongs to this visit. */
+static void take_event(struct store *store, struct store_member *member, bool touched)
+{
+    const struct fold_event *event = &store->events[store->event_count++];
+    member->event_count++;
+    stretch_by_event(store, member, event);
+    if (touched && event->event.plate_id.len > 0) { /* an empty one is no plate */
+        texts_add(&store->plates, event->event.plate_id);
+    }
+}
+
+static struct fold_event *next_event(struct store *store)
+{
+    store->events = memory_grow(store->events, &store->event_capacity, store->event_count + 1,
+                                sizeof *store->events);
+    return &store->events[store->event_count];
+}
+
+/* The same from the focus, which a request has mostly read already. */
+static void read_focus(struct store *store, struct store_member *member, bool touched)
+{
+    for (size_t i = 0; i < store->focus.count; i++) {
+        const struct fold_event *event = store_focus_event(store, i);
+        if (store->focus.events[i].lsn <= store->now.folded) {
+            member->fresh = false;
+        }
+        if (event) {
+            *next_event(store) = *event;
+            take_event(store, member, touched);
+        }
+    }
+}
+
 /* Reads the events of one visit into the closure; its plates too when it was touched. */
 static int read_visit(struct store *store, size_t visit, bool touched, struct problem *problem)
 {
     struct store_member *member = &store->members[visit];
+    int64_t id = store_visits_id(&store->visits, visit);
     member->event = store->event_count;
+    if (store->focus.set && store->focus.loaded && store->focus.exists && store->focus.id == id) {
+        read_focus(store, member, touched);
+        return 0;
+    }
     struct sql sql = store_sql(store, STORE_EVENTS_OF_VISIT);
-    sql_bind_text(&sql, store->visits.items[visit]);
+    sql_bind_int(&sql, id);
     int more;
     while ((more = sql_step(&sql, problem)) > 0) {
         size_t stream = (size_t)sql_int(&sql, 0) - 1;
@@ -55,23 +93,14 @@ static int read_visit(struct store *store, size_t visit, bool touched, struct pr
         if (sql_u64(&sql, 4) <= store->now.folded) {
             member->fresh = false;
         }
-        if (stream >= store->now.stream_count) {
-            continue;
-        }
-        store->events = memory_grow(store->events, &store->event_capacity, store->event_count + 1,
-                                    sizeof *store->events);
-        struct fold_event *event = &store->events[store->event_count];
-        if (event_unpack(&event->event, sql_blob(&sql, 2), body)) {
+        struct fold_event *event = next_event(store);
+        if (stream >= store->now.stream_count ||
+            event_unpack(&event->event, sql_blob(&sql, 2), body)) {
             continue; /* it was readable when it came in; then it has no say */
         }
         event->position = (struct position){store->streams[stream].stream, sql_u64(&sql, 1)};
         event->body = body;
-        store->event_count++;
-        member->event_count++;
-        stretch_by_event(store, member, event);
-        if (touched && event->event.plate_id.len > 0) { /* an empty one is no plate */
-            texts_add(&store->plates, event->event.plate_id);
-        }
+        take_event(store, member, touched);
     }
     return more ? store_fail(store, problem) : 0;
 }
@@ -79,9 +108,10 @@ static int read_visit(struct store *store, size_t visit, bool touched, struct pr
 /* Members for visits from number `from` on. */
 static void add_members(struct store *store, size_t from, bool fresh)
 {
-    store->members = memory_grow(store->members, &store->member_capacity, store->visits.count,
-                                 sizeof *store->members);
-    for (size_t i = from; i < store->visits.count; i++) {
+    size_t count = store->visits.ids.count;
+    store->members =
+        memory_grow(store->members, &store->member_capacity, count, sizeof *store->members);
+    for (size_t i = from; i < count; i++) {
         store->members[i] = (struct store_member){
             .first = INT64_MAX, .last = INT64_MIN, .was_first = INT64_MAX, .fresh = fresh};
     }
@@ -103,8 +133,8 @@ static int read_spans(struct store *store, size_t plate, size_t *count, struct p
     while ((more = sql_step(&sql, problem)) > 0) {
         store->spans =
             memory_grow(store->spans, &store->span_capacity, *count + 1, sizeof *store->spans);
-        store->spans[(*count)++] = (struct store_span){
-            arena_copy(&store->bodies, sql_text(&sql, 0)), sql_int(&sql, 1), sql_int(&sql, 2)};
+        store->spans[(*count)++] =
+            (struct store_span){sql_int(&sql, 0), sql_int(&sql, 1), sql_int(&sql, 2)};
     }
     if (more) {
         return store_fail(store, problem);
@@ -124,7 +154,7 @@ static size_t cut_spans(struct store *store, struct store_cut *cut, size_t count
     }
     int64_t earliest = cut->touched;
     for (size_t i = 0; i < count && store->spans[i].first < earliest; i++) {
-        size_t visit = texts_find(&store->visits, store->spans[i].visit);
+        size_t visit = store_visits_find(&store->visits, store->spans[i].visit);
         if (visit != TEXTS_NONE && visit < touched) {
             earliest = store->spans[i].first; /* where a touched visit was before */
         }
@@ -148,25 +178,46 @@ static size_t cut_spans(struct store *store, struct store_cut *cut, size_t count
     return from;
 }
 
+/* The place of the visit of a span in the closure, in `*place`; added when it is new. */
+static int add_span(struct store *store, const struct store_span *span, size_t *place,
+                    struct problem *problem)
+{
+    *place = store_visits_find(&store->visits, span->visit);
+    if (*place != TEXTS_NONE) {
+        return 0;
+    }
+    struct sql sql = store_sql(store, STORE_VISIT_NAME);
+    sql_bind_int(&sql, span->visit);
+    int found = sql_step(&sql, problem);
+    if (found <= 0) {
+        return found < 0 ? store_fail(store, problem)
+                         : problem_set(problem, PROBLEM_DB_CORRUPT, "restore a backup",
+                                       "%s: a visit has no name", store->path);
+    }
+    *place = store_visits_add(&store->visits, span->visit, sql_text(&sql, 0));
+    sql_reset(&sql);
+    add_members(store, *place, false);
+    return 0;
+}
+
 /* Adds the visits of one plate to the closure, from its cut on, and reads them. */
 static int add_plate(struct store *store, size_t plate, size_t touched, struct problem *problem)
 {
-    size_t count = 0, known = store->visits.count;
+    size_t count = 0, known = store->visits.ids.count;
     if (read_spans(store, plate, &count, problem)) {
         return -1;
     }
     for (size_t i = cut_spans(store, &store->cuts[plate], count, touched); i < count; i++) {
         const struct store_span *span = &store->spans[i];
-        size_t before = store->visits.count;
-        size_t visit = texts_add(&store->visits, span->visit);
-        if (visit == before) {
-            add_members(store, before, false);
+        size_t visit;
+        if (add_span(store, span, &visit, problem)) {
+            return -1;
         }
         store->members[visit].was_first = span->first;
         store->members[visit].was_last = span->last;
         store->members[visit].rows++;
     }
-    for (size_t i = known; i < store->visits.count; i++) {
+    for (size_t i = known; i < store->visits.ids.count; i++) {
         if (read_visit(store, i, false, problem)) {
             return -1;
         }
@@ -177,7 +228,7 @@ static int add_plate(struct store *store, size_t plate, size_t touched, struct p
 /* The plates of P that the events from number `from` on carry; what ties two of them together. */
 static void tie_plates(struct store *store, size_t from_visit)
 {
-    for (size_t i = from_visit; i < store->visits.count; i++) {
+    for (size_t i = from_visit; i < store->visits.ids.count; i++) {
         struct store_member *member = &store->members[i];
         for (size_t k = member->event; k < member->event + member->event_count; k++) {
             size_t plate = texts_find(&store->plates, store->events[k].event.plate_id);
@@ -199,17 +250,17 @@ static void tie_plates(struct store *store, size_t from_visit)
 
 static int read_touched(struct store *store, size_t *touched, struct problem *problem)
 {
-    struct texts spare = store->visits;
+    struct store_visits visits = store->visits;
     store->visits = store->touched;
-    store->touched = spare;
-    texts_clear(&store->touched);
-    spare = store->plates;
+    store->touched = visits;
+    store_visits_clear(&store->touched);
+    struct texts plates = store->plates;
     store->plates = store->touched_plates;
-    store->touched_plates = spare;
+    store->touched_plates = plates;
     texts_clear(&store->touched_plates);
     arena_clear(&store->bodies);
     store->event_count = 0;
-    *touched = store->visits.count;
+    *touched = store->visits.ids.count;
     /* After a redaction a row may have outlived the events that made it. */
     bool erased = store->plates.count > 0;
     add_members(store, 0, !erased && !store->importing);
@@ -239,8 +290,8 @@ int store_closure(struct store *store, size_t *touched, struct problem *problem)
         }
     }
     /* A visit read just now may tie plates together that were cut; then they are added whole. */
-    for (size_t done = *touched; done < store->visits.count;) {
-        size_t read = store->visits.count;
+    for (size_t done = *touched; done < store->visits.ids.count;) {
+        size_t read = store->visits.ids.count;
         tie_plates(store, done);
         done = read;
         for (size_t i = 0; i < store->plates.count; i++) {
@@ -250,6 +301,22 @@ int store_closure(struct store *store, size_t *touched, struct problem *problem)
             }
         }
     }
+    return 0;
+}
+
+/* Adds or changes one row; `*is_saved`: there was one to change. */
+static int write_span(struct store *store, enum store_statement which, size_t visit,
+                      struct slice plate, bool *is_saved, struct problem *problem)
+{
+    struct sql sql = store_sql(store, which);
+    sql_bind_int(&sql, store->members[visit].first);
+    sql_bind_int(&sql, store->members[visit].last);
+    sql_bind_text(&sql, plate);
+    sql_bind_int(&sql, store_visits_id(&store->visits, visit));
+    if (sql_finish(&sql, problem)) {
+        return store_fail(store, problem);
+    }
+    *is_saved = sqlite3_changes(store->db) > 0;
     return 0;
 }
 
@@ -266,13 +333,13 @@ static int save_span(struct store *store, size_t visit, struct problem *problem)
         if (again) {
             continue;
         }
-        struct sql sql = store_sql(store, STORE_PLATE_SAVE);
-        sql_bind_text(&sql, plate);
-        sql_bind_text(&sql, store->visits.items[visit]);
-        sql_bind_int(&sql, member->first);
-        sql_bind_int(&sql, member->last);
-        if (sql_finish(&sql, problem)) {
-            return store_fail(store, problem);
+        bool is_saved = false;
+        if (!member->fresh &&
+            write_span(store, STORE_PLATE_SAVE, visit, plate, &is_saved, problem)) {
+            return -1;
+        }
+        if (!is_saved && write_span(store, STORE_PLATE_ADD, visit, plate, &is_saved, problem)) {
+            return -1;
         }
     }
     return 0;
@@ -303,8 +370,8 @@ static void stretch_by_output(struct store *store, struct store_member *member,
     if (visit->status == VISIT_IN) {
         member->last = INT64_MAX;
     }
-    size_t by =
-        visit->superseded_by.data ? texts_find(&store->visits, visit->superseded_by) : TEXTS_NONE;
+    size_t by = visit->superseded_by.data ? texts_find(&store->visits.names, visit->superseded_by)
+                                          : TEXTS_NONE;
     if (by != TEXTS_NONE && store->members[by].output) {
         stretch(member, output->visits[store->members[by].output - 1].entry_ms);
     }
@@ -313,7 +380,7 @@ static void stretch_by_output(struct store *store, struct store_member *member,
 int store_closure_save(struct store *store, size_t touched, const struct fold_output *output,
                        struct problem *problem)
 {
-    for (size_t i = 0; i < store->visits.count; i++) {
+    for (size_t i = 0; i < store->visits.ids.count; i++) {
         struct store_member *member = &store->members[i];
         stretch_by_output(store, member, output);
         /* A visit that may belong to another plate keeps what that plate's fold said. */

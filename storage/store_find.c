@@ -55,11 +55,14 @@ int store_find_open(struct store *store, const char *plate_id, struct visit *vis
 int store_find_visit(struct store *store, struct slice event_id, struct visit *visit,
                      struct problem *problem)
 {
-    if (start(store, problem)) {
+    if (start(store, problem) || store_focus(store, event_id, problem)) {
         return -1;
     }
-    struct sql sql = store_sql(store, STORE_FIND_VISIT);
-    sql_bind_text(&sql, event_id);
+    if (!store->focus.exists) {
+        return 0;
+    }
+    struct sql sql = store_sql(store, STORE_FIND_ROW);
+    sql_bind_int(&sql, store->focus.id);
     return find(store, &sql, visit, problem);
 }
 
@@ -86,28 +89,53 @@ static bool repeats(const struct event *known, const struct event *event, int64_
                                    known->t_eff <= now_ms + LIMIT_RETRY_WINDOW_MS);
 }
 
-/* Walks the rows (sid, seq, header, body) of a statement. 1 = one of them is what `event` repeats.
- */
-static int find_repeated(struct store *store, struct sql *sql, const struct event *event,
-                         int64_t now_ms, struct store_retry *retry, struct problem *problem)
+static int answer_retry(const struct event *known, const struct position *position,
+                        struct store_retry *retry)
 {
-    int more;
-    while ((more = sql_step(sql, problem)) > 0) {
-        struct event known;
-        size_t stream = (size_t)sql_int(sql, 0) - 1;
-        if (stream >= store->now.stream_count || !sql_blob(sql, 3).data ||
-            event_unpack(&known, sql_blob(sql, 2), sql_blob(sql, 3)) ||
-            !repeats(&known, event, now_ms)) {
-            continue;
-        }
-        *retry = (struct store_retry){.position = {store->streams[stream].stream, sql_u64(sql, 1)}};
-        if (known.visit.data) {
-            slice_copy(known.visit, retry->visit, sizeof retry->visit);
-        }
-        sql_reset(sql);
-        return 1;
+    *retry = (struct store_retry){.position = *position};
+    if (known->visit.data) {
+        slice_copy(known->visit, retry->visit, sizeof retry->visit);
     }
-    return more < 0 ? store_fail(store, problem) : 0;
+    return 1;
+}
+
+/* Among the events of the visit that has the sent id, which is the rule. */
+static int find_in_visit(struct store *store, const struct event *event, int64_t now_ms,
+                         struct store_retry *retry, struct problem *problem)
+{
+    if (store_focus(store, event->sent_id, problem) || store_focus_load(store, problem)) {
+        return -1;
+    }
+    for (size_t i = 0; i < store->focus.count; i++) {
+        const struct fold_event *known = store_focus_event(store, i);
+        if (known && repeats(&known->event, event, now_ms)) {
+            return answer_retry(&known->event, &known->position, retry);
+        }
+    }
+    return 0;
+}
+
+/* Among those that are listed by what a camera repeats. */
+static int find_by_key(struct store *store, const struct digest *key, const struct event *event,
+                       int64_t now_ms, struct store_retry *retry, struct problem *problem)
+{
+    struct sql sql = store_sql(store, STORE_RETRY_FIND);
+    sql_bind_digest(&sql, key);
+    int found = sql_step(&sql, problem);
+    if (found <= 0) {
+        return found < 0 ? store_fail(store, problem) : 0;
+    }
+    struct event known;
+    size_t stream = (size_t)sql_int(&sql, 0) - 1;
+    found = 0;
+    if (stream < store->now.stream_count && sql_blob(&sql, 3).data &&
+        event_unpack(&known, sql_blob(&sql, 2), sql_blob(&sql, 3)) == 0 &&
+        repeats(&known, event, now_ms)) {
+        struct position position = {store->streams[stream].stream, sql_u64(&sql, 1)};
+        found = answer_retry(&known, &position, retry);
+    }
+    sql_reset(&sql);
+    return found;
 }
 
 int store_find_retry(struct store *store, const struct event *event, int64_t now_ms,
@@ -120,20 +148,11 @@ int store_find_retry(struct store *store, const struct event *event, int64_t now
     if (!store_retry_key(event, &key)) {
         return 0; /* nothing to recognise it by */
     }
-    struct sql sql;
-    if (event->sent_id.data) {
-        /* Where the id became the visit's, which is the rule. */
-        sql = store_sql(store, STORE_EVENTS_OF_KIND);
-        sql_bind_text(&sql, event->sent_id);
-        sql_bind_int(&sql, event->kind);
-        int found = find_repeated(store, &sql, event, now_ms, retry, problem);
-        if (found) {
-            return found;
-        }
+    int found = event->sent_id.data ? find_in_visit(store, event, now_ms, retry, problem) : 0;
+    if (found || !store->now.has_retries) {
+        return found;
     }
-    sql = store_sql(store, STORE_RETRY_FIND);
-    sql_bind_digest(&sql, &key);
-    return find_repeated(store, &sql, event, now_ms, retry, problem);
+    return find_by_key(store, &key, event, now_ms, retry, problem);
 }
 
 /* Rows looked back at; an answer needs the one that its own event just changed. */
@@ -186,34 +205,37 @@ static bool is_superseded(const struct change *changes, size_t count, size_t whi
     return false;
 }
 
+static bool is_change(uint32_t kind)
+{
+    return kind == EVENT_HISTORY_UPDATE || kind == EVENT_HISTORY_DELETE ||
+           kind == EVENT_HISTORY_UNDELETE;
+}
+
 /* Reads the HISTORY_* events of a visit; `*changes` is malloc'ed. */
 static int read_changes(struct store *store, struct slice event_id, struct change **changes,
                         size_t *count, struct problem *problem)
 {
     size_t capacity = 0;
-    struct sql sql = store_sql(store, STORE_EVENTS_OF_VISIT);
-    sql_bind_text(&sql, event_id);
-    int more;
-    while ((more = sql_step(&sql, problem)) > 0) {
-        struct event event;
-        size_t stream = (size_t)sql_int(&sql, 0) - 1;
-        if (stream >= store->now.stream_count ||
-            event_unpack(&event, sql_blob(&sql, 2), sql_blob(&sql, 3)) ||
-            (event.kind != EVENT_HISTORY_UPDATE && event.kind != EVENT_HISTORY_DELETE &&
-             event.kind != EVENT_HISTORY_UNDELETE)) {
+    if (store_focus(store, event_id, problem) || store_focus_load(store, problem)) {
+        return -1;
+    }
+    for (size_t i = 0; i < store->focus.count; i++) {
+        const struct fold_event *known = store_focus_event(store, i);
+        if (!known || !is_change(known->event.kind)) {
             continue;
         }
+        const struct event *event = &known->event;
         *changes = memory_grow(*changes, &capacity, *count + 1, sizeof **changes);
         struct change *change = &(*changes)[(*count)++];
-        change->position = (struct position){store->streams[stream].stream, sql_u64(&sql, 1)};
-        change->kind = event.kind;
-        change->hlc = event.hlc;
-        change->entry_ms = event.entry_ms;
-        change->exit_ms = event.exit_ms;
-        change->fee = event.fee;
-        change->seen_count = event_supersedes(&event, change->seen);
+        change->position = known->position;
+        change->kind = event->kind;
+        change->hlc = event->hlc;
+        change->entry_ms = event->entry_ms;
+        change->exit_ms = event->exit_ms;
+        change->fee = event->fee;
+        change->seen_count = event_supersedes(event, change->seen);
     }
-    return more ? store_fail(store, problem) : 0;
+    return 0;
 }
 
 int store_changes_seen(struct store *store, struct slice event_id, struct position *out,
@@ -284,11 +306,14 @@ int store_correction(struct store *store, struct slice event_id, int64_t *entry_
 int store_visit_json(struct store *store, struct slice event_id, struct buffer *out,
                      struct problem *problem)
 {
-    if (start(store, problem)) {
+    if (start(store, problem) || store_focus(store, event_id, problem)) {
         return -1;
     }
+    if (!store->focus.exists) {
+        return 0;
+    }
     struct sql sql = store_sql(store, STORE_VISIT_JSON);
-    sql_bind_text(&sql, event_id);
+    sql_bind_int(&sql, store->focus.id);
     int found = sql_step(&sql, problem);
     if (found > 0) {
         /* All of it where it fits into an event, else what a person needs to recognise it. */

@@ -42,15 +42,25 @@ static int write_anomalies(struct store *store, const struct fold_output *output
     return 0;
 }
 
+/* The number of a visit is given up with its last event: its name holds the plate. */
+static int drop_number(struct store *store, int64_t visit, struct problem *problem)
+{
+    store_focus_drop(store);
+    struct sql sql = store_sql(store, STORE_VISIT_DROP);
+    sql_bind_int(&sql, visit);
+    return sql_finish(&sql, problem) ? store_fail(store, problem) : 0;
+}
+
 /* Brings the row of one visit of the closure in line with the fold. */
 static int write_visit(struct store *store, size_t visit, bool touched,
                        const struct fold_output *output, struct problem *problem)
 {
-    struct slice event_id = store->visits.items[visit];
+    int64_t id = store_visits_id(&store->visits, visit);
+    struct slice event_id = store->visits.names.items[visit];
     struct store_row row;
     const struct store_member *member = &store->members[visit];
-    int found = touched && member->fresh ? 0 : store_row_find(store, event_id, &row, problem);
-    if (found < 0) {
+    int found = touched && member->fresh ? 0 : store_row_find(store, id, &row, problem);
+    if (found < 0 || (member->event_count == 0 && drop_number(store, id, problem))) {
         return -1;
     }
     if (member->output == 0) {
@@ -65,19 +75,20 @@ static int write_visit(struct store *store, size_t visit, bool touched,
     if (found && digest_equal(&digest, &row.digest)) {
         return 0;
     }
-    return store_row_write(store, found ? &row : NULL, folded, &digest, problem);
+    return found ? store_row_change(store, &row, folded, &digest, problem)
+                 : store_row_add(store, id, folded, &digest, problem);
 }
 
 static int write_output(struct store *store, size_t touched, const struct fold_output *output,
                         struct problem *problem)
 {
     for (size_t i = 0; i < output->visit_count; i++) {
-        size_t visit = texts_find(&store->visits, output->visits[i].event_id);
+        size_t visit = texts_find(&store->visits.names, output->visits[i].event_id);
         if (visit != TEXTS_NONE && output->visits[i].plate_id.len > 0) {
             store->members[visit].output = i + 1;
         }
     }
-    for (size_t i = 0; i < store->visits.count; i++) {
+    for (size_t i = 0; i < store->visits.ids.count; i++) {
         if (write_visit(store, i, i < touched, output, problem)) {
             return -1;
         }
@@ -93,7 +104,7 @@ int store_fold(struct store *store, struct problem *problem)
     if (store_usable(store, problem)) {
         return -1;
     }
-    if (store->touched.count == 0 && store->touched_plates.count == 0) {
+    if (store->touched.ids.count == 0 && store->touched_plates.count == 0) {
         store->now.folded = store->now.lsn;
         return 0;
     }
@@ -127,8 +138,9 @@ static int touch_plates(struct store *store, struct buffer *last, struct problem
 {
     sqlite3_stmt *stmt = NULL;
     if (sql_prepare(store->db,
-                    "SELECT plate, visit FROM visit_plate WHERE plate > ? ORDER BY plate", &stmt,
-                    problem)) {
+                    "SELECT p.plate, p.visit, v.name FROM visit_plate p"
+                    " JOIN visit v ON v.id = p.visit WHERE p.plate > ? ORDER BY p.plate",
+                    &stmt, problem)) {
         return -1;
     }
     struct sql sql = sql_start(stmt);
@@ -140,7 +152,7 @@ static int touch_plates(struct store *store, struct buffer *last, struct problem
         if (plates.count > PLATES_PER_STEP) {
             break;
         }
-        texts_add(&store->touched, sql_text(&sql, 1));
+        store_visits_add(&store->touched, sql_int(&sql, 1), sql_text(&sql, 2));
     }
     sqlite3_finalize(stmt);
     if (more >= 0 && plates.count > 0) {
@@ -158,7 +170,7 @@ int store_fold_all(struct store *store, struct problem *problem)
     struct buffer last;
     buffer_init(&last, LIMIT_TEXT);
     int more;
-    texts_clear(&store->touched);
+    store_visits_clear(&store->touched);
     while ((more = touch_plates(store, &last, problem)) > 0 && !store_fold(store, problem)) {
         continue;
     }

@@ -6,6 +6,7 @@
  *   store_open.c     open, check, migrate, close
  *   store.c          batches, savepoints, facts, checkpoints
  *   store_stream.c   streams and their heads
+ *   store_visit.c    numbers of visits, the events of the one in focus
  *   store_log.c      appending and what is derived from one event
  *   store_setting.c  tariffs, clock fixes, redactions
  *   store_closure.c  which events a fold needs
@@ -33,15 +34,19 @@ enum store_statement {
     STORE_RELEASE,
     STORE_UNDO,
     STORE_META_SET,
+    STORE_UNKNOWN_ADD,
     STORE_STREAM_ADD,
     STORE_STREAM_SAVE,
     STORE_EVENT_ADD,
     STORE_EVENT_CHAIN,
-    STORE_EVENT_AT,
     STORE_EVENTS_IN_RANGE,
     STORE_EVENT_ERASE,
+    STORE_VISIT_FIND,
+    STORE_VISIT_NAME,
+    STORE_VISIT_ADD,
+    STORE_VISIT_DROP,
     STORE_EVENTS_OF_VISIT,
-    STORE_EVENTS_OF_KIND,
+    STORE_PLATE_NOTE,
     STORE_PLATE_ADD,
     STORE_PLATE_SAVE,
     STORE_PLATE_DROP,
@@ -68,7 +73,6 @@ enum store_statement {
     STORE_ANOMALY_ADD,
     STORE_ANOMALY_DROP,
     STORE_FIND_OPEN,
-    STORE_FIND_VISIT,
     STORE_FIND_ROW,
     STORE_VISIT_JSON,
     STORE_SYNCED_SET,
@@ -112,6 +116,37 @@ struct store_item {
     size_t at, len;
 };
 
+/* Distinct visits in order of arrival, with their numbers (8 bytes each) and names at the same
+ * places. Zero-initialise. */
+struct store_visits {
+    struct texts ids, names;
+};
+
+/* An event of the visit in focus. */
+struct store_known {
+    uint64_t lsn;
+    struct slice header;
+    struct fold_event folded; /* its event only once it is unpacked */
+    enum {
+        STORE_PACKED,
+        STORE_UNPACKED,
+        STORE_UNREADABLE
+    } state;
+};
+
+/* The visit that was asked for last. */
+struct store_focus {
+    bool set;
+    bool exists; /* it has a number */
+    bool loaded; /* `events` are all that name it and are not erased */
+    int64_t id;
+    struct slice name;
+    char text[LIMIT_EVENT_ID + 1];
+    struct store_known *events;
+    size_t count, capacity;
+    struct arena memory;
+};
+
 /* A visit in the closure of a fold. */
 struct store_member {
     size_t event, event_count; /* in store->events */
@@ -132,16 +167,17 @@ struct store_cut {
 
 /* A row of table visit_plate. */
 struct store_span {
-    struct slice visit;
+    int64_t visit;
     int64_t first, last;
 };
 
 struct store_tally {
     uint64_t hlc;
     uint64_t events;
-    uint64_t lsn;       /* highest given */
-    uint64_t folded;    /* lsn up to which every event was folded */
-    int64_t history_id; /* highest row number given */
+    uint64_t lsn;     /* highest given */
+    uint64_t folded;  /* lsn up to which every event was folded */
+    int64_t visit_id; /* highest number given */
+    bool has_retries; /* table retry may have rows */
     struct digest state_digest;
     size_t stream_count;
     size_t own; /* our stream since the start, or STORE_NO_STREAM */
@@ -192,11 +228,12 @@ struct store {
     size_t redaction_count, redaction_capacity;
 
     struct buffer header, body, json; /* scratch */
-    struct texts touched;             /* visit keys to fold */
+    struct store_visits touched;      /* to fold */
     struct texts touched_plates;      /* plates that erased events carried */
 
     /* one fold; kept for their memory */
-    struct texts visits, plates;
+    struct store_visits visits;
+    struct texts plates;
     struct store_member *members; /* one for each of visits */
     size_t member_capacity;
     struct store_cut *cuts; /* one for each of plates */
@@ -220,6 +257,7 @@ struct store {
     size_t fact_visit_capacity;
     struct arena fact_memory;
 
+    struct store_focus focus;
     struct arena answer; /* of the last question */
 };
 
@@ -253,11 +291,35 @@ void store_stream_undo(struct store *store);                         /* to the s
 void store_stream_rollback(struct store *store);
 void store_stream_commit(struct store *store);
 
+/* store_visit.c */
+/* The place of a visit, added when it is new; the name is copied. */
+size_t store_visits_add(struct store_visits *visits, int64_t id, struct slice name);
+/* Its place, or TEXTS_NONE. */
+size_t store_visits_find(const struct store_visits *visits, int64_t id);
+int64_t store_visits_id(const struct store_visits *visits, size_t place);
+void store_visits_clear(struct store_visits *visits);
+void store_visits_free(struct store_visits *visits);
+/* Puts a visit into focus by its name: its number, if it has one. 0 or -1. */
+int store_focus(struct store *store, struct slice name, struct problem *problem);
+/* Reads the events of the visit in focus. 0 or -1. */
+int store_focus_load(struct store *store, struct problem *problem);
+/* One of them, unpacked; NULL when it cannot be read. Lives while the visit is in focus. */
+const struct fold_event *store_focus_event(struct store *store, size_t i);
+/* Adds an event that was just logged for the visit in focus. */
+void store_focus_append(struct store *store, const struct position *position, uint64_t lsn,
+                        struct slice header, struct slice body);
+/* To be called when events were changed or taken back otherwise. */
+void store_focus_drop(struct store *store);
+void store_focus_free(struct store *store);
+/* Puts a visit into focus that gets a number if it has none. 0 or -1. */
+int store_visit_make(struct store *store, struct slice name, int64_t *id, struct problem *problem);
+
 /* store_log.c */
 /* Derives what one event says by itself; its bytes are in the log already. */
 int store_derive(struct store *store, size_t stream, uint64_t seq, uint64_t lsn,
                  const struct event *event, struct problem *problem);
-/* The key under which the fold finds the event, in `out`; absent when the fold does not read it. */
+/* The name of the visit that the fold finds the event under, in `out`; absent when the fold does
+ * not read it. */
 struct slice store_visit_key(const struct event *event, size_t stream, uint64_t seq,
                              char out[LIMIT_EVENT_ID + 1]);
 /* Hash of what a camera repeats; false when the event has nothing to recognise it by. */
@@ -295,11 +357,11 @@ struct store_row {
     int64_t entry_ms;
 };
 /* 1 = there is one, 0 = none, -1. */
-int store_row_find(struct store *store, struct slice event_id, struct store_row *row,
-                   struct problem *problem);
-/* `row` NULL inserts. */
-int store_row_write(struct store *store, const struct store_row *row, const struct visit *visit,
-                    const struct digest *digest, struct problem *problem);
+int store_row_find(struct store *store, int64_t id, struct store_row *row, struct problem *problem);
+int store_row_add(struct store *store, int64_t id, const struct visit *visit,
+                  const struct digest *digest, struct problem *problem);
+int store_row_change(struct store *store, const struct store_row *row, const struct visit *visit,
+                     const struct digest *digest, struct problem *problem);
 int store_row_drop(struct store *store, const struct store_row *row, struct slice event_id,
                    struct problem *problem);
 /* Reads the columns of STORE_FIND_*; slices live in `arena`. */

@@ -79,6 +79,7 @@ static int add_retry(struct store *store, const struct event *event, uint64_t ls
         !store_retry_key(event, &key)) {
         return 0;
     }
+    store->now.has_retries = true;
     struct sql sql = store_sql(store, STORE_RETRY_ADD);
     sql_bind_digest(&sql, &key);
     sql_bind_u64(&sql, lsn);
@@ -86,7 +87,7 @@ static int add_retry(struct store *store, const struct event *event, uint64_t ls
 }
 
 /* A tariff for a time in the past can change the visits that this event closes. */
-static int add_unpriced(struct store *store, const struct event *event, struct slice key,
+static int add_unpriced(struct store *store, const struct event *event, int64_t visit,
                         struct problem *problem)
 {
     int64_t t = event->kind == EVENT_VEHICLE_EXIT ? event->t_eff : event->exit_ms;
@@ -96,7 +97,7 @@ static int add_unpriced(struct store *store, const struct event *event, struct s
     }
     struct sql sql = store_sql(store, STORE_UNPRICED_ADD);
     sql_bind_int(&sql, t);
-    sql_bind_text(&sql, key);
+    sql_bind_int(&sql, visit);
     return sql_finish(&sql, problem) ? store_fail(store, problem) : 0;
 }
 
@@ -130,23 +131,27 @@ static int add_change(struct store *store, size_t stream, uint64_t seq, const st
 static int derive_visit(struct store *store, size_t stream, uint64_t seq, uint64_t lsn,
                         const struct event *event, struct slice key, struct problem *problem)
 {
+    int64_t visit = 0;
+    if (store_visit_make(store, key, &visit, problem)) {
+        return -1;
+    }
     /* Otherwise the fold does this, with the time that the visit takes up. */
     if (event->plate_id.len > 0 && store->importing) {
-        struct sql sql = store_sql(store, STORE_PLATE_ADD);
+        struct sql sql = store_sql(store, STORE_PLATE_NOTE);
         sql_bind_text(&sql, event->plate_id);
-        sql_bind_text(&sql, key);
+        sql_bind_int(&sql, visit);
         if (sql_finish(&sql, problem)) {
             return store_fail(store, problem);
         }
     }
-    texts_add(&store->touched, key);
+    store_visits_add(&store->touched, visit, key);
     if (is_change(event->kind) && add_change(store, stream, seq, event, problem)) {
         return -1;
     }
     if (is_sighting(event->kind) && add_retry(store, event, lsn, problem)) {
         return -1;
     }
-    return add_unpriced(store, event, key, problem);
+    return add_unpriced(store, event, visit, problem);
 }
 
 int store_derive(struct store *store, size_t stream, uint64_t seq, uint64_t lsn,
@@ -193,6 +198,14 @@ static void note_item(struct store *store, const struct store_stream *before,
     store->now.run_bytes = store->runs.len;
 }
 
+/* So that a person can be told without a walk through the log. */
+static int count_unknown(struct store *store, uint32_t kind, struct problem *problem)
+{
+    struct sql sql = store_sql(store, STORE_UNKNOWN_ADD);
+    sql_bind_int(&sql, kind);
+    return sql_finish(&sql, problem) ? store_fail(store, problem) : 0;
+}
+
 /* Appends one event at the end of a stream. `event` is what the item says. */
 static int append_item(struct store *store, size_t stream, const struct run_item *item,
                        const struct event *event, enum fact_origin origin, struct problem *problem)
@@ -203,23 +216,33 @@ static int append_item(struct store *store, size_t stream, const struct run_item
     char spare[LIMIT_EVENT_ID + 1];
     struct slice key = {NULL, 0};
     struct digest chain = chain_next(&head->chain, item->header, &item->body_hash);
+    int64_t visit = EVENT_NONE;
     if (!event->redacted) {
         key = store_visit_key(event, stream, seq, spare);
     }
-
+    if (key.data && store_visit_make(store, key, &visit, problem)) {
+        return -1;
+    }
     struct sql sql = store_sql(store, STORE_EVENT_ADD);
     sql_bind_u64(&sql, lsn);
     sql_bind_int(&sql, (int64_t)stream + 1);
     sql_bind_u64(&sql, seq);
     sql_bind_int(&sql, event->kind);
     sql_bind_u64(&sql, event->hlc);
-    sql_bind_text(&sql, key);
+    sql_bind_optional(&sql, visit);
     sql_bind_blob(&sql, item->header);
     sql_bind_blob(&sql, item->body);
     sql_bind_digest(&sql, &item->body_hash);
     sql_bind_digest(&sql, &chain);
     if (sql_finish(&sql, problem)) {
         return store_fail(store, problem);
+    }
+    if (!event_kind_is_known(event->kind) && count_unknown(store, event->kind, problem)) {
+        return -1;
+    }
+    if (key.data) {
+        struct position position = {head->stream, seq};
+        store_focus_append(store, &position, lsn, item->header, item->body);
     }
     note_item(store, head, &chain, item, lsn, origin);
     store_stream_advance(store, stream, &chain);

@@ -44,6 +44,56 @@ static int take_lock(struct store *store, struct problem *problem)
     return 0;
 }
 
+static int broken(const char *path, const char *doing, struct problem *problem)
+{
+    bool full = errno == ENOSPC || errno == EDQUOT;
+    return problem_set(problem, full ? PROBLEM_DISK_FULL : PROBLEM_DB_FAILED,
+                       full ? "free space on this disk; nothing else is needed"
+                            : "check the disk (dmesg, smartctl) and restore from a backup or from "
+                              "the peers",
+                       "%s: %s: %s", path, doing, strerror(errno));
+}
+
+static int write_anew(int fd, const char *path, struct problem *problem)
+{
+    char block[65536];
+    off_t at = 0;
+    ssize_t len;
+    while ((len = pread(fd, block, sizeof block, at)) > 0) {
+        ssize_t done = pwrite(fd, block, (size_t)len, at);
+        if (done <= 0) {
+            return broken(path, "write anew", problem);
+        }
+        at += done;
+    }
+    return len < 0 ? broken(path, "read", problem) : 0;
+}
+
+/* A crash leaves a WAL, and if a failed sync was the reason, the kernel shows bytes in it that are
+ * not on the disk and that it takes for clean: no later sync would write them. What we are going to
+ * answer for, and write behind, has to be there first. */
+static int secure_wal(const struct store *store, struct problem *problem)
+{
+    char path[4200];
+    int len = snprintf(path, sizeof path, "%s-wal", store->path);
+    if (len < 0 || (size_t)len >= sizeof path) {
+        return problem_set(problem, PROBLEM_DB_UNWRITABLE, "give a shorter data_dir",
+                           "the path of the database is too long");
+    }
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0) {
+        return 0; /* there is none; or SQLite says in a moment why it cannot be opened */
+    }
+    int result = write_anew(fd, path, problem);
+    if (result == 0 && fsync(fd)) {
+        result = broken(path, "sync", problem);
+    }
+    if (close(fd) && result == 0) {
+        result = broken(path, "close", problem);
+    }
+    return result;
+}
+
 static int note_frames(void *context, sqlite3 *db, const char *name, int frames)
 {
     struct store *store = context;
@@ -140,8 +190,8 @@ static int load_meta(struct store *store, bool *clean, struct problem *problem)
             store->now.hlc = sql_u64(&sql, 1);
         } else if (slice_equal(key, slice_text("events"))) {
             store->now.events = sql_u64(&sql, 1);
-        } else if (slice_equal(key, slice_text("history_id"))) {
-            store->now.history_id = sql_int(&sql, 1);
+        } else if (slice_equal(key, slice_text("visit_id"))) {
+            store->now.visit_id = sql_int(&sql, 1);
         } else if (slice_equal(key, slice_text("log_digest"))) {
             store->log_digest = sql_digest(&sql, 1);
         } else if (slice_equal(key, slice_text("state_digest"))) {
@@ -151,11 +201,16 @@ static int load_meta(struct store *store, bool *clean, struct problem *problem)
         }
     }
     sqlite3_finalize(stmt);
-    int64_t lsn = 0;
+    int64_t lsn = 0, one = 0;
     if (more ||
         sql_integer(store->db, "SELECT coalesce(max(lsn), 0) FROM event", &lsn, problem) < 0) {
         return -1;
     }
+    int retries = sql_integer(store->db, "SELECT 1 FROM retry LIMIT 1", &one, problem);
+    if (retries < 0) {
+        return -1;
+    }
+    store->now.has_retries = retries > 0;
     store->now.lsn = store->now.folded = (uint64_t)lsn;
     return 0;
 }
@@ -191,6 +246,7 @@ static int open_database(struct store *store, struct problem *problem)
     }
     /* The file may have changed until the lock was ours. */
     if (schema_look(store->path, &origin, problem) ||
+        (origin != SCHEMA_LEGACY && secure_wal(store, problem)) ||
         sql_open(store->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &store->db, problem) ||
         (origin == SCHEMA_LEGACY && legacy_backup(store->db, store->path, problem)) ||
         set_up(store, problem) || sql_run(store->db, "BEGIN IMMEDIATE", problem)) {
@@ -239,26 +295,20 @@ static void release(struct store *store)
     buffer_free(&store->body);
     buffer_free(&store->json);
     buffer_free(&store->runs);
-    texts_free(&store->touched);
+    store_visits_free(&store->touched);
     texts_free(&store->touched_plates);
-    texts_free(&store->visits);
+    store_visits_free(&store->visits);
     texts_free(&store->plates);
     texts_free(&store->listed);
     arena_free(&store->bodies);
     arena_free(&store->fact_memory);
     arena_free(&store->answer);
+    store_focus_free(store);
     free(store);
 }
 
-struct store *store_open(const struct store_options *options, struct problem *problem)
+static struct store *open_once(const struct store_options *options, struct problem *problem)
 {
-    struct problem spare;
-    if (!problem) {
-        problem = &spare;
-    }
-    /* Counting every allocation under a lock costs a tenth of the writer's time. Refused, without
-     * harm, when SQLite is in use already. */
-    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     struct store *store = calloc(1, sizeof *store);
     if (!store) {
         abort();
@@ -282,8 +332,33 @@ struct store *store_open(const struct store_options *options, struct problem *pr
         snprintf(problem->hint, sizeof problem->hint, "%s",
                  "move the file away and start again: the peers give back what they hold");
     }
+    if (problem->code == PROBLEM_DISK_FULL) {
+        store_reserve_release(store);
+    } else if (problem->code == PROBLEM_DB_CORRUPT && !sql_disk_reads(store->path)) {
+        /* A disk that does not answer says nothing about the file: it must not be moved away. */
+        problem->code = PROBLEM_DB_FAILED;
+        snprintf(problem->hint, sizeof problem->hint, "%s",
+                 "check the disk (dmesg, smartctl); the file cannot be read to its end");
+    }
     release(store);
     return NULL;
+}
+
+struct store *store_open(const struct store_options *options, struct problem *problem)
+{
+    struct problem spare;
+    if (!problem) {
+        problem = &spare;
+    }
+    /* Counting every allocation under a lock costs a tenth of the writer's time. Refused, without
+     * harm, when SQLite is in use already. */
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    struct store *store = open_once(options, problem);
+    /* The reserve is gone by then, which makes room for what opening has to write. */
+    if (!store && problem->code == PROBLEM_DISK_FULL) {
+        store = open_once(options, problem);
+    }
+    return store;
 }
 
 void store_close(struct store **store_pointer)
@@ -298,7 +373,9 @@ void store_close(struct store **store_pointer)
     if (!store->failed) {
         /* Last of all, so that a crash before it counts as one. */
         store->truncate = true;
-        store_tidy(store, true);
+        if (store_tidy(store, true, &problem)) {
+            log_problem(LOG_LEVEL_WARN, &problem);
+        }
         if (store->failed || store_meta_set(store, "clean", 1, &problem)) {
             log_warn("DB_CLOSE_UNCLEAN", "hint=checked_at_next_start");
         } else {

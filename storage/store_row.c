@@ -16,11 +16,10 @@ struct rendered {
     char duration[64];
 };
 
-int store_row_find(struct store *store, struct slice event_id, struct store_row *row,
-                   struct problem *problem)
+int store_row_find(struct store *store, int64_t id, struct store_row *row, struct problem *problem)
 {
     struct sql sql = store_sql(store, STORE_ROW_FIND);
-    sql_bind_text(&sql, event_id);
+    sql_bind_int(&sql, id);
     int found = sql_step(&sql, problem);
     if (found > 0) {
         row->id = sql_int(&sql, 0);
@@ -136,13 +135,13 @@ static void note_visit(struct store *store, const struct visit *visit, int64_t i
                             .source_central = arena_copy(arena, visit->source_central)};
 }
 
-/* The number and age that a row had before a rebuild or in the database of a Python central. 1 =
- * there is one, 0 = none, -1. */
-static int kept_row(struct store *store, struct slice event_id, int64_t *id, int64_t *revision,
+/* The age that a row had before a rebuild or in the database of a Python central. 1 = there is one,
+ * 0 = none, -1. */
+static int kept_row(struct store *store, struct slice event_id, int64_t *revision,
                     struct slice *created_at, struct problem *problem)
 {
     sqlite3_stmt *stmt = NULL;
-    if (sql_prepare(store->db, "SELECT id, revision, created_at FROM temp.kept WHERE event_id = ?",
+    if (sql_prepare(store->db, "SELECT revision, created_at FROM temp.kept WHERE event_id = ?",
                     &stmt, problem)) {
         return -1;
     }
@@ -150,9 +149,8 @@ static int kept_row(struct store *store, struct slice event_id, int64_t *id, int
     sql_bind_text(&sql, event_id);
     int found = sql_step(&sql, problem);
     if (found > 0) {
-        *id = sql_int(&sql, 0);
-        *revision = sql_int(&sql, 1);
-        *created_at = arena_copy(&store->bodies, sql_text(&sql, 2));
+        *revision = sql_int(&sql, 0);
+        *created_at = arena_copy(&store->bodies, sql_text(&sql, 1));
     }
     sqlite3_finalize(stmt);
     return found;
@@ -172,23 +170,17 @@ static int set_revision(struct store *store, int64_t id, int64_t revision, struc
     return result;
 }
 
-static int add_row(struct store *store, const struct visit *visit, const struct digest *digest,
-                   struct rendered *text, struct problem *problem)
+int store_row_add(struct store *store, int64_t id, const struct visit *visit,
+                  const struct digest *digest, struct problem *problem)
 {
-    int64_t id = EVENT_NONE, revision = 1;
+    struct rendered text;
+    int64_t revision = 1;
     struct slice created_at = updated_at(store);
-    if (store->importing &&
-        kept_row(store, visit->event_id, &id, &revision, &created_at, problem) < 0) {
+    if (store->importing && kept_row(store, visit->event_id, &revision, &created_at, problem) < 0) {
         return store_fail(store, problem);
     }
-    if (id == EVENT_NONE) {
-        id = store->now.history_id + 1;
-    }
-    if (id > store->now.history_id) {
-        store->now.history_id = id;
-    }
     struct sql sql = store_sql(store, STORE_ROW_ADD);
-    bind_row(store, &sql, visit, digest, text);
+    bind_row(store, &sql, visit, digest, &text);
     sql_bind_text(&sql, visit->plate_id);
     sql_bind_int(&sql, visit->entry_ms);
     sql_bind_text(&sql, visit->event_id);
@@ -205,13 +197,10 @@ static int add_row(struct store *store, const struct visit *visit, const struct 
     return 0;
 }
 
-int store_row_write(struct store *store, const struct store_row *row, const struct visit *visit,
-                    const struct digest *digest, struct problem *problem)
+int store_row_change(struct store *store, const struct store_row *row, const struct visit *visit,
+                     const struct digest *digest, struct problem *problem)
 {
     struct rendered text;
-    if (!row) {
-        return add_row(store, visit, digest, &text, problem);
-    }
     bool same = row->entry_ms == visit->entry_ms && slice_equal(row->plate_id, visit->plate_id);
     struct sql sql = store_sql(store, same ? STORE_ROW_CLOSE : STORE_ROW_CHANGE);
     bind_row(store, &sql, visit, digest, &text);

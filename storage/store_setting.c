@@ -126,7 +126,7 @@ static int touch_unpriced(struct store *store, int64_t since, struct problem *pr
     sql_bind_int(&sql, since);
     int more;
     while ((more = sql_step(&sql, problem)) > 0) {
-        texts_add(&store->touched, sql_text(&sql, 0));
+        store_visits_add(&store->touched, sql_int(&sql, 0), sql_text(&sql, 1));
     }
     return more ? store_fail(store, problem) : 0;
 }
@@ -152,9 +152,9 @@ static int touch_range(struct store *store, const struct fold_clock_fix *fix,
         bind_range(&sql, i, fix->from, fix->to);
         int more;
         while ((more = sql_step(&sql, problem)) > 0) {
-            struct slice key = sql_text(&sql, 3);
-            if (key.data) {
-                texts_add(&store->touched, key);
+            struct slice name = sql_text(&sql, 6);
+            if (name.data) {
+                store_visits_add(&store->touched, sql_int(&sql, 3), name);
             }
         }
         if (more) {
@@ -281,12 +281,12 @@ static int drop_by(struct store *store, enum store_statement which, size_t strea
 }
 
 /* Forgets what one erased event had left behind, as far as no other event of its visit says it. */
-static int forget(struct store *store, struct slice visit, const struct event *event,
+static int forget(struct store *store, int64_t visit, const struct event *event,
                   struct problem *problem)
 {
     bool others = false, same_plate = false;
     struct sql sql = store_sql(store, STORE_EVENTS_OF_VISIT);
-    sql_bind_text(&sql, visit);
+    sql_bind_int(&sql, visit);
     int more;
     while ((more = sql_step(&sql, problem)) > 0) {
         struct event other;
@@ -305,14 +305,14 @@ static int forget(struct store *store, struct slice visit, const struct event *e
     if (event->plate_id.data && !same_plate) {
         sql = store_sql(store, STORE_PLATE_DROP);
         sql_bind_text(&sql, event->plate_id);
-        sql_bind_text(&sql, visit);
+        sql_bind_int(&sql, visit);
         if (sql_finish(&sql, problem)) {
             return store_fail(store, problem);
         }
     }
     if (!others) {
         sql = store_sql(store, STORE_UNPRICED_DROP);
-        sql_bind_text(&sql, visit);
+        sql_bind_int(&sql, visit);
         if (sql_finish(&sql, problem)) {
             return store_fail(store, problem);
         }
@@ -334,7 +334,8 @@ static int erase(struct store *store, size_t stream, struct sql *row, struct pro
 {
     int64_t lsn = sql_int(row, 0);
     uint64_t seq = sql_u64(row, 1);
-    struct slice visit = arena_copy(&store->bodies, sql_text(row, 3));
+    int64_t visit = sql_int(row, 3);
+    struct slice name = arena_copy(&store->bodies, sql_text(row, 6));
     struct slice header = arena_copy(&store->bodies, sql_blob(row, 4));
     struct slice body = arena_copy(&store->bodies, sql_blob(row, 5));
     sql_reset(row);
@@ -343,12 +344,13 @@ static int erase(struct store *store, size_t stream, struct sql *row, struct pro
     if (sql_finish(&sql, problem)) {
         return store_fail(store, problem);
     }
+    store_focus_drop(store);
     struct event event;
     if (event_unpack(&event, header, body)) {
         return 0;
     }
-    if (visit.data) {
-        texts_add(&store->touched, visit);
+    if (name.data) {
+        store_visits_add(&store->touched, visit, name);
         if (forget(store, visit, &event, problem) ||
             drop_by(store, STORE_CHANGE_DROP, stream, seq, problem)) {
             return -1;

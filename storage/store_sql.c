@@ -27,23 +27,27 @@ static const char *const TEXTS[STORE_STATEMENTS] = {
     [STORE_UNDO] = "ROLLBACK TO request",
     [STORE_META_SET] = "INSERT INTO meta(key, value) VALUES(?, ?)"
                        " ON CONFLICT(key) DO UPDATE SET value = excluded.value",
+    [STORE_UNKNOWN_ADD] = "INSERT INTO meta(key, value) VALUES('unknown_kind.' || ?, 1)"
+                          " ON CONFLICT(key) DO UPDATE SET value = value + 1",
     [STORE_STREAM_ADD] = "INSERT INTO stream(sid, node, epoch, head, chain) VALUES(?, ?, ?, 0, ?)",
     [STORE_STREAM_SAVE] = "UPDATE stream SET head = ?, chain = ? WHERE sid = ?",
     [STORE_EVENT_ADD] = "INSERT INTO event(lsn, sid, seq, kind, hlc, visit, header, body,"
                         " body_hash, chain) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [STORE_EVENT_CHAIN] = "SELECT chain FROM event WHERE sid = ? AND seq = ?",
-    [STORE_EVENT_AT] = "SELECT sid, seq, header, body FROM event WHERE lsn = ?",
-    [STORE_EVENTS_IN_RANGE] = "SELECT lsn, seq, kind, visit, header, body FROM event"
-                              " WHERE sid = ? AND seq BETWEEN ? AND ?",
+    [STORE_EVENTS_IN_RANGE] = "SELECT e.lsn, e.seq, e.kind, e.visit, e.header, e.body, v.name"
+                              " FROM event e LEFT JOIN visit v ON v.id = e.visit"
+                              " WHERE e.sid = ? AND e.seq BETWEEN ? AND ?",
     [STORE_EVENT_ERASE] = "UPDATE event SET body = NULL, visit = NULL WHERE lsn = ?",
+    [STORE_VISIT_FIND] = "SELECT id FROM visit WHERE name = ?",
+    [STORE_VISIT_NAME] = "SELECT name FROM visit WHERE id = ?",
+    [STORE_VISIT_ADD] = "INSERT INTO visit(id, name) VALUES(?, ?)",
+    [STORE_VISIT_DROP] = "DELETE FROM visit WHERE id = ?1"
+                         " AND NOT EXISTS (SELECT 1 FROM event WHERE visit = ?1)",
     [STORE_EVENTS_OF_VISIT] = "SELECT sid, seq, header, body, lsn FROM event WHERE visit = ?",
-    [STORE_EVENTS_OF_KIND] = "SELECT sid, seq, header, body FROM event"
-                             " WHERE visit = ? AND kind = ?",
-    [STORE_PLATE_ADD] = "INSERT OR IGNORE INTO visit_plate(plate, visit, first, last)"
-                        " VALUES(?, ?, 0, 0)",
-    [STORE_PLATE_SAVE] = "INSERT INTO visit_plate(plate, visit, first, last) VALUES(?, ?, ?, ?)"
-                         " ON CONFLICT(plate, visit) DO UPDATE SET first = excluded.first,"
-                         " last = excluded.last",
+    [STORE_PLATE_NOTE] = "INSERT OR IGNORE INTO visit_plate(plate, visit, first, last)"
+                         " VALUES(?, ?, 0, 0)",
+    [STORE_PLATE_ADD] = "INSERT INTO visit_plate(first, last, plate, visit) VALUES(?, ?, ?, ?)",
+    [STORE_PLATE_SAVE] = "UPDATE visit_plate SET first = ?, last = ? WHERE plate = ? AND visit = ?",
     [STORE_PLATE_DROP] = "DELETE FROM visit_plate WHERE plate = ? AND visit = ?",
     [STORE_VISITS_OF_PLATE] = "SELECT visit, first, last FROM visit_plate WHERE plate = ?",
     [STORE_RETRY_ADD] = "INSERT OR IGNORE INTO retry(key, lsn) VALUES(?, ?)",
@@ -52,7 +56,8 @@ static const char *const TEXTS[STORE_STATEMENTS] = {
     [STORE_RETRY_DROP] = "DELETE FROM retry WHERE key = ?",
     [STORE_UNPRICED_ADD] = "INSERT OR IGNORE INTO unpriced(t, visit) VALUES(?, ?)",
     [STORE_UNPRICED_DROP] = "DELETE FROM unpriced WHERE visit = ?",
-    [STORE_UNPRICED_SINCE] = "SELECT visit FROM unpriced WHERE t >= ?",
+    [STORE_UNPRICED_SINCE] = "SELECT u.visit, v.name FROM unpriced u"
+                             " JOIN visit v ON v.id = u.visit WHERE u.t >= ?",
     [STORE_SETTING_ADD] = "INSERT INTO setting(sid, seq, kind, t_eff, t, hlc, node, epoch, free_s,"
                           " per_hour, target_node, target_epoch, target_from, target_to,"
                           " offset_ms) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -67,13 +72,13 @@ static const char *const TEXTS[STORE_STATEMENTS] = {
         "INSERT INTO history_changes(history_id, change_type, old_plate_id, old_plate_view,"
         " new_plate_id, new_plate_view, old_data, changed_at, changed_by, event_id, sid, seq,"
         " reason, source_central)"
-        " VALUES(coalesce((SELECT id FROM history WHERE event_id = ?1), 0), ?2,"
+        " VALUES(coalesce((SELECT h.id FROM visit v JOIN history h ON h.id = v.id"
+        " WHERE v.name = ?1), 0), ?2,"
         " CASE WHEN json_valid(?3) THEN json_extract(?3, '$.plate_id') END,"
         " CASE WHEN json_valid(?3) THEN json_extract(?3, '$.plate_view') END,"
         " ?4, ?5, ?3, ?6, coalesce(?7, 'system'), ?1, ?8, ?9, ?10, ?11)",
     [STORE_CHANGE_DROP] = "DELETE FROM history_changes WHERE sid = ? AND seq = ?",
-    [STORE_ROW_FIND] = "SELECT id, revision, digest, plate_id, entry_ms FROM history"
-                       " WHERE event_id = ?",
+    [STORE_ROW_FIND] = "SELECT id, revision, digest, plate_id, entry_ms FROM history WHERE id = ?",
     [STORE_ROW_ADD] =
         "INSERT INTO history(plate_view, source_central, edge_id, entry_time,"
         " entry_camera_id, entry_camera_name, entry_confidence, entry_source, exit_ms, exit_time,"
@@ -91,9 +96,11 @@ static const char *const TEXTS[STORE_STATEMENTS] = {
     [STORE_ANOMALY_ADD] = "INSERT INTO anomaly(plate_id, t, code, visit, other, node, epoch, seq)"
                           " VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
     [STORE_ANOMALY_DROP] = "DELETE FROM anomaly WHERE plate_id = ? AND t >= ?",
-    /* The fold leaves one at most; an ORDER BY would make a sorter for every question. */
-    [STORE_FIND_OPEN] = ROW_COLUMNS "WHERE plate_id = ? AND status = 'IN'",
-    [STORE_FIND_VISIT] = ROW_COLUMNS "WHERE event_id = ?",
+    /* An open visit takes up all time to come. The fold leaves one at most; an ORDER BY would make
+     * a sorter for every question. */
+    [STORE_FIND_OPEN] = ROW_COLUMNS
+    "WHERE id IN (SELECT visit FROM visit_plate WHERE plate = ?1 AND last = 9223372036854775807)"
+    " AND plate_id = ?1 AND status = 'IN'",
     [STORE_FIND_ROW] = ROW_COLUMNS "WHERE id = ?",
     [STORE_VISIT_JSON] =
         "SELECT json_object('id', id, 'event_id', event_id, 'source_central', source_central,"
@@ -109,7 +116,7 @@ static const char *const TEXTS[STORE_STATEMENTS] = {
         " json_object('id', id, 'event_id', event_id, 'plate_id', plate_id,"
         " 'plate_view', plate_view, 'entry_time', entry_time, 'exit_time', exit_time,"
         " 'fee', fee, 'status', status)"
-        " FROM history WHERE event_id = ?",
+        " FROM history WHERE id = ?",
     [STORE_SYNCED_SET] =
         "INSERT INTO p2p_sync_state(peer_central_id, last_sync_timestamp, last_sync_time,"
         " updated_at) VALUES(?1, ?2, ?3, ?3) ON CONFLICT(peer_central_id) DO UPDATE SET"

@@ -85,7 +85,9 @@ int main(int argc, char **argv)
         if (store_commit(store, &problem) != 0 || store_take_fact(store, &fact) != 0) {
             die(&problem);
         }
-        store_tidy(store, false);
+        if (store_tidy(store, false, &problem)) {
+            die(&problem);
+        }
     }
     (void)printf("{\"batch\": %ld, \"events_per_s\": %.0f}\n", batch,
                  (double)count / (double)(clock_mono_us() - start) * 1e6);

@@ -137,12 +137,14 @@ struct bench *bench_new(const char *id, const char *peers)
         .heartbeat_ms = 1000,
         .api_port = 8000,
         .software = "parkmesh 0.1.0",
+        .fold = 1,
         .seed = 1,
     };
 
     bench->now = (struct replica_now){.mono_ms = 100000, .wall_ms = 1700000000000};
     bench->mesh_id = options.mesh_id;
     bench->replica = replica_new(&options);
+    replica_set_address(bench->replica, "10.0.0.99:9000");
     bench_peers(bench, peers);
     replica_set_vector(bench->replica, NULL, 0, 0, &zero, bench->now);
     bench_take(bench);
@@ -212,6 +214,7 @@ struct message_hello bench_hello(const struct bench *bench, const char *id, uint
         .node = bench_id(id),
         .boot = boot,
         .wall_ms = bench->now.wall_ms,
+        .fold = 1,
         .software = "parkmesh other",
         .api_port = 8123,
     };

@@ -17,6 +17,7 @@ static struct replica_options options_of(const struct world *world, const struct
         .heartbeat_ms = world->options.heartbeat_ms,
         .api_port = 8000,
         .software = "parkmesh test",
+        .fold = 1,
         .seed = world->options.seed,
     };
     return options;
@@ -233,6 +234,7 @@ void world_check(struct world *world)
     ck_assert_uint_eq(world->alarms[PROBLEM_CHAIN_MISMATCH], 0);
     ck_assert_uint_eq(world->alarms[PROBLEM_MESSAGE_INVALID], 0);
     ck_assert_uint_eq(world->alarms[PROBLEM_INTERNAL], 0);
+    ck_assert_uint_eq(world->alarms[PROBLEM_STATE_DIVERGED], 0);
     ck_assert_uint_eq(world->alarms[PROBLEM_CLOCK_SKEW], 0);
 }
 

@@ -138,9 +138,9 @@ def program(*arguments, env=None, timeout=30, **options):
 class Central(Http):
     """One central: configuration file, data directory, process."""
 
-    def __init__(self, directory, name, ip):
+    def __init__(self, directory, name, ip, ports=None):
         self.name, self.ip, self.directory = name, ip, directory
-        self.p2p_port, self.api_port = free_port(ip), free_port(ip)
+        self.p2p_port, self.api_port = ports or (free_port(ip), free_port(ip))
         self.config_file = os.path.join(directory, "config", "p2p_config.json")
         self.data = os.path.join(directory, "data")
         self.database = os.path.join(self.data, "central.db")
@@ -433,9 +433,9 @@ def file_hash(path):
 # ---- running -------------------------------------------------------------------------------
 
 
-def _run_one(scenario):
+def _run_one(scenario, stage):
     """'ok', 'skip' or 'FAIL'."""
-    cluster = Cluster(scenario.__name__)
+    cluster = stage(scenario.__name__)
     failed = True
     started = time.monotonic()
     try:
@@ -456,10 +456,11 @@ def _run_one(scenario):
         cluster.destroy(failed)
 
 
-def run(*scenarios):
-    """All scenarios, or those named on the command line. Exits with 1 when one failed."""
+def run(*scenarios, stage=Cluster):
+    """All scenarios, or those named on the command line, each on a `stage` of its own. Exits with
+    1 when one failed."""
     expect(threading.current_thread() is threading.main_thread(), "centrals die with their thread")
     wanted = set(sys.argv[1:])
-    results = [_run_one(scenario) for scenario in scenarios
+    results = [_run_one(scenario, stage) for scenario in scenarios
                if not wanted or scenario.__name__ in wanted]
     sys.exit(1 if not results or "FAIL" in results else 0)

@@ -1,7 +1,8 @@
 """A TCP relay between centrals: the network that fails.
 
 Silence is what a dropped route looks like to TCP: nothing arrives, nothing is refused, and what was
-sent arrives late or never. A reset ends connections in mid-stream and loses what was on its way.
+sent arrives late or never. A reset ends connections in mid-stream and loses what was on its way. One
+that swallows takes everything with thanks and passes nothing on: only the receiver can notice.
 """
 
 import asyncio
@@ -41,7 +42,8 @@ class Relay:
         self.port = None
         self.server = None
         self.passing = asyncio.Event()
-        self.refusing = False
+        self.refusing = self.swallowing = False
+        self.late = 0.0  # seconds
         self.writers = set()
         self.carried = 0
 
@@ -72,6 +74,10 @@ class Relay:
                 if not data:
                     break
                 await self.passing.wait()
+                if self.swallowing:
+                    continue
+                if self.late:
+                    await asyncio.sleep(self.late)
                 self.carried += len(data)
                 writer.write(data)
                 await writer.drain()
@@ -83,8 +89,8 @@ class Relay:
             writer.transport.abort()
         self.writers.clear()
 
-    async def _set(self, passing, refusing):
-        self.refusing = refusing
+    async def _set(self, passing, refusing, swallowing=False, late=0.0):
+        self.refusing, self.swallowing, self.late = refusing, swallowing, late
         if passing:
             self.passing.set()
         else:
@@ -103,6 +109,15 @@ class Relay:
         """Resets, and resets whoever comes."""
         self.network.call(self._set(True, True))
         self.reset()
+
+    def swallow(self):
+        """Whatever is sent is gone, though no connection ends. A stream that lost bytes stays
+        broken after healing, as it should: its ends find out."""
+        self.network.call(self._set(True, False, swallowing=True))
+
+    def delay(self, seconds):
+        """Each piece arrives so much later, in order."""
+        self.network.call(self._set(True, False, late=seconds))
 
     def heal(self):
         self.network.call(self._set(True, False))

@@ -369,6 +369,8 @@ START_TEST(kinds_have_names)
     ck_assert_str_eq(event_kind_name(EVENT_VEHICLE_EXIT, spare), "VEHICLE_EXIT");
     ck_assert_str_eq(event_kind_name(99, spare), "KIND_99");
     ck_assert_str_eq(event_kind_name(UINT32_MAX, spare), "KIND_4294967295");
+    ck_assert(event_kind_is_known(EVENT_RETIRE) && !event_kind_is_known(EVENT_RETIRE + 1));
+    ck_assert(!event_kind_is_known(0) && !event_kind_is_known(UINT32_MAX));
     for (uint32_t kind = 1; kind <= EVENT_RETIRE; kind++) {
         ck_assert_uint_eq(event_kind_parse(slice_text(event_kind_name(kind, spare))), kind);
     }

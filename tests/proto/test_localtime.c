@@ -68,6 +68,11 @@ START_TEST(writes_local_and_utc)
     ck_assert_str_eq(iso, "2026-11-22T15:15:03.007");
     localtime_iso(-1, iso);
     ck_assert_str_eq(iso + 19, ".999");
+    char rfc3339[UTCTIME_RFC3339];
+    utctime_rfc3339(INT64_C(1795335303007), rfc3339);
+    ck_assert_str_eq(rfc3339, "2026-11-22T08:15:03.007Z");
+    utctime_rfc3339(-1, rfc3339);
+    ck_assert_str_eq(rfc3339, "1969-12-31T23:59:59.999Z");
 }
 END_TEST
 

@@ -25,6 +25,7 @@ static struct message_hello hello(void)
                                   .hlc = 7,
                                   .log_digest = {{2}},
                                   .state_digest = {{3}},
+                                  .fold = 12,
                                   .software = "parkmesh 0.1",
                                   .api_port = 65535};
 }
@@ -40,7 +41,8 @@ static struct message_heartbeat heartbeat(void)
                                       .echo_ms = 7,
                                       .hold_ms = 8,
                                       .heads = HEADS,
-                                      .count = 3};
+                                      .count = 3,
+                                      .notice = {"DUPLICATE_ID", "hai central"}};
 }
 
 /* A message of each type; `variant` makes the two kinds of VECTOR. */
@@ -126,6 +128,7 @@ START_TEST(hello_comes_back)
     ck_assert(digest_equal(&got->log_digest, &sent.log_digest));
     ck_assert(digest_equal(&got->state_digest, &sent.state_digest));
     ck_assert_str_eq(got->node.text, "central-1");
+    ck_assert_uint_eq(got->fold, 12);
     ck_assert_str_eq(got->software, "parkmesh 0.1");
     ck_assert_uint_eq(got->api_port, 65535);
     message_free(&message);
@@ -160,6 +163,8 @@ START_TEST(heartbeat_and_ack_come_back)
     ck_assert(got->sent_ms == 6 && got->echo_ms == 7 && got->hold_ms == 8 && got->count == 3);
     ck_assert(got->log_digest.bytes[0] == 3 && got->state_digest.bytes[0] == 4);
     check_heads(got->heads, 3);
+    ck_assert_str_eq(got->notice.code, "DUPLICATE_ID");
+    ck_assert_str_eq(got->notice.text, "hai central");
     message_free(&message);
     open_example(&message, &ack, MESSAGE_ACK, 0);
     ck_assert_uint_eq(message.as.ack.count, 3);
@@ -167,6 +172,102 @@ START_TEST(heartbeat_and_ack_come_back)
     message_free(&message);
     buffer_free(&ack);
     buffer_free(&buffer);
+}
+END_TEST
+
+/* What an older central sends: nothing behind the heads. What a newer one may send there. */
+START_TEST(notices_are_optional)
+{
+    static const struct {
+        struct slice tail;
+        int result;
+        const char *code;
+    } rows[] = {
+        {SUITE_LITERAL(""), 0, ""},
+        {SUITE_LITERAL("\x90"), 0, ""},
+        {SUITE_LITERAL("\x92\xa1"
+                       "A\xa1"
+                       "B"),
+         0, "A"},
+        {SUITE_LITERAL("\x93\xa1"
+                       "A\xa1"
+                       "B\x07"),
+         0, "A"},
+        {SUITE_LITERAL("\x91\xa1"
+                       "A"),
+         -1, NULL},
+        {SUITE_LITERAL("\x92\x01\x02"), -1, NULL},
+        {SUITE_LITERAL("\x05"), -1, NULL},
+    };
+    struct message_heartbeat plain = heartbeat();
+    plain.notice.code[0] = '\0';
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct buffer buffer = {0};
+        struct message message;
+        ck_assert_int_eq(message_pack_heartbeat(&buffer, &plain), 0);
+        buffer.len--; /* the empty notice */
+        buffer.data[0] = (char)((unsigned char)buffer.data[0] - (rows[i].tail.len == 0));
+        ck_assert_int_eq(buffer_append(&buffer, rows[i].tail.data, rows[i].tail.len), 0);
+        int result = message_unpack(&message, buffer_slice(&buffer));
+        ck_assert_msg(result == rows[i].result, "row %zu", i);
+        if (result == 0) {
+            ck_assert_str_eq(message.as.heartbeat.notice.code, rows[i].code);
+            ck_assert_uint_eq(message.as.heartbeat.count, 3);
+            message_free(&message);
+        }
+        buffer_free(&buffer);
+    }
+}
+END_TEST
+
+START_TEST(unknown_capabilities_are_ignored)
+{
+    static const struct {
+        struct slice list;
+        uint64_t fold;
+    } rows[] = {
+        {SUITE_LITERAL("\x90"), 0},
+        {SUITE_LITERAL("\x93\x05\xa3zip\xa6"
+                       "fold:7"),
+         7},
+        {SUITE_LITERAL("\x92\xc0\xa5"
+                       "fold:"),
+         0},
+        {SUITE_LITERAL("\x91\xa7"
+                       "fold:-1"),
+         0},
+        {SUITE_LITERAL("\x91\xa7"
+                       "fold:1x"),
+         0},
+        {SUITE_LITERAL("\x91\xb9"
+                       "fold:99999999999999999999"),
+         0},
+        {SUITE_LITERAL("\x92\x92\x01\x02\x81\xa1x\x01"), 0},
+    };
+    struct message_hello plain = hello();
+    struct buffer tail = {0};
+    plain.fold = 0;
+    ck_assert_int_eq(buffer_append(&tail,
+                                   "\xac"
+                                   "parkmesh 0.1\xcd\xff\xff",
+                                   16),
+                     0);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct buffer buffer = {0};
+        struct message message;
+        ck_assert_int_eq(message_pack_hello(&buffer, &plain), 0);
+        size_t before = buffer.len - tail.len - 1;
+        ck_assert_int_eq(memcmp(buffer.data + before + 1, tail.data, tail.len), 0);
+        buffer.len = before;
+        ck_assert_int_eq(buffer_append(&buffer, rows[i].list.data, rows[i].list.len), 0);
+        ck_assert_int_eq(buffer_append(&buffer, tail.data, tail.len), 0);
+        ck_assert_msg(message_unpack(&message, buffer_slice(&buffer)) == 0, "row %zu", i);
+        ck_assert_msg(message.as.hello.fold == rows[i].fold, "row %zu", i);
+        ck_assert_uint_eq(message.as.hello.api_port, 65535);
+        message_free(&message);
+        buffer_free(&buffer);
+    }
+    buffer_free(&tail);
 }
 END_TEST
 
@@ -282,7 +383,10 @@ START_TEST(other_types_and_versions)
         {SUITE_LITERAL("\x93\x0a\x63\xa1x"), 0}, /* a newer version adds at the end */
         {SUITE_LITERAL("\x93\x0a\x01\xc0"), 0},
         {SUITE_LITERAL("\x93\x0a\x00\xa1x"), -1},
-        {SUITE_LITERAL("\x93\x0b\x01\xa1x"), -1},
+        {SUITE_LITERAL("\x93\x0b\x01\xa1x"), 1}, /* types of newer versions */
+        {SUITE_LITERAL("\x92\xcd\xff\xff\x01"), 1},
+        {SUITE_LITERAL("\x93\x0b\x00\xa1x"), -1},
+        {SUITE_LITERAL("\x93\xcf\x00\x00\x00\x01\x00\x00\x00\x00\x01\xa1x"), -1},
         {SUITE_LITERAL("\x93\x00\x01\xa1x"), -1},
         {SUITE_LITERAL("\x92\x0a\x01"), -1},
         {SUITE_LITERAL("\x93\x0a\x01\x05"), -1},
@@ -435,6 +539,8 @@ int main(void)
     const TTest *tests[] = {hello_comes_back,
                             reject_and_bye_come_back,
                             heartbeat_and_ack_come_back,
+                            notices_are_optional,
+                            unknown_capabilities_are_ignored,
                             event_comes_back,
                             vectors_come_back,
                             sync_comes_back,

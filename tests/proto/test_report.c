@@ -27,7 +27,13 @@ static struct peer_report peer(void)
                                 .problem = PROBLEM_CLOCK_SKEW,
                                 .last_error = "đồng hồ sai",
                                 .sent = 7,
-                                .received = 8};
+                                .received = 8,
+                                .said_age_ms = 9,
+                                .log_digest = {{10}},
+                                .state_digest = {{11}},
+                                .has_events = true,
+                                .events = 12,
+                                .fold = 13};
 }
 
 START_TEST(comes_back)
@@ -40,6 +46,11 @@ START_TEST(comes_back)
                                  .received = 2,
                                  .refused = 3,
                                  .events = 4,
+                                 .log_digest = {{5}},
+                                 .state_digest = {{6}},
+                                 .fold = 7,
+                                 .problem = PROBLEM_DUPLICATE_ID,
+                                 .problem_text = "hai",
                                  .peers = peers,
                                  .count = 2};
     struct mesh_report got;
@@ -61,6 +72,50 @@ START_TEST(comes_back)
     ck_assert_str_eq(p->software, "parkmesh 1");
     ck_assert(p->problem == PROBLEM_CLOCK_SKEW && p->sent == 7 && p->received == 8);
     ck_assert_str_eq(p->last_error, "đồng hồ sai");
+    ck_assert(p->said_age_ms == 9 && p->has_events && p->events == 12 && p->fold == 13);
+    ck_assert(p->log_digest.bytes[0] == 10 && p->state_digest.bytes[0] == 11);
+    ck_assert(got.log_digest.bytes[0] == 5 && got.state_digest.bytes[0] == 6 && got.fold == 7);
+    ck_assert(got.problem == PROBLEM_DUPLICATE_ID && got.centrals == 0);
+    ck_assert_str_eq(got.problem_text, "hai");
+    mesh_report_free(&got);
+    buffer_free(&buffer);
+}
+END_TEST
+
+/* As many centrals as there can be; each pair is told once and read from both sides. */
+START_TEST(a_matrix_comes_back)
+{
+    static struct sync_cell cells[(LIMIT_PEERS + 1) * LIMIT_PEERS / 2];
+    static struct peer_report peers[LIMIT_PEERS + LIMIT_PENDING_PEERS];
+    struct mesh_report report = {.peers = peers,
+                                 .count = sizeof peers / sizeof *peers,
+                                 .cells = cells,
+                                 .centrals = LIMIT_PEERS + 1};
+    struct mesh_report got;
+    struct buffer buffer = {0};
+    size_t place = 0;
+    for (size_t i = 0; i < report.count; i++) {
+        peers[i] = peer();
+    }
+    for (size_t i = 0; i < report.centrals; i++) {
+        for (size_t j = i + 1; j < report.centrals; j++) {
+            cells[place++] = (struct sync_cell){SYNC_UNKNOWN,           SYNC_BEHIND, i, j,
+                                                INT64_MAX - (int64_t)i, (int64_t)j};
+        }
+    }
+    ck_assert_int_eq(mesh_report_pack(&report, &buffer), 0);
+    ck_assert_int_eq(mesh_report_unpack(&got, buffer_slice(&buffer)), 0);
+    ck_assert_uint_eq(got.centrals, report.centrals);
+    for (size_t i = 0; i < report.centrals; i++) {
+        for (size_t j = i + 1; j < report.centrals; j++) {
+            struct sync_cell row = mesh_report_cell(&got, i, j);
+            struct sync_cell column = mesh_report_cell(&got, j, i);
+            ck_assert(row.sync == SYNC_UNKNOWN && row.last == SYNC_BEHIND && row.behind == i &&
+                      row.ahead == j && row.age_ms == (int64_t)j);
+            ck_assert(column.last == SYNC_AHEAD && column.behind == j && column.ahead == i &&
+                      column.equal_at_ms == INT64_MAX - (int64_t)i);
+        }
+    }
     mesh_report_free(&got);
     buffer_free(&buffer);
 }
@@ -91,7 +146,8 @@ static void read_strange(struct slice bytes)
 START_TEST(strange_bytes_are_survived)
 {
     struct peer_report peers[2] = {peer(), peer()};
-    struct mesh_report report = {.peers = peers, .count = 2};
+    struct sync_cell cells[3] = {{.age_ms = 5}};
+    struct mesh_report report = {.peers = peers, .count = 2, .cells = cells, .centrals = 3};
     struct buffer buffer = {0};
     ck_assert_int_eq(mesh_report_pack(&report, &buffer), 0);
     suite_hostile(buffer_slice(&buffer), 5000, read_strange);
@@ -115,6 +171,7 @@ END_TEST
 
 int main(void)
 {
-    const TTest *tests[] = {comes_back, has_limits, strange_bytes_are_survived, states_have_names};
+    const TTest *tests[] = {comes_back, a_matrix_comes_back, has_limits, strange_bytes_are_survived,
+                            states_have_names};
     return suite_run("report", tests, sizeof tests / sizeof *tests);
 }

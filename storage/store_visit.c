@@ -1,0 +1,190 @@
+/*
+ * Visits by number, and the one in focus. A request asks whether its event repeats another, which
+ * row it belongs to, and is folded: three times the same events of the same visit. They are read
+ * once and kept until another visit is asked for or what the log says changes otherwise.
+ */
+#include "storage/store_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+size_t store_visits_add(struct store_visits *visits, int64_t id, struct slice name)
+{
+    size_t known = visits->ids.count;
+    size_t place = texts_add(&visits->ids, (struct slice){(const char *)&id, sizeof id});
+    if (place == known) {
+        texts_add(&visits->names, name);
+    }
+    return place;
+}
+
+size_t store_visits_find(const struct store_visits *visits, int64_t id)
+{
+    return texts_find(&visits->ids, (struct slice){(const char *)&id, sizeof id});
+}
+
+int64_t store_visits_id(const struct store_visits *visits, size_t place)
+{
+    int64_t id;
+    memcpy(&id, visits->ids.items[place].data, sizeof id);
+    return id;
+}
+
+void store_visits_clear(struct store_visits *visits)
+{
+    texts_clear(&visits->ids);
+    texts_clear(&visits->names);
+}
+
+void store_visits_free(struct store_visits *visits)
+{
+    texts_free(&visits->ids);
+    texts_free(&visits->names);
+}
+
+void store_focus_drop(struct store *store)
+{
+    store->focus.set = false;
+}
+
+void store_focus_free(struct store *store)
+{
+    free(store->focus.events);
+    arena_free(&store->focus.memory);
+}
+
+int store_focus(struct store *store, struct slice name, struct problem *problem)
+{
+    struct store_focus *focus = &store->focus;
+    if (focus->set && slice_equal(focus->name, name)) {
+        return 0;
+    }
+    focus->set = false;
+    if (name.len > LIMIT_EVENT_ID) {
+        name.len = 0; /* nobody's name */
+    }
+    memcpy(focus->text, name.data ? name.data : "", name.len);
+    focus->name = (struct slice){focus->text, name.len};
+    focus->count = 0;
+    arena_clear(&focus->memory);
+    struct sql sql = store_sql(store, STORE_VISIT_FIND);
+    sql_bind_text(&sql, focus->name);
+    int found = sql_step(&sql, problem);
+    if (found < 0) {
+        return store_fail(store, problem);
+    }
+    if (found) {
+        focus->id = sql_int(&sql, 0);
+        sql_reset(&sql);
+    }
+    focus->exists = found > 0;
+    focus->loaded = found == 0; /* nothing names it */
+    focus->set = true;
+    return 0;
+}
+
+/* Lists an event of the visit in focus; its bytes are copied. */
+static void list_event(struct store *store, const struct store_known *known, struct slice header,
+                       struct slice body)
+{
+    struct store_focus *focus = &store->focus;
+    focus->events =
+        memory_grow(focus->events, &focus->capacity, focus->count + 1, sizeof *focus->events);
+    struct store_known *event = &focus->events[focus->count++];
+    *event = *known;
+    event->header = arena_copy(&focus->memory, header);
+    event->folded.body = arena_copy(&focus->memory, body);
+    event->state = STORE_PACKED;
+}
+
+int store_focus_load(struct store *store, struct problem *problem)
+{
+    struct store_focus *focus = &store->focus;
+    if (focus->loaded) {
+        return 0;
+    }
+    focus->count = 0;
+    struct sql sql = store_sql(store, STORE_EVENTS_OF_VISIT);
+    sql_bind_int(&sql, focus->id);
+    int more;
+    while ((more = sql_step(&sql, problem)) > 0) {
+        size_t stream = (size_t)sql_int(&sql, 0) - 1;
+        if (stream >= store->now.stream_count) {
+            continue;
+        }
+        struct store_known known = {.lsn = sql_u64(&sql, 4)};
+        known.folded.position = (struct position){store->streams[stream].stream, sql_u64(&sql, 1)};
+        list_event(store, &known, sql_blob(&sql, 2), sql_blob(&sql, 3));
+    }
+    if (more) {
+        return store_fail(store, problem);
+    }
+    focus->loaded = true;
+    return 0;
+}
+
+const struct fold_event *store_focus_event(struct store *store, size_t i)
+{
+    struct store_known *known = &store->focus.events[i];
+    if (known->state == STORE_PACKED) {
+        known->state = event_unpack(&known->folded.event, known->header, known->folded.body)
+                           ? STORE_UNREADABLE /* it was readable when it came in */
+                           : STORE_UNPACKED;
+    }
+    return known->state == STORE_UNPACKED ? &known->folded : NULL;
+}
+
+void store_focus_append(struct store *store, const struct position *position, uint64_t lsn,
+                        struct slice header, struct slice body)
+{
+    if (!store->focus.loaded) {
+        return;
+    }
+    struct store_known known = {.lsn = lsn};
+    known.folded.position = *position;
+    list_event(store, &known, header, body);
+}
+
+/* The number that the visit had in the database of a Python central, in `*id` if it had one. */
+static int kept_id(struct store *store, struct slice name, int64_t *id, struct problem *problem)
+{
+    sqlite3_stmt *stmt = NULL;
+    if (sql_prepare(store->db, "SELECT id FROM temp.kept WHERE event_id = ?", &stmt, problem)) {
+        return -1;
+    }
+    struct sql sql = sql_start(stmt);
+    sql_bind_text(&sql, name);
+    int found = sql_step(&sql, problem);
+    if (found > 0) {
+        *id = sql_int(&sql, 0);
+    }
+    sqlite3_finalize(stmt);
+    return found < 0 ? -1 : 0;
+}
+
+int store_visit_make(struct store *store, struct slice name, int64_t *id, struct problem *problem)
+{
+    struct store_focus *focus = &store->focus;
+    if (store_focus(store, name, problem)) {
+        return -1;
+    }
+    if (!focus->exists) {
+        focus->set = false; /* until it is done */
+        focus->id = store->now.visit_id + 1;
+        if (store->importing && kept_id(store, name, &focus->id, problem)) {
+            return store_fail(store, problem);
+        }
+        struct sql sql = store_sql(store, STORE_VISIT_ADD);
+        sql_bind_int(&sql, focus->id);
+        sql_bind_text(&sql, name);
+        if (sql_finish(&sql, problem)) {
+            return store_fail(store, problem);
+        }
+        if (focus->id > store->now.visit_id) {
+            store->now.visit_id = focus->id;
+        }
+        focus->exists = focus->set = true;
+    }
+    *id = focus->id;
+    return 0;
+}

@@ -1,0 +1,232 @@
+"""A disk without room: intake answers 507 before anything is half-written, the rest goes on, and it
+goes on storing by itself when there is room again."""
+
+import errno
+import json
+import os
+
+import lab
+from checker import Ledger, check, enter, heads
+from cluster import SLOW, camera_event, expect, expect_equal, now, parallel, plate, wait_linked, \
+    wait_until
+from disk import Disk, SmallDisk
+
+FULL = (507, "DISK_FULL")
+
+
+def name_of(number):
+    return "edge_%d_%s" % (number, plate(number))
+
+
+def car(site, ledger, number, **more):
+    return enter(ledger, site, plate(number), name_of(number), ts=now() - 3600, **more)
+
+
+def small_disk(cluster, site):
+    disk = SmallDisk(site.data)
+    cluster.closing.callback(disk.unmount)
+    return disk
+
+
+def fill_until_refused(site, disk, ledger, first, leave=0):
+    """The number of the first car that was refused; those before it were answered with 200."""
+    disk.fill(leave)
+    for number in range(first, first + 20000):
+        answer = car(site, ledger, number)
+        if answer.status != 200:
+            expect_equal((answer.status, answer.code, answer.json["success"]), (*FULL, False),
+                         "answer of a full disk")
+            return number
+    raise AssertionError("the disk never got full")
+
+
+def intake_refused(cluster):
+    """507 with a code; nothing of it stored; questions answered; room again without a restart."""
+    site = cluster.mesh("central-1")[0]
+    disk = small_disk(cluster, site)
+    site.start()
+    ledger = Ledger()
+    parallel(lambda number: car(site, ledger, number), range(50))
+    refused = fill_until_refused(site, disk, ledger, 50)
+    for number in range(refused, refused + 20):
+        answer = car(site, ledger, number)
+        if answer.status != 200:  # a checkpoint may have made some room
+            expect_equal((answer.status, answer.code), FULL, "again")
+    expect_equal(site.get("/readyz").status, 200, "ready to be read")
+    for path in ("/api/stats", "/api/status", "/api/p2p/status", "/api/p2p/config"):
+        expect_equal(site.get(path).status, 200, path)
+    shown = set(site.history())
+    expect_equal(shown, set(ledger.visits), "what is shown is what was answered")
+    told = [line for line in site.log().splitlines() if " ERROR " in line]
+    expect("free space" in "".join(told), "the log says what to do", told[:1])
+    expect(len(told) <= 3, "and does not fill what is left of the disk:", len(told), "lines")
+
+    disk.free()
+    wait_until(lambda: car(site, ledger, refused).status == 200, 5, "stored again")
+    wait_until(lambda: os.path.exists(site.database + ".reserve"), 10, "the reserve is back")
+    expect("DISK_ROOM_AGAIN" in site.log(), "the log says so")
+    check([site], ledger)
+
+
+def restarted_while_full(cluster):
+    """After kill -9 and after a polite stop: it comes up, shows what it has, and refuses."""
+    for end in ("kill9", "stop"):
+        site = cluster.mesh("central-1")[0]
+        disk = small_disk(cluster, site)
+        site.start()
+        ledger = Ledger()
+        parallel(lambda number, s=site, l=ledger: car(s, l, number), range(50))
+        refused = fill_until_refused(site, disk, ledger, 50)
+        getattr(site, end)()
+        if end == "kill9":  # a polite stop gives back the room of the WAL
+            disk.fill()
+        site.start()
+        expect_equal(set(site.history()), set(ledger.visits), "what is shown, after " + end)
+        refused = fill_until_refused(site, disk, ledger, refused)
+        site.kill9()  # now without a reserve
+        disk.fill()
+        site.start()
+        expect_equal(set(site.history()), set(ledger.visits), "what is shown, without a reserve")
+        disk.free()
+        wait_until(lambda s=site, l=ledger, n=refused: car(s, l, n).status == 200, 5, "stored again")
+        check([site], ledger)
+        site.stop()
+
+
+def filled_while_down(cluster):
+    """Others filled the disk after a polite stop: the reserve is what it starts on."""
+    site = cluster.mesh("central-1")[0]
+    disk = small_disk(cluster, site)
+    site.start()
+    ledger = Ledger()
+    parallel(lambda number: car(site, ledger, number), range(50))
+    site.stop()
+    expect(os.path.exists(site.database + ".reserve"), "there is a reserve")
+    disk.fill()
+    site.start()
+    expect(not os.path.exists(site.database + ".reserve"), "it was used up")
+    expect_equal(set(site.history()), set(ledger.visits), "what is shown")
+    refused = fill_until_refused(site, disk, ledger, 50)
+    disk.free()
+    wait_until(lambda: car(site, ledger, refused).status == 200, 5, "stored again")
+    check([site], ledger)
+
+
+def mesh_goes_on(cluster):
+    """A central with a full disk still serves a new one everything it holds."""
+    a, b = sites = cluster.mesh("central-1", "central-2")
+    disk = small_disk(cluster, a)
+    a.start()
+    ledger = Ledger()
+    parallel(lambda number: car(a, ledger, number), range(300))
+    fill_until_refused(a, disk, ledger, 300)
+    b.start()
+    wait_linked(sites)
+    wait_until(lambda: heads(b) == heads(a), 20, "B has what A holds")
+    # What B takes in waits until A has room.
+    parallel(lambda number: car(b, ledger, number), range(30000, 30100))
+    expect_equal(a.get("/api/stats").status, 200, "A answers")
+    disk.free()
+    check(sites, ledger)
+
+
+def catching_up(cluster):
+    """The disk fills in the middle of catching up, more than once."""
+    a, b = sites = cluster.mesh("central-1", "central-2")
+    disk = small_disk(cluster, b)
+    a.start()
+    ledger = Ledger()
+    count = 3000 if SLOW < 2 else 1200
+    parallel(lambda number: car(a, ledger, number), range(count))
+    b.start()
+    wait_until(lambda: b.event_count() > 0, 20, "B began")
+    for _ in range(4):
+        held = b.event_count()
+        disk.fill()
+        if held < count:
+            wait_until(lambda: "DISK_FULL" in b.log() or b.event_count() == count, 20, "B is full")
+        expect_equal(b.get("/api/stats").status, 200, "B answers")
+        expect_equal(b.get("/api/parking/history?limit=5").status, 200, "B shows")
+        expect(b.running(), "B lives")
+        disk.free()
+        wait_until(lambda h=held: b.event_count() > h or h == count, 30, "B goes on")
+    check(sites, ledger)
+
+
+def large_requests(cluster):
+    """Many large requests at once when it gets full: each is stored or refused, never a half."""
+    site = cluster.mesh("central-1")[0]
+    disk = small_disk(cluster, site)
+    site.start()
+    ledger = Ledger()
+    car(site, ledger, 1)
+    disk.fill(leave=200000)
+
+    def large(number):
+        ledger.note_posted(name_of(number))
+        body = camera_event("ENTRY", plate(number), name_of(number), ts=now() - 3600)
+        body["data"]["note"] = "x" * 40000
+        body["camera_name"] = "Cổng vào " + "y" * 180
+        answer = site.post("/api/edge/event", json.loads(json.dumps(body)))
+        if answer.status == 200:
+            ledger.note_answer(site, answer)
+        else:
+            expect_equal((answer.status, answer.code), FULL, "refused")
+        return answer.status
+
+    statuses = parallel(large, range(100, 2500), 32)
+    expect(200 in statuses and 507 in statuses, "some of both", statuses.count(200),
+           statuses.count(507))
+    expect_equal(set(site.history()), set(ledger.visits), "all or nothing")
+    disk.free()
+    repeated = [100 + i for i, status in enumerate(statuses) if status == 507][:200]
+    expect_equal(set(parallel(large, repeated, 32)), {200}, "repeated by the cameras")
+    check([site], ledger)
+
+
+def configuration_kept(cluster):
+    """A change that cannot be written: 507, and the file is as it was."""
+    site = cluster.mesh("central-1")[0]
+    folder = os.path.dirname(site.config_file)
+    with open(site.config_file, encoding="utf-8") as file:
+        text = file.read()
+    disk = SmallDisk(folder)
+    cluster.closing.callback(disk.unmount)
+    site.write_config_text(text)
+    site.start()
+    disk.fill()
+    with open(os.path.join(folder, "ballast"), "wb", buffering=0) as file:
+        try:
+            while file.write(bytes(4096)):
+                pass
+        except OSError as error:
+            expect_equal(error.errno, errno.ENOSPC, "full")
+    answer = site.put("/api/p2p/config", {"heartbeat_ms": 1500})
+    expect_equal((answer.status, answer.code), FULL, "PUT")
+    with open(site.config_file, encoding="utf-8") as file:
+        expect_equal(file.read(), text, "the file")
+    expect_equal(sorted(os.listdir(folder)), ["ballast", "p2p_config.json"], "nothing left behind")
+    os.unlink(os.path.join(folder, "ballast"))
+    expect_equal(site.put("/api/p2p/config", {"heartbeat_ms": 1500}).status, 200, "with room")
+
+
+def quota(cluster):
+    """A used-up quota is a full disk, not a broken one."""
+    site = cluster.mesh("central-1")[0]
+    disk = Disk(os.path.join(site.directory, "disk"))
+    site.env = disk.env
+    site.start()
+    ledger = Ledger()
+    car(site, ledger, 1)
+    disk.break_down("write", error=errno.EDQUOT)
+    answer = car(site, ledger, 2)
+    expect_equal((answer.status, answer.code), FULL, "answer")
+    expect_equal(site.get("/api/stats").status, 200, "questions")
+    disk.heal()
+    expect_equal(car(site, ledger, 2).status, 200, "with room")
+    check([site], ledger)
+
+
+if __name__ == "__main__":
+    lab.run(intake_refused, restarted_while_full, filled_while_down, mesh_goes_on, catching_up,
+            large_requests, configuration_kept, quota)
