@@ -74,11 +74,12 @@ static const struct field fields[] = {
     FIELD(CAPACITY, INTEGER, capacity, 0),
     FIELD(JSON, TEXT, json, LIMIT_JSON_TEXT),
     FIELD(CLOSES, TEXT, closes, LIMIT_EVENT_ID),
+    FIELD(MOVED_FROM, POSITIONS, moved_from, 0),
 #undef FIELD
 };
 
 #define FIELD_COUNT (sizeof fields / sizeof *fields)
-_Static_assert(FIELD_COUNT == EVENT_KEY_CLOSES, "one field per key, in order");
+_Static_assert(FIELD_COUNT == EVENT_KEY_MOVED_FROM, "one field per key, in order");
 _Static_assert(EVENT_KEY_SALT < 64, "known keys fit a bit set");
 
 static const void *member(const struct event *event, const struct field *field)
@@ -347,9 +348,10 @@ static bool read_body(struct event *event, const msgpack_object *map, struct sli
         seen |= UINT64_C(1) << key;
         if (key == EVENT_KEY_SALT) {
             good = good && is_salt(&entry->val);
-        } else if (key == EVENT_KEY_SUPERSEDES) {
-            event->supersedes = wire_map_value(packed, i);
-            good = good && are_positions(event->supersedes);
+        } else if (fields[key - 1].type == POSITIONS) {
+            struct slice value = wire_map_value(packed, i);
+            memcpy(member_for_change(event, &fields[key - 1]), &value, sizeof value);
+            good = good && are_positions(value);
         } else {
             good = good && get_value(&entry->val, event, &fields[key - 1]);
         }
@@ -395,4 +397,69 @@ int event_unpack(struct event *event, struct slice header, struct slice body)
     bool well_formed = read_body(event, &wire.root, body);
     wire_close(&wire);
     return well_formed ? 0 : -1;
+}
+
+bool event_moved_from(const struct event *event, struct position *out)
+{
+    struct position positions[LIMIT_SUPERSEDES];
+    size_t count = event->moved_from.data ? read_positions(event->moved_from, positions) : 0;
+
+    if (count == 0 || count == SIZE_MAX) {
+        return false;
+    }
+    *out = positions[0];
+    return true;
+}
+
+/* The length of a map's first bytes, which hold its size; 0 when it is no map. */
+static size_t map_head(struct slice body)
+{
+    uint8_t tag = body.len ? (uint8_t)body.data[0] : 0;
+
+    if (tag >= 0x80 && tag < 0x90) {
+        return 1;
+    }
+    return tag == 0xde ? 3 : (tag == 0xdf ? 5 : 0);
+}
+
+static bool has_key(const msgpack_object *map, uint64_t wanted)
+{
+    for (size_t i = 0; i < wire_map_count(map); i++) {
+        uint64_t key = 0;
+        if (wire_get_u64(&wire_map_at(map, i)->key, 0, UINT64_MAX, &key) && key == wanted) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void event_move(struct slice body, const struct position *position, struct buffer *out)
+{
+    struct wire wire;
+    msgpack_packer packer;
+    size_t head = map_head(body);
+
+    buffer_clear(out);
+    if (head && wire_open(&wire, body) == 0) {
+        bool is_moved = has_key(&wire.root, EVENT_KEY_MOVED_FROM);
+        bool has_source = has_key(&wire.root, EVENT_KEY_SOURCE_CENTRAL);
+        size_t count = wire_map_count(&wire.root);
+        wire_close(&wire);
+        if (!is_moved) {
+            wire_packer(&packer, out);
+            msgpack_pack_map(&packer, count + (has_source ? 1 : 2));
+            buffer_append(out, body.data + head, body.len - head);
+            if (!has_source) {
+                msgpack_pack_uint32(&packer, EVENT_KEY_SOURCE_CENTRAL);
+                wire_put_text(&packer, position->stream.node.text);
+            }
+            msgpack_pack_uint32(&packer, EVENT_KEY_MOVED_FROM);
+            if (event_pack_supersedes(position, 1, out) == 0 && !out->full &&
+                out->len <= LIMIT_BODY_BYTES && wire_check(buffer_slice(out))) {
+                return;
+            }
+            buffer_clear(out);
+        }
+    }
+    buffer_append(out, body.data, body.len); /* as long as one that was stored before: it fits */
 }

@@ -90,6 +90,7 @@ enum event_key {
     EVENT_KEY_CAPACITY = 35,     /* int: PARKING_LOT_CONFIG */
     EVENT_KEY_JSON = 36,         /* str, JSON: SUBSCRIPTION_UPDATE, STAFF_UPDATE */
     EVENT_KEY_CLOSES = 37,       /* str: EXIT: the visit the exiting central believed it closed */
+    EVENT_KEY_MOVED_FROM = 38,   /* [[node, epoch, seq]]: where it was before a fork was mended */
     EVENT_KEY_SALT = 63          /* bin 16 */
 };
 
@@ -114,6 +115,7 @@ struct event {
     struct slice target_node;
     uint64_t target_epoch, target_from, target_to; /* 0 = absent */
     struct slice supersedes; /* as packed by event_pack_supersedes; read with event_supersedes */
+    struct slice moved_from; /* one position, packed like that; read with event_moved_from */
 };
 
 /* An event with every field absent. */
@@ -136,6 +138,15 @@ int event_pack(const struct event *event, struct buffer *header, struct buffer *
  * `out`; event_unpack has checked the bytes; 0 when absent. */
 int event_pack_supersedes(const struct position *positions, size_t count, struct buffer *out);
 size_t event_supersedes(const struct event *event, struct position out[LIMIT_SUPERSEDES]);
+
+/* Where the event was in the log before a fork was mended; false when it was never moved. */
+bool event_moved_from(const struct event *event, struct position *out);
+
+/* The body of an event that a mended fork moves away from `position`: the origin's bytes, and
+ * behind them what the new place does not say by itself: source_central (the old stream's node)
+ * where absent, and moved_from. The same bytes whoever moves it. A body that is no map, that has
+ * been moved before, or that would pass LIMIT_BODY_BYTES stays as it is. */
+void event_move(struct slice body, const struct position *position, struct buffer *out);
 
 /* Decodes foreign bytes. `body.data == NULL` means redacted. 0, or -1 when the bytes are not a
  * well-formed event (a malformed `supersedes` included). Unknown keys and kinds are accepted. */

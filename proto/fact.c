@@ -9,7 +9,7 @@
 #define HEAD_ITEMS 5
 #define EVENT_ITEMS 4
 #define VISIT_ITEMS 11
-#define FIXED_ITEMS 15
+#define FIXED_ITEMS 17
 
 static void put_integer(msgpack_packer *packer, int64_t value)
 {
@@ -86,7 +86,7 @@ int fact_pack(const struct fact *fact, struct buffer *out)
         return -1;
     }
     wire_packer(&packer, out);
-    msgpack_pack_array(&packer, 10);
+    msgpack_pack_array(&packer, 12);
     msgpack_pack_uint64(&packer, fact->batch);
     msgpack_pack_uint64(&packer, fact->lsn);
     wire_put_digest(&packer, &fact->log_digest);
@@ -112,6 +112,12 @@ int fact_pack(const struct fact *fact, struct buffer *out)
     msgpack_pack_array(&packer, fact->visit_count);
     for (size_t i = 0; i < fact->visit_count; i++) {
         put_visit(&packer, &fact->visits[i]);
+    }
+    msgpack_pack_uint64(&packer, fact->rewinds);
+    if (fact->rewound) {
+        msgpack_pack_true(&packer);
+    } else {
+        msgpack_pack_false(&packer);
     }
     if (out->full) {
         out->len = before;
@@ -164,6 +170,8 @@ int fact_unpack(struct fact *fact, struct slice bytes)
     for (size_t i = 0; i < fact->visit_count && !row.bad; i++) {
         row.bad = !read_visit(&fact->visits[i], wire_at(list, i));
     }
+    fact->rewinds = wire_row_u64(&row, 0, UINT64_MAX);
+    fact->rewound = wire_row_bool(&row);
     if (row.bad) {
         fact_free(fact);
         return -1;

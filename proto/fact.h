@@ -5,7 +5,7 @@
  * each, so it notices and reads the database again.
  *
  *   fact = [batch, lsn, log_digest, state_digest, events, hlc, own head | nil, [head...],
- *           [item...], [visit...]]
+ *           [item...], [visit...], rewinds, rewound]
  *   item = [lsn, origin, packed run of this one event]     origin: enum fact_origin
  *   visit = [event_id, history_id, revision, status, plate_id, plate_view, entry_ms, exit_ms, fee,
  *            source_central]   a row of the folded history as it is now; status "GONE" when
@@ -48,6 +48,9 @@ struct fact {
     struct digest log_digest, state_digest;
     uint64_t events; /* in the log, all streams */
     uint64_t hlc;
+    uint64_t rewinds;   /* how often heads of this log were set back or changed (a mended fork or
+                         * head). What one of another count says of heads is not comparable */
+    bool rewound;       /* by this commit: `heads` are as they are, not only higher */
     struct head own;    /* seq 0 = no local write since the start */
     struct head *heads; /* changed by this commit; owned after unpacking */
     size_t head_count;

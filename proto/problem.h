@@ -53,6 +53,7 @@
     X(CHAIN_MISMATCH, 0, 500)      /* same (stream, seq), other bytes */                          \
     X(STATE_DIVERGED, 0, 500)      /* same events, other visits: a defect of one central */       \
     X(EVENT_UNKNOWN, 0, 200)       /* events of a newer version's kind: kept, not understood */   \
+    X(CHAIN_BROKEN, 65, 500)       /* bytes of our own log that do not verify */                  \
     X(CLOCK_SKEW, 0, 200)          /* clocks differ; both centrals are named */                   \
     X(INTERNAL, 70, 500)
 

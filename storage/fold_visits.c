@@ -236,11 +236,31 @@ static int compare_position_with(const void *key, const void *element)
     return position_compare(key, &change->item->source->position);
 }
 
+/* A change that a mended fork moved is also known by the place that it had before. */
+static void mark_moved(struct fold_change *changes, size_t count, size_t by,
+                       const struct position *seen, size_t seen_count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct position before;
+        if (i == by || !event_moved_from(&changes[i].item->source->event, &before)) {
+            continue;
+        }
+        for (size_t j = 0; j < seen_count; j++) {
+            changes[i].superseded =
+                changes[i].superseded || position_compare(&seen[j], &before) == 0;
+        }
+    }
+}
+
 static void mark_superseded(struct fold_change *changes, size_t count)
 {
-    struct position seen[LIMIT_SUPERSEDES];
+    struct position seen[LIMIT_SUPERSEDES], before;
+    bool any_moved = false;
 
     qsort(changes, count, sizeof *changes, compare_positions);
+    for (size_t i = 0; i < count && !any_moved; i++) {
+        any_moved = event_moved_from(&changes[i].item->source->event, &before);
+    }
     for (size_t i = 0; i < count; i++) {
         size_t seen_count = event_supersedes(&changes[i].item->source->event, seen);
         for (size_t j = 0; j < seen_count; j++) {
@@ -249,6 +269,9 @@ static void mark_superseded(struct fold_change *changes, size_t count)
             if (found && found != &changes[i]) {
                 found->superseded = true;
             }
+        }
+        if (any_moved) {
+            mark_moved(changes, count, i, seen, seen_count);
         }
     }
 }

@@ -17,9 +17,9 @@
 
 static const char *const MIGRATIONS[SCHEMA_VERSION] = {
     /* Values kept in step with the log by the transaction that changes it: hlc, events,
-     * log_digest, state_digest, visit_id, unknown_kind.<number> (events of kinds that were not
-     * understood when they came); and of this file: clean (0 while open), zone of the
-     * texts. */
+     * log_digest, state_digest, visit_id, rewinds (of heads; 0 when absent), unknown_kind.<number>
+     * (events of kinds that were not understood when they came); and of this file: clean (0 while
+     * open), zone of the texts. */
     "CREATE TABLE meta("
     " key TEXT PRIMARY KEY,"
     " value) WITHOUT ROWID;"

@@ -164,6 +164,9 @@ static int save_meta(struct store *store, struct problem *problem)
         digest_subtract(&log_digest, &stream->part);
         digest_add(&log_digest, &part);
     }
+    if (store->now.rewinds != store->begun.rewinds) {
+        log_digest = store_stream_sum(store);
+    }
     int64_t hlc, events;
     memcpy(&hlc, &store->now.hlc, sizeof hlc);
     memcpy(&events, &store->now.events, sizeof events);
@@ -171,6 +174,8 @@ static int save_meta(struct store *store, struct problem *problem)
         store_meta_set(store, "events", events, problem) ||
         (store->now.visit_id != store->begun.visit_id &&
          store_meta_set(store, "visit_id", store->now.visit_id, problem)) ||
+        (store->now.rewinds != store->begun.rewinds &&
+         store_meta_set(store, "rewinds", (int64_t)store->now.rewinds, problem)) ||
         meta_set_digest(store, "log_digest", &log_digest, problem) ||
         meta_set_digest(store, "state_digest", &store->now.state_digest, problem)) {
         return -1;
@@ -194,7 +199,8 @@ int store_commit(struct store *store, struct problem *problem)
     if (!problem) {
         problem = &spare;
     }
-    bool wrote = store->now.events != store->begun.events ||
+    bool rewound = store->now.rewinds != store->begun.rewinds;
+    bool wrote = rewound || store->now.events != store->begun.events ||
                  !digest_equal(&store->now.state_digest, &store->begun.state_digest);
     if (store_usable(store, problem) || store_fold(store, problem) ||
         (wrote && save_meta(store, problem)) || run(store, STORE_COMMIT, problem)) {
@@ -208,6 +214,7 @@ int store_commit(struct store *store, struct problem *problem)
     }
     store_stream_commit(store);
     store->has_fact = wrote;
+    store->rewound = rewound;
     store->batch += wrote;
     store->begun = store->now;
     store->in_batch = store->has_mark = false;
@@ -311,6 +318,8 @@ int store_take_fact(struct store *store, struct buffer *out)
                         .state_digest = store->now.state_digest,
                         .events = store->now.events,
                         .hlc = store->now.hlc,
+                        .rewinds = store->now.rewinds,
+                        .rewound = store->rewound,
                         .head_count = store->changed_count,
                         .item_count = store->now.item_count};
     if (store->now.own != STORE_NO_STREAM) {

@@ -69,6 +69,28 @@ enum store_run_result store_append_run(struct store *store, const struct run *ru
                                        enum fact_origin origin, int64_t now_ms,
                                        struct problem *problem);
 
+/*
+ * Mends damage: a peer's run that starts from our chain at run->from - 1 and joins the chain that
+ * our rows or our head tell. Rows of it that are damaged or missing are replaced, and what they say
+ * is derived again. APPLIED: something was mended. OLD: nothing was damaged. GAP: we do not hold
+ * that stream or its head is below, or the peer has erased a body that we may not lose. FORK: the
+ * run proves nothing about our rows. Nothing beyond our head is taken.
+ */
+enum store_run_result store_repair(struct store *store, const struct run *run, int64_t now_ms,
+                                   struct problem *problem);
+
+/*
+ * Mends a fork: moves our events of a stream from `from` on to the end of our own current stream
+ * (a fresh one, if the forked one is), so that the other branch can take their place. Headers stay
+ * as they are, bodies as event_move makes them; what our log holds already in just these bytes is
+ * not added twice. `chain`: ours at from->seq, so that nothing else is moved; or, with from->seq
+ * one beyond our head, ours at the head: then only the current epoch ends, if it is that one.
+ * APPLIED, OLD (that is not what we hold), FAILED.
+ */
+enum store_run_result store_move_branch(struct store *store, const struct position *from,
+                                        const struct digest *chain, int64_t now_ms,
+                                        struct problem *problem);
+
 /* Folds what was touched since the last call. Reads below see the result. */
 int store_fold(struct store *store, struct problem *problem);
 

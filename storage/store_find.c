@@ -186,6 +186,7 @@ int store_find_written(const struct store *store, struct slice event_id, struct 
 
 struct change {
     struct position position;
+    struct position former; /* before a mended fork moved it; seq 0 = never */
     uint32_t kind;
     uint64_t hlc;
     int64_t entry_ms, exit_ms, fee; /* as corrected by it */
@@ -197,7 +198,9 @@ static bool is_superseded(const struct change *changes, size_t count, size_t whi
 {
     for (size_t i = 0; i < count; i++) {
         for (size_t k = 0; i != which && k < changes[i].seen_count; k++) {
-            if (position_compare(&changes[i].seen[k], &changes[which].position) == 0) {
+            if (position_compare(&changes[i].seen[k], &changes[which].position) == 0 ||
+                (changes[which].former.seq &&
+                 position_compare(&changes[i].seen[k], &changes[which].former) == 0)) {
                 return true;
             }
         }
@@ -234,6 +237,9 @@ static int read_changes(struct store *store, struct slice event_id, struct chang
         change->exit_ms = event->exit_ms;
         change->fee = event->fee;
         change->seen_count = event_supersedes(event, change->seen);
+        if (!event_moved_from(event, &change->former)) {
+            change->former.seq = 0;
+        }
     }
     return 0;
 }
@@ -253,6 +259,10 @@ int store_changes_seen(struct store *store, struct slice event_id, struct positi
     for (size_t i = 0; kept >= 0 && kept < LIMIT_SUPERSEDES && i < count; i++) {
         if (!is_superseded(changes, count, i)) {
             out[kept++] = changes[i].position;
+            /* Another central may have moved the same change to a place of its own. */
+            if (changes[i].former.seq && kept < LIMIT_SUPERSEDES) {
+                out[kept++] = changes[i].former;
+            }
         }
     }
     free(changes);

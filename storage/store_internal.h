@@ -14,6 +14,7 @@
  *   store_row.c      a row of history, written and read
  *   store_find.c     questions
  *   store_check.c    digests after an unclean stop, texts after a new zone, rebuilding
+ *   store_repair.c   damaged events replaced, a branch moved to another stream
  */
 #ifndef STORAGE_STORE_INTERNAL_H
 #define STORAGE_STORE_INTERNAL_H
@@ -147,6 +148,13 @@ struct store_focus {
     struct arena memory;
 };
 
+/* Where the row of an event goes. */
+struct store_place {
+    size_t stream;
+    uint64_t seq, lsn;
+    struct digest chain; /* at seq */
+};
+
 /* A visit in the closure of a fold. */
 struct store_member {
     size_t event, event_count; /* in store->events */
@@ -185,6 +193,7 @@ struct store_tally {
     size_t run_bytes;
     size_t visit_count;
     uint64_t settings; /* counts changes of the tables setting and redaction */
+    uint64_t rewinds;  /* how often heads were set back or changed; see fact.h */
 };
 
 struct store {
@@ -250,6 +259,7 @@ struct store {
     /* the fact of the batch */
     uint64_t batch;
     bool has_fact;
+    bool rewound; /* the fact tells heads that do not continue those before */
     struct store_item *items;
     size_t item_capacity;
     struct buffer runs;
@@ -286,6 +296,10 @@ int store_stream_add(struct store *store, const struct stream *stream, size_t *i
                      struct problem *problem);
 int store_stream_load(struct store *store, struct problem *problem);
 void store_stream_advance(struct store *store, size_t index, const struct digest *chain);
+/* Sets a head to what it was before, or to another chain. Counts as a rewind. */
+void store_stream_set(struct store *store, size_t index, uint64_t seq, const struct digest *chain);
+/* The log digest made anew from all heads. */
+struct digest store_stream_sum(const struct store *store);
 int store_stream_save(struct store *store, struct problem *problem); /* before the commit */
 void store_stream_undo(struct store *store);                         /* to the savepoint */
 void store_stream_rollback(struct store *store);
@@ -315,6 +329,21 @@ void store_focus_free(struct store *store);
 int store_visit_make(struct store *store, struct slice name, int64_t *id, struct problem *problem);
 
 /* store_log.c */
+/* Appends an event to a stream, of whichever node. */
+int store_append_item(struct store *store, size_t stream, const struct run_item *item,
+                      const struct event *event, enum fact_origin origin, struct problem *problem);
+/* Writes the row of an event and derives what it says; heads and facts are the caller's. */
+int store_put_event(struct store *store, const struct store_place *place,
+                    const struct run_item *item, const struct event *event,
+                    struct problem *problem);
+/* What a foreign item says; its body goes when it was erased. Unreadable: as if erased. */
+int store_read_item(struct store *store, const struct position *position, struct run_item *item,
+                    struct event *event, struct problem *problem);
+/* Makes the stream of this start, if there is none yet. */
+int store_own_stream(struct store *store, struct problem *problem);
+/* The chain that we hold at `seq` of a stream: 1 known, 0 not held, -1. */
+int store_chain_at(struct store *store, size_t stream, uint64_t seq, struct digest *chain,
+                   struct problem *problem);
 /* Derives what one event says by itself; its bytes are in the log already. */
 int store_derive(struct store *store, size_t stream, uint64_t seq, uint64_t lsn,
                  const struct event *event, struct problem *problem);
@@ -332,6 +361,10 @@ int store_setting_add(struct store *store, const struct position *position,
 /* REDACT: erases what is here and remembers the range. */
 int store_redact(struct store *store, const struct position *position, const struct event *event,
                  struct problem *problem);
+/* Takes back what the event at a position said by itself; its row is gone from the log already, or
+ * has lost its body. `name` is that of its visit, absent when it has none. */
+int store_forget(struct store *store, const struct store_place *place, int64_t visit,
+                 struct slice name, const struct event *event, struct problem *problem);
 bool store_is_redacted(const struct store *store, const struct position *position, uint32_t kind);
 
 /* Its corrected time. */

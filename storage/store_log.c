@@ -206,53 +206,69 @@ static int count_unknown(struct store *store, uint32_t kind, struct problem *pro
     return sql_finish(&sql, problem) ? store_fail(store, problem) : 0;
 }
 
-/* Appends one event at the end of a stream. `event` is what the item says. */
-static int append_item(struct store *store, size_t stream, const struct run_item *item,
-                       const struct event *event, enum fact_origin origin, struct problem *problem)
+static int put_row(struct store *store, const struct store_place *place,
+                   const struct run_item *item, const struct event *event, struct problem *problem)
 {
-    struct store_stream *head = &store->streams[stream];
-    uint64_t seq = head->seq + 1;
-    uint64_t lsn = store->now.lsn + 1;
     char spare[LIMIT_EVENT_ID + 1];
     struct slice key = {NULL, 0};
-    struct digest chain = chain_next(&head->chain, item->header, &item->body_hash);
     int64_t visit = EVENT_NONE;
     if (!event->redacted) {
-        key = store_visit_key(event, stream, seq, spare);
+        key = store_visit_key(event, place->stream, place->seq, spare);
     }
     if (key.data && store_visit_make(store, key, &visit, problem)) {
         return -1;
     }
     struct sql sql = store_sql(store, STORE_EVENT_ADD);
-    sql_bind_u64(&sql, lsn);
-    sql_bind_int(&sql, (int64_t)stream + 1);
-    sql_bind_u64(&sql, seq);
+    sql_bind_u64(&sql, place->lsn);
+    sql_bind_int(&sql, (int64_t)place->stream + 1);
+    sql_bind_u64(&sql, place->seq);
     sql_bind_int(&sql, event->kind);
     sql_bind_u64(&sql, event->hlc);
     sql_bind_optional(&sql, visit);
     sql_bind_blob(&sql, item->header);
     sql_bind_blob(&sql, item->body);
     sql_bind_digest(&sql, &item->body_hash);
-    sql_bind_digest(&sql, &chain);
+    sql_bind_digest(&sql, &place->chain);
     if (sql_finish(&sql, problem)) {
         return store_fail(store, problem);
     }
-    if (!event_kind_is_known(event->kind) && count_unknown(store, event->kind, problem)) {
-        return -1;
-    }
     if (key.data) {
-        struct position position = {head->stream, seq};
-        store_focus_append(store, &position, lsn, item->header, item->body);
+        struct position position = {store->streams[place->stream].stream, place->seq};
+        store_focus_append(store, &position, place->lsn, item->header, item->body);
     }
-    note_item(store, head, &chain, item, lsn, origin);
-    store_stream_advance(store, stream, &chain);
-    store->now.lsn = lsn;
-    store->now.events++;
-    return store_derive(store, stream, seq, lsn, event, problem);
+    return 0;
 }
 
-/* Our stream since this start; made at the first write. */
-static int own_stream(struct store *store, struct problem *problem)
+int store_put_event(struct store *store, const struct store_place *place,
+                    const struct run_item *item, const struct event *event, struct problem *problem)
+{
+    if (put_row(store, place, item, event, problem)) {
+        return -1;
+    }
+    return store_derive(store, place->stream, place->seq, place->lsn, event, problem);
+}
+
+int store_append_item(struct store *store, size_t stream, const struct run_item *item,
+                      const struct event *event, enum fact_origin origin, struct problem *problem)
+{
+    struct store_stream *head = &store->streams[stream];
+    const struct store_place place = {.stream = stream,
+                                      .seq = head->seq + 1,
+                                      .lsn = store->now.lsn + 1,
+                                      .chain =
+                                          chain_next(&head->chain, item->header, &item->body_hash)};
+    if (put_row(store, &place, item, event, problem) ||
+        (!event_kind_is_known(event->kind) && count_unknown(store, event->kind, problem))) {
+        return -1;
+    }
+    note_item(store, head, &place.chain, item, place.lsn, origin);
+    store_stream_advance(store, stream, &place.chain);
+    store->now.lsn = place.lsn;
+    store->now.events++;
+    return store_derive(store, stream, place.seq, place.lsn, event, problem);
+}
+
+int store_own_stream(struct store *store, struct problem *problem)
 {
     if (store->now.own != STORE_NO_STREAM) {
         return 0;
@@ -269,7 +285,7 @@ static int own_stream(struct store *store, struct problem *problem)
 int store_append(struct store *store, struct event *event, int64_t now_ms,
                  struct position *position, struct problem *problem)
 {
-    if (store_usable(store, problem) || own_stream(store, problem)) {
+    if (store_usable(store, problem) || store_own_stream(store, problem)) {
         return -1;
     }
     store->now_ms = now_ms;
@@ -287,7 +303,7 @@ int store_append(struct store *store, struct event *event, int64_t now_ms,
     item.body_hash = body_hash(item.body);
     /* Our own stamp counts even when our clock has been far ahead of the wall. */
     store->now.hlc = ticked ? event->hlc : hlc_merge(store->now.hlc, event->hlc, now_ms);
-    if (append_item(store, store->now.own, &item, event, FACT_LOCAL, problem)) {
+    if (store_append_item(store, store->now.own, &item, event, FACT_LOCAL, problem)) {
         return -1;
     }
     position->stream = store->streams[store->now.own].stream;
@@ -295,9 +311,8 @@ int store_append(struct store *store, struct event *event, int64_t now_ms,
     return 0;
 }
 
-/* Our chain at `seq` of a stream: 1 known, 0 not held, -1. */
-static int chain_at(struct store *store, size_t stream, uint64_t seq, struct digest *chain,
-                    struct problem *problem)
+int store_chain_at(struct store *store, size_t stream, uint64_t seq, struct digest *chain,
+                   struct problem *problem)
 {
     *chain = (struct digest){{0}};
     if (seq == 0) {
@@ -331,7 +346,7 @@ static enum store_run_result compare(struct store *store, size_t stream, const s
     }
     *known = head - (run->from - 1) < run->count ? (size_t)(head - (run->from - 1)) : run->count;
     struct digest ours, theirs = run->chain_before;
-    int held = chain_at(store, stream, run->from - 1, &ours, problem);
+    int held = store_chain_at(store, stream, run->from - 1, &ours, problem);
     if (held <= 0) {
         return held < 0 ? STORE_RUN_FAILED : STORE_RUN_GAP;
     }
@@ -341,7 +356,7 @@ static enum store_run_result compare(struct store *store, size_t stream, const s
     for (size_t i = 0; i < *known; i++) {
         theirs = chain_next(&theirs, run->items[i].header, &run->items[i].body_hash);
     }
-    held = chain_at(store, stream, run->from - 1 + *known, &ours, problem);
+    held = store_chain_at(store, stream, run->from - 1 + *known, &ours, problem);
     if (held <= 0) {
         return held < 0 ? STORE_RUN_FAILED : STORE_RUN_GAP;
     }
@@ -356,30 +371,39 @@ static enum store_run_result compare(struct store *store, size_t stream, const s
                                                                  : STORE_RUN_APPLIED;
 }
 
+int store_read_item(struct store *store, const struct position *position, struct run_item *item,
+                    struct event *event, struct problem *problem)
+{
+    if (event_unpack_header(event, item->header)) {
+        return problem_set(problem, PROBLEM_MESSAGE_INVALID, NULL,
+                           "stream of %s: event %" PRIu64 " has no readable header",
+                           position->stream.node.text, position->seq);
+    }
+    if (store_is_redacted(store, position, event->kind)) {
+        item->body = (struct slice){NULL, 0};
+    }
+    if (event_unpack(event, item->header, item->body)) {
+        /* Kept and relayed so that the stream goes on, but it says nothing to the fold. */
+        log_warn("EVENT_UNREADABLE", "node=%s epoch=%" PRIx64 " seq=%" PRIu64,
+                 position->stream.node.text, position->stream.epoch, position->seq);
+        if (event_unpack(event, item->header, (struct slice){NULL, 0})) {
+            return problem_set(problem, PROBLEM_INTERNAL, NULL, "a header changed while read");
+        }
+    }
+    return 0;
+}
+
 static int append_foreign(struct store *store, size_t stream, const struct run_item *given,
                           enum fact_origin origin, int64_t now_ms, struct problem *problem)
 {
     struct run_item item = *given;
     struct event event;
     struct position position = {store->streams[stream].stream, store->streams[stream].seq + 1};
-    if (event_unpack_header(&event, item.header)) {
-        return problem_set(problem, PROBLEM_MESSAGE_INVALID, NULL,
-                           "stream of %s: event %" PRIu64 " has no readable header",
-                           position.stream.node.text, position.seq);
-    }
-    if (store_is_redacted(store, &position, event.kind)) {
-        item.body = (struct slice){NULL, 0};
-    }
-    if (event_unpack(&event, item.header, item.body)) {
-        /* Kept and relayed so that the stream goes on, but it says nothing to the fold. */
-        log_warn("EVENT_UNREADABLE", "node=%s epoch=%" PRIx64 " seq=%" PRIu64,
-                 position.stream.node.text, position.stream.epoch, position.seq);
-        if (event_unpack(&event, item.header, (struct slice){NULL, 0})) {
-            return problem_set(problem, PROBLEM_INTERNAL, NULL, "a header changed while read");
-        }
+    if (store_read_item(store, &position, &item, &event, problem)) {
+        return -1;
     }
     store->now.hlc = hlc_merge(store->now.hlc, event.hlc, now_ms);
-    return append_item(store, stream, &item, &event, origin, problem);
+    return store_append_item(store, stream, &item, &event, origin, problem);
 }
 
 enum store_run_result store_append_run(struct store *store, const struct run *run,

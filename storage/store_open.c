@@ -192,6 +192,8 @@ static int load_meta(struct store *store, bool *clean, struct problem *problem)
             store->now.events = sql_u64(&sql, 1);
         } else if (slice_equal(key, slice_text("visit_id"))) {
             store->now.visit_id = sql_int(&sql, 1);
+        } else if (slice_equal(key, slice_text("rewinds"))) {
+            store->now.rewinds = sql_u64(&sql, 1);
         } else if (slice_equal(key, slice_text("log_digest"))) {
             store->log_digest = sql_digest(&sql, 1);
         } else if (slice_equal(key, slice_text("state_digest"))) {

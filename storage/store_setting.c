@@ -328,6 +328,20 @@ static int forget(struct store *store, int64_t visit, const struct event *event,
     return 0;
 }
 
+int store_forget(struct store *store, const struct store_place *place, int64_t visit,
+                 struct slice name, const struct event *event, struct problem *problem)
+{
+    store_focus_drop(store);
+    if (name.data) {
+        store_visits_add(&store->touched, visit, name);
+        if (forget(store, visit, event, problem) ||
+            drop_by(store, STORE_CHANGE_DROP, place->stream, place->seq, problem)) {
+            return -1;
+        }
+    }
+    return drop_setting(store, place->stream, place->seq, problem);
+}
+
 /* Erases one body; `row` is the current row of STORE_EVENTS_IN_RANGE, whose walk ends here: what
  * follows changes the rows under it and asks the same question about other ranges. */
 static int erase(struct store *store, size_t stream, struct sql *row, struct problem *problem)
@@ -344,19 +358,12 @@ static int erase(struct store *store, size_t stream, struct sql *row, struct pro
     if (sql_finish(&sql, problem)) {
         return store_fail(store, problem);
     }
-    store_focus_drop(store);
     struct event event;
     if (event_unpack(&event, header, body)) {
         return 0;
     }
-    if (name.data) {
-        store_visits_add(&store->touched, visit, name);
-        if (forget(store, visit, &event, problem) ||
-            drop_by(store, STORE_CHANGE_DROP, stream, seq, problem)) {
-            return -1;
-        }
-    }
-    return drop_setting(store, stream, seq, problem);
+    const struct store_place place = {.stream = stream, .seq = seq};
+    return store_forget(store, &place, visit, name, &event, problem);
 }
 
 static int erase_range(struct store *store, size_t stream, const struct store_range *range,

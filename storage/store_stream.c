@@ -113,7 +113,8 @@ int store_stream_load(struct store *store, struct problem *problem)
     return more;
 }
 
-void store_stream_advance(struct store *store, size_t index, const struct digest *chain)
+/* Notes that a head is about to change. */
+static void note_change(struct store *store, size_t index)
 {
     struct store_stream *stream = &store->streams[index];
     if (store->has_mark && stream->mark != store->marks) {
@@ -129,8 +130,33 @@ void store_stream_advance(struct store *store, size_t index, const struct digest
         store->changed[store->changed_count++] = index;
         stream->changed = true;
     }
-    stream->seq++;
-    stream->chain = *chain;
+}
+
+void store_stream_advance(struct store *store, size_t index, const struct digest *chain)
+{
+    note_change(store, index);
+    store->streams[index].seq++;
+    store->streams[index].chain = *chain;
+}
+
+void store_stream_set(struct store *store, size_t index, uint64_t seq, const struct digest *chain)
+{
+    note_change(store, index);
+    store->streams[index].seq = seq;
+    store->streams[index].chain = *chain;
+    store->now.rewinds++;
+}
+
+struct digest store_stream_sum(const struct store *store)
+{
+    struct digest sum = {{0}};
+    for (size_t i = 0; i < store->now.stream_count; i++) {
+        const struct store_stream *stream = &store->streams[i];
+        struct head head = {stream->stream, stream->seq, stream->chain};
+        struct digest part = head_digest(&head);
+        digest_add(&sum, &part);
+    }
+    return sum;
 }
 
 int store_stream_save(struct store *store, struct problem *problem)
@@ -201,5 +227,9 @@ void store_stream_commit(struct store *store)
         stream->begun_seq = stream->seq;
         stream->begun_chain = stream->chain;
         stream->changed = false;
+    }
+    if (store->now.rewinds != store->begun.rewinds) {
+        /* A damaged head had a part that the sum never had. */
+        store->log_digest = store_stream_sum(store);
     }
 }

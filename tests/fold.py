@@ -8,7 +8,7 @@ usage: fold.py --check FILE    one JSON object per line, {input..., "visits": [.
 
 fold(input) is a pure function over plain dicts. An absent field is an absent key. Input:
   events       [{"kind", "hlc", "t_eff", "clock", "redacted", "node", "epoch", "seq", "body", and
-                the fields of the event; "supersedes": [[node, epoch, seq]...]}...]
+                the fields of the event; "supersedes", "moved_from": [[node, epoch, seq]...]}...]
   plates       [text...]
   tariffs      [{"t", "hlc", "node", "epoch", "seq", "free_s", "per_hour"}...]
   clock_fixes  [{"node", "epoch", "from", "to", "offset_ms"}...]
@@ -135,8 +135,9 @@ def choose_import(imports, clock):
 
 def choose_change(changes):
     def listed_by_another(change):
-        return any(list(position(change)) in other.get("supersedes", [])
-                   for other in changes if other is not change)
+        names = [list(position(change))] + change.get("moved_from", [])[:1]
+        return any(name in other.get("supersedes", [])
+                   for other in changes if other is not change for name in names)
     standing = [change for change in changes if not listed_by_another(change)] or changes
     return max(standing, key=lambda c: (c["kind"] == DELETE, stamp(c)), default=None)
 

@@ -30,6 +30,19 @@ static void check_repacked(const struct event *event)
     buffer_free(&body_again);
 }
 
+/* What may be read may be moved, and then still be read. */
+static void check_moved(struct slice header, struct slice body)
+{
+    const struct position from = {{{"a"}, 1}, 1};
+    struct buffer moved = {.limit = 0};
+    struct event event;
+
+    event_move(body, &from, &moved);
+    source_require(moved.len <= LIMIT_BODY_BYTES);
+    source_require(event_unpack(&event, header, buffer_slice(&moved)) == 0);
+    buffer_free(&moved);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct event event;
@@ -50,6 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (event_unpack(&event, header, body) == 0) {
         source_require(wire_check(header) && wire_check(body));
         source_require(event_supersedes(&event, seen) <= LIMIT_SUPERSEDES);
+        check_moved(header, body);
         if (body.len + GROWTH_BYTES <= LIMIT_BODY_BYTES) {
             check_repacked(&event);
         }

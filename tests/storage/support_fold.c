@@ -111,6 +111,15 @@ void fold_case_supersede(struct fold_case *test, struct fold_event *event,
     buffer_free(&packed);
 }
 
+void fold_case_move(struct fold_case *test, struct fold_event *event, const struct position *former)
+{
+    struct slice kept = event->event.supersedes;
+
+    fold_case_supersede(test, event, former, 1);
+    event->event.moved_from = event->event.supersedes;
+    event->event.supersedes = kept;
+}
+
 struct fold_input fold_case_input(const struct fold_case *test)
 {
     return (struct fold_input){
@@ -182,6 +191,10 @@ static void read_option(struct fold_case *test, struct fold_event *event, const 
         event->event.hlc = (uint64_t)number(value);
     } else if (strcmp(name, "sup") == 0) {
         read_supersedes(test, event, value);
+    } else if (strcmp(name, "moved") == 0) {
+        struct position former = event->position;
+        former.seq = (uint64_t)number(value);
+        fold_case_move(test, event, &former);
     } else if (strcmp(name, "suspect") == 0) {
         event->event.clock |= EVENT_CLOCK_SUSPECT;
     } else if (strcmp(name, "redacted") == 0) {
@@ -436,6 +449,12 @@ static void random_supersedes(struct fold_case *test, uint64_t *state)
         size_t count = fold_case_below(state, COUNT(seen));
         for (size_t j = 0; j < count; j++) {
             seen[j] = test->events[fold_case_below(state, test->event_count)].position;
+        }
+        if (fold_case_below(state, 4) == 0) {
+            struct position former =
+                test->events[fold_case_below(state, test->event_count)].position;
+            former.seq += fold_case_below(state, 2) * 100;
+            fold_case_move(test, &test->events[i], &former);
         }
         if (count && test->events[i].event.kind >= EVENT_HISTORY_UPDATE &&
             test->events[i].event.kind <= EVENT_HISTORY_UNDELETE) {

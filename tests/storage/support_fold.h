@@ -46,6 +46,10 @@ void *fold_case_own(struct fold_case *test, size_t size);
 void fold_case_supersede(struct fold_case *test, struct fold_event *event,
                          const struct position *positions, size_t count);
 
+/* Sets `moved_from`. */
+void fold_case_move(struct fold_case *test, struct fold_event *event,
+                    const struct position *former);
+
 /* Fills an empty case. The script must be well-formed. */
 void fold_case_script(struct fold_case *test, const char *script);
 

@@ -151,6 +151,16 @@ static void put_supersedes(struct buffer *out, const struct event *event)
     put(out, "]");
 }
 
+static void put_moved(struct buffer *out, const struct event *event)
+{
+    struct position former;
+
+    if (event_moved_from(event, &former)) {
+        buffer_printf(out, ",\"moved_from\":[[\"%s\",%" PRIu64 ",%" PRIu64 "]]",
+                      former.stream.node.text, former.stream.epoch, former.seq);
+    }
+}
+
 static void put_event(struct buffer *out, const struct fold_event *source)
 {
     const struct event *event = &source->event;
@@ -187,6 +197,7 @@ static void put_event(struct buffer *out, const struct fold_event *source)
     put_text(out, "exit_source", event->exit_source);
     put_real(out, "exit_confidence", event->exit_confidence);
     put_supersedes(out, event);
+    put_moved(out, event);
     put(out, "}");
 }
 

@@ -111,6 +111,10 @@ static const struct rule visit_rules[] = {
      "v1 A IN 100"},
     {"superseding in a circle supersedes nothing",
      "entry v1 A 100; edit v1 A 0 entry=110 sup=3; edit v1 A 0 entry=120 sup=2;", "v1 A IN 120"},
+    {"a moved change is known by its former place",
+     "entry v1 A 100; delete v1 A 0 moved=50; undelete v1 A 0 sup=50;", "v1 A IN 100"},
+    {"but not by another one", "entry v1 A 100; delete v1 A 0 moved=50; undelete v1 A 0 sup=51;",
+     "v1 A DELETED 100"},
     {"nor does superseding oneself", "entry v1 A 100; edit v1 A 0 entry=110 sup=2;", "v1 A IN 110"},
     {"a superseded change still supersedes",
      "entry v1 A 100; delete v1 A 0; "
