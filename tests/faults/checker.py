@@ -68,7 +68,8 @@ def leave(ledger, central, plate, event_id, **fields):
 def heads(central):
     """(node, epoch) -> highest seq, from the log."""
     return {(node, epoch & 0xFFFFFFFFFFFFFFFF): seq for node, epoch, seq in central.rows(
-        "SELECT node, epoch, max(seq) FROM event JOIN stream USING (sid) GROUP BY sid")}
+        "SELECT node, epoch, seq FROM (SELECT node, epoch, (SELECT max(seq) FROM event"
+        " WHERE event.sid = stream.sid) AS seq FROM stream) WHERE seq IS NOT NULL")}
 
 
 def lacking(central, ledger):

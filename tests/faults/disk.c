@@ -33,8 +33,10 @@ typedef ssize_t (*write_fn)(int, const void *, size_t, off_t);
 typedef ssize_t (*plain_read_fn)(int, void *, size_t);
 typedef ssize_t (*read_fn)(int, void *, size_t, off_t);
 
-/* A preloaded library has no other place for it. Set before main, never changed. */
-static volatile struct disk *disk;
+/* A preloaded library has no other place for it. Set before main, never changed; until then, other
+ * libraries' constructors meet a disk in order. */
+static struct disk none;
+static volatile struct disk *disk = &none;
 
 __attribute__((constructor)) static void attach(void)
 {
@@ -149,7 +151,7 @@ ssize_t read(int fd, void *out, size_t len)
 {
     plain_read_fn next;
     next_function("read", &next);
-    return fails(fd, disk ? disk->read_errno : 0) ? -1 : next(fd, out, len);
+    return fails(fd, disk->read_errno) ? -1 : next(fd, out, len);
 }
 
 ssize_t pread(int fd, void *out, size_t len, off_t at)

@@ -228,12 +228,14 @@ class Soak:
             wanted = {}
             for node, epoch, seq in self.ledger.positions:
                 wanted[node, epoch] = max(seq, wanted.get((node, epoch), 0))
+
+        def lacking(site):
+            held = heads(site)
+            return [(stream, held.get(stream, 0), seq) for stream, seq in wanted.items()
+                    if held.get(stream, 0) < seq]
         began = time.monotonic()
-        wait_until(lambda: all(heads(site).get(stream, 0) >= seq for site in self.sites
-                               for stream, seq in wanted.items()), AGREED_S,
-                   lambda: "lacking: %s" % {site.name: [
-                       (stream, heads(site).get(stream, 0), seq) for stream, seq in wanted.items()
-                       if heads(site).get(stream, 0) < seq][:3] for site in self.sites})
+        wait_until(lambda: not any(lacking(site) for site in self.sites), AGREED_S,
+                   lambda: "lacking: %s" % {s.name: lacking(s)[:3] for s in self.sites})
         self.waits.append(time.monotonic() - began)
         self.say("all", self.ledger.answered(), "answered events at all after %.1f s" %
                  self.waits[-1])
