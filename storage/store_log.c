@@ -228,10 +228,17 @@ static int append_item(struct store *store, size_t stream, const struct run_item
     return store_derive(store, stream, seq, lsn, event, problem);
 }
 
-/* Our stream since this start; made at the first write. */
+/* A redaction named our next number before we wrote it: others would erase the event on arrival. */
+static bool is_spoilt(const struct store *store, const struct store_stream *own)
+{
+    struct position next = {own->stream, own->seq + 1};
+    return store_is_redacted(store, &next, 0);
+}
+
+/* Our stream since this start; made at the first write, and again when it can take no more. */
 static int own_stream(struct store *store, struct problem *problem)
 {
-    if (store->now.own != STORE_NO_STREAM) {
+    if (store->now.own != STORE_NO_STREAM && !is_spoilt(store, &store->streams[store->now.own])) {
         return 0;
     }
     struct stream stream = {store->node, random_nonzero()};
