@@ -44,6 +44,43 @@ static int take_lock(struct store *store, struct problem *problem)
     return 0;
 }
 
+static int rewrite(int fd)
+{
+    static const size_t piece = 65536;
+    char *bytes = bytes_allocate(piece, 1);
+    ssize_t got = 0;
+    off_t at = 0;
+    while ((got = pread(fd, bytes, piece, at)) > 0 && pwrite(fd, bytes, (size_t)got, at) == got) {
+        at += got;
+    }
+    free(bytes);
+    return got != 0 || fsync(fd) ? -1 : 0;
+}
+
+/*
+ * After a failed fsync Linux keeps what it could not write in the page cache and calls it clean. A
+ * restarted process reads it there, takes its commits for durable and moves them into the database;
+ * a power cut in the middle then finds neither. Written again it is on the disk before anything
+ * relies on it. After a clean stop there is no WAL.
+ */
+static int harden_wal(struct store *store, struct problem *problem)
+{
+    char path[4200];
+    int len = snprintf(path, sizeof path, "%s-wal", store->path);
+    int fd = len > 0 && (size_t)len < sizeof path ? open(path, O_RDWR | O_CLOEXEC) : -1;
+    if (fd < 0) {
+        return 0; /* there is none, or opening the database will say what is wrong with it */
+    }
+    int failed = rewrite(fd);
+    int error = errno;
+    if (failed) {
+        problem_set(problem, PROBLEM_DB_FAILED, "check the disk (dmesg, smartctl)", "%s: %s", path,
+                    strerror(error));
+    }
+    close(fd);
+    return failed;
+}
+
 static int note_frames(void *context, sqlite3 *db, const char *name, int frames)
 {
     struct store *store = context;
@@ -190,7 +227,7 @@ static int open_database(struct store *store, struct problem *problem)
         return -1;
     }
     /* The file may have changed until the lock was ours. */
-    if (schema_look(store->path, &origin, problem) ||
+    if (harden_wal(store, problem) || schema_look(store->path, &origin, problem) ||
         sql_open(store->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &store->db, problem) ||
         (origin == SCHEMA_LEGACY && legacy_backup(store->db, store->path, problem)) ||
         set_up(store, problem) || sql_run(store->db, "BEGIN IMMEDIATE", problem)) {

@@ -40,6 +40,7 @@
 #define SIM_WALL_MS INT64_C(1790000000000) /* wall clocks at virtual time 0 */
 #define SIM_SETTLE_MS INT64_C(180000)      /* after healing all must be equal within */
 #define SIM_FUTURE_KIND 200                /* an event kind of a newer central */
+#define SIM_REDACT_MOST 2   /* a redaction names up to so many events more than one */
 #define SIM_POISON "poison" /* the camera whose requests fail after they wrote something */
 #define SIM_QUEUE 1512      /* runs between mesh and node; more are refused, as by the sockets */
 
@@ -115,6 +116,7 @@ struct sim_host {
     struct node_id id;
     bool exists; /* a clone's place is empty most of the time */
     bool is_up, is_ending, is_frozen, is_slow;
+    bool is_newer;     /* its messages are as a newer version would write them */
     bool store_failed; /* the store said DB_FAILED: the process ends */
     struct store *store;
     struct runs *runs;

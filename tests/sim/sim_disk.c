@@ -149,7 +149,7 @@ static bool meets(struct sim_disk *disk, enum sim_disk_error kind)
     return true;
 }
 
-int sim_disk_read(struct sim_disk *disk, struct sim_disk_file *file, void *out, size_t len,
+int sim_disk_read(struct sim_disk *disk, const struct sim_disk_file *file, void *out, size_t len,
                   size_t at)
 {
     if (disk->is_dead || meets(disk, SIM_DISK_READ_FAILS)) {

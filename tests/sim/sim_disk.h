@@ -74,7 +74,7 @@ struct sim_disk_file *sim_disk_find(struct sim_disk *disk, const char *suffix, b
 size_t sim_disk_used(const struct sim_disk *disk);
 
 /* What the process does. 0, or an SQLite result code. */
-int sim_disk_read(struct sim_disk *disk, struct sim_disk_file *file, void *out, size_t len,
+int sim_disk_read(struct sim_disk *disk, const struct sim_disk_file *file, void *out, size_t len,
                   size_t at);
 int sim_disk_write(struct sim_disk *disk, struct sim_disk_file *file, const void *bytes, size_t len,
                    size_t at);

@@ -161,8 +161,13 @@ static void arm(struct sim *sim, const struct sim_step *step, size_t place)
     struct sim_disk *disk = &sim->disks[place];
 
     if (step->kind == SIM_STEP_TORN) {
+        bool while_opening = step->arg % 4 == 0;
+        if (while_opening) {
+            sim_host_end(sim, place, SIM_END_KILL);
+            sim_time_plan(sim, (struct sim_moment){.kind = SIM_RESTART, .place = place}, 100);
+        }
         disk->error = SIM_DISK_POWER_CUT;
-        disk->error_in = 1 + step->arg % 30;
+        disk->error_in = 1 + step->arg / 4 % (while_opening ? 8 : 30);
     } else if (step->kind == SIM_STEP_SYNC_ERROR) {
         disk->error = SIM_DISK_SYNC_FAILS;
         disk->error_in = 1 + step->arg % 4;
@@ -258,6 +263,9 @@ static void spoil_process(struct sim *sim, const struct sim_step *step, size_t p
     case SIM_STEP_SLOW:
         host->is_slow = true;
         break;
+    case SIM_STEP_NEWER:
+        host->is_newer = true;
+        break;
     default:
         break;
     }
@@ -321,6 +329,9 @@ void sim_fault_mend(struct sim *sim, uint64_t number)
         break;
     case SIM_STEP_SLOW:
         host->is_slow = false;
+        break;
+    case SIM_STEP_NEWER:
+        host->is_newer = false;
         break;
     default:
         break; /* ways are mended already */

@@ -232,7 +232,7 @@ void sim_load_event(struct sim *sim, struct sim_client *client, struct event *ou
     out->target_node = slice_text(client->target.stream.node.text);
     out->target_epoch = client->target.stream.epoch;
     out->target_from = client->target.seq;
-    out->target_to = client->target.seq + sim_random_below(&random, 3);
+    out->target_to = client->target.seq + sim_random_below(&random, SIM_REDACT_MOST + 1);
     if (client->event_kind == EVENT_CLOCK_FIX) {
         out->offset_ms = client->offset_ms;
     }

@@ -127,6 +127,20 @@ static void travel(struct sim *sim, struct sim_wire *wire, size_t side, struct s
     sim_time_plan(sim, moment, in_ms);
 }
 
+/* As a newer version may write it: another version, one field more. */
+static void make_newer(struct slice bytes, struct buffer *out)
+{
+    static const char field[] = "\xa5newer";
+    unsigned char first = (unsigned char)bytes.data[0];
+    const char wide[] = {(char)0xdc, 0, 16};
+    const char narrow[] = {(char)(first + 1)};
+
+    (void)buffer_append(out, first == 0x9f ? wide : narrow, first == 0x9f ? 3 : 1);
+    (void)buffer_append(out, bytes.data + 1, bytes.len - 1);
+    (void)buffer_append(out, field, sizeof field - 1); /* our messages are below the ceiling */
+    out->data[out->len - sizeof field + 1 - (bytes.len - 2)] = 2;
+}
+
 void sim_net_send(struct sim *sim, size_t place, const struct replica_output *output)
 {
     size_t side = 0;
@@ -135,13 +149,24 @@ void sim_net_send(struct sim *sim, size_t place, const struct replica_output *ou
     sim->trace.messages++;
     sim_trace_mix_number(&sim->trace, (uint64_t)sim->now_ms << 8 | place);
     sim_trace_mix(&sim->trace, output->bytes.data, output->bytes.len);
+    if (output->bytes.data[1] == MESSAGE_VECTOR_REQUEST) {
+        sim_trace_rare(&sim->trace, SIM_RARE_COMPARED);
+    }
     if (!wire || wire->is_broken) {
         return;
     }
-    travel(sim, wire, side, output->bytes);
-    if (sim_random_chance(&sim->random, sim->ways[place][wire->ends[1 - side]].duplicates)) {
-        travel(sim, wire, side, output->bytes);
+    struct buffer newer = {.limit = 0};
+    struct slice bytes = output->bytes;
+    if (sim->hosts[place].is_newer) {
+        make_newer(output->bytes, &newer);
+        bytes = buffer_slice(&newer);
+        sim_trace_rare(&sim->trace, SIM_RARE_NEWER);
     }
+    travel(sim, wire, side, bytes);
+    if (sim_random_chance(&sim->random, sim->ways[place][wire->ends[1 - side]].duplicates)) {
+        travel(sim, wire, side, bytes);
+    }
+    buffer_free(&newer);
 }
 
 void sim_net_close(struct sim *sim, size_t place, const struct replica_output *output)

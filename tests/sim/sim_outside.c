@@ -191,6 +191,12 @@ int __wrap_flock(int fd, int operation)
     return fd >= DESCRIPTORS ? 0 : __real_flock(fd, operation);
 }
 
+static struct sim_disk_file *of_descriptor(int fd, struct sim_disk **disk)
+{
+    *disk = &world->disks[(fd - DESCRIPTORS) / SIM_DISK_FILES];
+    return &(*disk)->files[(fd - DESCRIPTORS) % SIM_DISK_FILES];
+}
+
 int __wrap_posix_fallocate(int fd, off_t at, off_t len)
 {
     static const char zero[1] = {0};
@@ -198,9 +204,60 @@ int __wrap_posix_fallocate(int fd, off_t at, off_t len)
     if (fd < DESCRIPTORS) {
         return __real_posix_fallocate(fd, at, len);
     }
-    struct sim_disk *disk = &world->disks[(fd - DESCRIPTORS) / SIM_DISK_FILES];
-    struct sim_disk_file *file = &disk->files[(fd - DESCRIPTORS) % SIM_DISK_FILES];
+    struct sim_disk *disk = NULL;
+    struct sim_disk_file *file = of_descriptor(fd, &disk);
     return sim_disk_write(disk, file, zero, 1, (size_t)(at + len) - 1) ? ENOSPC : 0;
+}
+
+ssize_t __real_pread(int fd, void *out, size_t len, off_t at);
+ssize_t __wrap_pread(int fd, void *out, size_t len, off_t at);
+ssize_t __real_pwrite(int fd, const void *bytes, size_t len, off_t at);
+ssize_t __wrap_pwrite(int fd, const void *bytes, size_t len, off_t at);
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+
+static int io_error(void)
+{
+    errno = EIO;
+    return -1;
+}
+
+ssize_t __wrap_pread(int fd, void *out, size_t len, off_t at)
+{
+    struct sim_disk *disk = NULL;
+
+    if (fd < DESCRIPTORS) {
+        return __real_pread(fd, out, len, at);
+    }
+    const struct sim_disk_file *file = of_descriptor(fd, &disk);
+    size_t there = (size_t)at < file->size ? file->size - (size_t)at : 0;
+    there = there < len ? there : len;
+    if (sim_disk_read(disk, file, out, there, (size_t)at)) {
+        return io_error();
+    }
+    return (ssize_t)there;
+}
+
+ssize_t __wrap_pwrite(int fd, const void *bytes, size_t len, off_t at)
+{
+    struct sim_disk *disk = NULL;
+
+    if (fd < DESCRIPTORS) {
+        return __real_pwrite(fd, bytes, len, at);
+    }
+    struct sim_disk_file *file = of_descriptor(fd, &disk);
+    return sim_disk_write(disk, file, bytes, len, (size_t)at) ? io_error() : (ssize_t)len;
+}
+
+int __wrap_fsync(int fd)
+{
+    struct sim_disk *disk = NULL;
+
+    if (fd < DESCRIPTORS) {
+        return __real_fsync(fd);
+    }
+    struct sim_disk_file *file = of_descriptor(fd, &disk);
+    return sim_disk_sync(disk, file) ? io_error() : 0;
 }
 
 /* ---- SQLite's view ---- */

@@ -56,6 +56,7 @@
     X(FULL, 6, 15000)   /* the disk is full */                                    \
     X(HANG, 5, 15000)   /* a process stands still */                              \
     X(SLOW, 4, 20000)   /* its disk is slow */                                    \
+    X(NEWER, 4, 30000)  /* a central speaks a newer version */                    \
     X(LOOK, 6, 0)       /* compares everything at this moment */
 
 enum sim_step_kind {

@@ -52,6 +52,7 @@
     X(RETIMED, "a clock fix was folded")                                 \
     X(UNKNOWN_KIND, "an event of an unknown kind was relayed")           \
     X(SUSPECT, "an event with a suspect clock")                          \
+    X(NEWER, "messages of a newer version were read")                    \
     X(LOST_FACT, "the mesh missed a commit")                             \
     X(HUNG, "a process stood still until its links were given up")       \
     X(TWO_CHUNKS, "more than one chunk was behind")

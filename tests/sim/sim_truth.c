@@ -82,6 +82,23 @@ static void copy(struct buffer *out, struct slice bytes)
     }
 }
 
+/* An erased event leaves nothing by which its retry could be recognised. */
+static bool is_erased(const struct sim *sim, uint64_t number)
+{
+    for (size_t i = 0; i < sim->client_count; i++) {
+        const struct sim_client *by = &sim->clients[i];
+        const struct sim_fact_stream *stream =
+            by->event_kind == EVENT_REDACT ? find_stream(sim, &by->target.stream) : NULL;
+        for (uint64_t seq = by->target.seq; stream && seq <= by->target.seq + SIM_REDACT_MOST;
+             seq++) {
+            if (seq <= stream->count && stream->events[seq - 1].client == number) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* Counts an event of a client: a retry where it was logged makes no second one. */
 static void count_event(struct sim *sim, const struct sim_host *host, uint64_t number)
 {
@@ -97,7 +114,7 @@ static void count_event(struct sim *sim, const struct sim_host *host, uint64_t n
     }
     /* Without a name a retry is recognised for a day only, by whatever clock. */
     if (client->is_gate && client->sent_id[0] && !client->is_change &&
-        client->logged[host->place] > 1 + host->disk_losses) {
+        client->logged[host->place] > 1 + host->disk_losses && !is_erased(sim, number)) {
         sim_fail(sim, "%s logged client %s %u times", host->id.text, client->tag,
                  client->logged[host->place]);
     }
@@ -137,6 +154,10 @@ static void adopt(struct sim *sim, struct sim_host *host, struct sim_fact_stream
     copy(&added->body, item->body);
     if (client) {
         count_event(sim, host, client);
+    }
+    struct position seen[LIMIT_SUPERSEDES];
+    if (event_supersedes(&event, seen) > 1) {
+        sim_trace_rare(&sim->trace, SIM_RARE_EDIT_CONFLICT);
     }
     if (event.clock & EVENT_CLOCK_SUSPECT) {
         sim_trace_rare(&sim->trace, SIM_RARE_SUSPECT);
