@@ -339,7 +339,7 @@ int store_put_event(struct store *store, const struct store_place *place,
 /* What a foreign item says; its body goes when it was erased. Unreadable: as if erased. */
 int store_read_item(struct store *store, const struct position *position, struct run_item *item,
                     struct event *event, struct problem *problem);
-/* Makes the stream of this start, if there is none yet. */
+/* Makes the stream of this start, if there is none yet or it can take no more. */
 int store_own_stream(struct store *store, struct problem *problem);
 /* The chain that we hold at `seq` of a stream: 1 known, 0 not held, -1. */
 int store_chain_at(struct store *store, size_t stream, uint64_t seq, struct digest *chain,

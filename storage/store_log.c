@@ -268,9 +268,16 @@ int store_append_item(struct store *store, size_t stream, const struct run_item 
     return store_derive(store, stream, place.seq, place.lsn, event, problem);
 }
 
+/* A redaction named our next number before we wrote it: others would erase the event on arrival. */
+static bool is_spoilt(const struct store *store, const struct store_stream *own)
+{
+    struct position next = {own->stream, own->seq + 1};
+    return store_is_redacted(store, &next, 0);
+}
+
 int store_own_stream(struct store *store, struct problem *problem)
 {
-    if (store->now.own != STORE_NO_STREAM) {
+    if (store->now.own != STORE_NO_STREAM && !is_spoilt(store, &store->streams[store->now.own])) {
         return 0;
     }
     struct stream stream = {store->node, random_nonzero()};

@@ -131,7 +131,8 @@ static void put_position(struct buffer *out, const struct position *position)
     put(out, "\"node\":\"");
     put(out, position->stream.node.text);
     put(out, "\"");
-    put_integer(out, "epoch", (int64_t)position->stream.epoch);
+    put_name(out, "epoch");
+    buffer_printf(out, "%" PRIu64, position->stream.epoch);
     put_integer(out, "seq", (int64_t)position->seq);
 }
 

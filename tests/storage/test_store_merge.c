@@ -371,6 +371,31 @@ static bool on_disk(const struct central *central, const char *text)
     return found;
 }
 
+/* A redaction may name numbers that its target has not written yet. */
+START_TEST(redaction_reaches_no_later_event)
+{
+    struct central *a = &centrals[0], *b = &centrals[1];
+    struct position first = central_entry(a, "v1", "30A11111", T0);
+    struct event event;
+    event_init(&event, EVENT_REDACT);
+    event.t_eff = T0;
+    event.target_node = slice_text(first.stream.node.text);
+    event.target_epoch = first.stream.epoch;
+    event.target_from = 2;
+    event.target_to = 9;
+    central_write(b, &event);
+    central_pull(a, b, 10);
+    struct position second = central_entry(a, "v2", "30A22222", T0);
+    ck_assert(stream_compare(&first.stream, &second.stream) != 0);
+    ck_assert_int_eq((int64_t)second.seq, 1);
+    struct position third = central_entry(a, "v3", "30A33333", T0);
+    ck_assert_int_eq((int64_t)third.seq, 2);
+    central_pull(b, a, 10);
+    central_assert_equal(a, b);
+    ck_assert_int_eq(central_number(b, "SELECT count(*) FROM history"), 3);
+}
+END_TEST
+
 START_TEST(redaction_erases_and_stays)
 {
     struct central *a = &centrals[0], *b = &centrals[1], *c = &centrals[2];
@@ -458,6 +483,7 @@ int main(void)
     tcase_add_test(tcase, a_delete_may_come_before_its_visit);
     tcase_add_test(tcase, a_late_tariff_prices_what_had_no_fee);
     tcase_add_test(tcase, a_clock_fix_moves_what_it_covers);
+    tcase_add_test(tcase, redaction_reaches_no_later_event);
     tcase_add_test(tcase, redaction_erases_and_stays);
     tcase_add_test(tcase, other_rules_fold_everything_again);
     suite_add_tcase(suite, tcase);
