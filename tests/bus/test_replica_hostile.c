@@ -3,7 +3,7 @@
  * nor loses its own state.
  */
 #include "tests/bus/support_bench.h"
-#include "tests/bus/support_world.h"
+#include "tests/bus/support_memlog.h"
 
 #include <stdio.h>
 #include <stdlib.h>
