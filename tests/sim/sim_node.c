@@ -284,7 +284,6 @@ void sim_node_turn(struct sim *sim, struct sim_host *host)
         sim_trace_rare(&sim->trace, SIM_RARE_TWO_CHUNKS);
     }
     gather(turn, host);
-    sim->outside.old_runs = 0;
     int failed = turn->count ? carry_out(sim, host, turn, &problem) : 0;
     if (failed && problem.code == PROBLEM_DB_FAILED) {
         if (!disk->had_error) {
@@ -298,9 +297,6 @@ void sim_node_turn(struct sim *sim, struct sim_host *host)
         forget(turn->taken, &turn->count);
         free(turn);
         return;
-    }
-    if (sim->outside.old_runs) {
-        sim_trace_rare(&sim->trace, SIM_RARE_OLD);
     }
     if (failed) {
         fail_all(sim, turn, &problem);
