@@ -33,13 +33,8 @@ enum store_run_result __wrap_store_append_run(struct store *store, const struct 
                                               enum fact_origin origin, int64_t now_ms,
                                               struct problem *problem)
 {
-    enum store_run_result result = STORE_RUN_OLD;
-
-    if (!strikes("drop", 5)) {
-        result = __real_store_append_run(store, run, origin, now_ms, problem);
-    }
-    sim_outside_world()->old_runs += result == STORE_RUN_OLD;
-    return result;
+    return strikes("drop", 5) ? STORE_RUN_OLD
+                              : __real_store_append_run(store, run, origin, now_ms, problem);
 }
 
 /* "fold": what was touched is not folded. */

@@ -119,11 +119,13 @@ static struct sim_disk_old *keep_page(struct sim_disk_file *file, size_t page)
     return old;
 }
 
-/* Every page that [at, at + len) touches and that the disk holds. */
+/* Every page that [at, at + len) touches and that the disk holds. What is written again will get
+ * there with the next sync. */
 static void keep(struct sim_disk_file *file, size_t at, size_t len)
 {
     for (size_t page = at / SIM_DISK_PAGE; page * SIM_DISK_PAGE < at + len; page++) {
-        if (page * SIM_DISK_PAGE < file->synced_size) {
+        bool is_known = page < file->old_of_count && file->old_of[page];
+        if (page * SIM_DISK_PAGE < file->synced_size || is_known) {
             keep_page(file, page)->is_lost = false;
         }
     }

@@ -167,7 +167,7 @@ static void arm(struct sim *sim, const struct sim_step *step, size_t place)
             sim_time_plan(sim, (struct sim_moment){.kind = SIM_RESTART, .place = place}, 100);
         }
         disk->error = SIM_DISK_POWER_CUT;
-        disk->error_in = 1 + step->arg / 4 % (while_opening ? 8 : 30);
+        disk->error_in = 1 + step->arg / 4 % (step->arg % 4 < 2 ? 8 : 30);
     } else if (step->kind == SIM_STEP_SYNC_ERROR) {
         disk->error = SIM_DISK_SYNC_FAILS;
         disk->error_in = 1 + step->arg % 4;

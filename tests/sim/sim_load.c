@@ -98,9 +98,11 @@ static void know_visit(struct sim *sim, const char *name, size_t place)
     (void)snprintf(visit->name, sizeof visit->name, "%s", name);
 }
 
+/* One of the newest few, the newer the likelier, so that changes meet. */
 static const struct sim_visit *some_visit(const struct sim *sim, struct sim_random *random)
 {
-    uint64_t recent = sim->visit_count < 12 ? sim->visit_count : 12;
+    uint64_t most = 1 + sim_random_below(random, 12);
+    uint64_t recent = sim->visit_count < most ? sim->visit_count : most;
     return sim->visit_count ? &sim->visits[sim->visit_count - 1 - sim_random_below(random, recent)]
                             : NULL;
 }

@@ -301,7 +301,6 @@ void sim_node_turn(struct sim *sim, struct sim_host *host)
         sim_trace_rare(&sim->trace, SIM_RARE_TWO_CHUNKS);
     }
     gather(turn, host);
-    sim->outside.old_runs = 0;
     int failed = turn->count ? carry_out(sim, host, turn, &problem) : 0;
     if (failed && problem.code == PROBLEM_DB_FAILED) {
         fail_store(sim, host, &problem);
@@ -311,9 +310,6 @@ void sim_node_turn(struct sim *sim, struct sim_host *host)
         forget(turn->taken, &turn->count);
         free(turn);
         return;
-    }
-    if (sim->outside.old_runs) {
-        sim_trace_rare(&sim->trace, SIM_RARE_OLD);
     }
     if (failed) {
         fail_all(sim, turn, &problem);

@@ -17,7 +17,6 @@ struct sim_outside {
     int64_t mono_ms, wall_ms; /* as the process that runs now sees them */
     const char *bug;          /* the planted one (sim_bug.c); "" = none */
     uint64_t bug_calls;
-    uint64_t old_runs; /* that the store found to be known already */
 };
 
 /* Before anything else of the process uses SQLite or libsodium. Borrows. 0 or -1. */

@@ -19,7 +19,7 @@
     X(ENTRY, 30, 0)                                            \
     X(EXIT, 22, 0)                                             \
     X(SEEN, 4, 0)                                              \
-    X(EDIT, 6, 0)                                              \
+    X(EDIT, 12, 0)                                             \
     X(DELETE, 3, 0)                                            \
     X(UNDELETE, 3, 0)                                          \
     X(EDGE_UPDATE, 2, 0)                                       \
@@ -44,7 +44,7 @@
     X(STOP, 4, 8000)       /* processes end: politely, */                         \
     X(KILL, 10, 8000)      /* with what they wrote, */                            \
     X(POWER, 10, 8000)     /* with what they synced, */                           \
-    X(TORN, 8, 8000)       /* in the middle of writing, the power cut, */         \
+    X(TORN, 14, 8000)      /* in the middle of writing, the power cut, */         \
     X(IO_ERROR, 5, 4000)   /* by an error of the disk, */                         \
     X(SYNC_ERROR, 4, 4000) /* of a sync */                                        \
     X(BACKUP, 8, 0)                                                               \

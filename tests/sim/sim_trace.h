@@ -17,7 +17,6 @@
     X(RELAYED, "a run came from another than its writer")                \
     X(SELF_PULL, "a central pulled back its own lost events")            \
     X(GAP, "a run began beyond the log")                                 \
-    X(OLD, "a run that was known already")                               \
     X(COMPARED, "vectors were compared")                                 \
     X(DUPLICATE_ID, "a second process of one id was refused")            \
     X(CLOCK_SKEW, "clocks differ was said")                              \
