@@ -144,7 +144,7 @@ struct bench *bench_new(const char *id, const char *peers)
     bench->mesh_id = options.mesh_id;
     bench->replica = replica_new(&options);
     bench_peers(bench, peers);
-    replica_set_vector(bench->replica, NULL, 0, 0, &zero, bench->now);
+    replica_set_vector(bench->replica, NULL, 0, 0, 0, &zero, bench->now);
     bench_take(bench);
     return bench;
 }

@@ -46,7 +46,7 @@ struct node {
     struct replica *replica;
     struct memlog log;
     struct node_id id;
-    uint64_t boot;
+    uint64_t boot, epoch;
     struct head own; /* of this process */
     struct replica_peer peers[WORLD_NODES];
     size_t peer_count;
@@ -68,6 +68,7 @@ struct world {
     size_t longest;
     struct memlog truth; /* everything ever written */
     uint64_t alarms[PROBLEM_COUNT];
+    uint64_t mended; /* good news of that kind */
 };
 
 /* support_passage.c */
