@@ -53,12 +53,13 @@ static void take_vector(struct mesh *mesh, const struct read_answer *answer)
         vector->due_ms = now.mono_ms + VECTOR_RETRY_MS;
         return;
     }
-    replica_set_vector(mesh->replica, answer->heads, answer->count, answer->events,
+    replica_set_vector(mesh->replica, answer->heads, answer->count, answer->events, answer->rewinds,
                        &answer->state_digest, now);
     vector->due_ms = vector->known ? MESH_NEVER : now.mono_ms + VECTOR_AGAIN_MS;
     vector->known = true;
     vector->waiting = false;
     vector->events = answer->events;
+    vector->rewinds = answer->rewinds;
     if (mesh_watch(mesh, mesh->facts, on_facts, mesh)) {
         vector->due_ms = now.mono_ms + VECTOR_RETRY_MS;
     }
@@ -72,6 +73,9 @@ static bool is_next(const struct mesh_vector *vector, const struct fact *fact)
 {
     if (vector->batch_known) {
         return fact->batch == vector->batch + 1;
+    }
+    if (fact->rewinds != vector->rewinds) {
+        return fact->rewinds < vector->rewinds;
     }
     return fact->events <= vector->events || fact->events - fact->item_count == vector->events;
 }
@@ -92,7 +96,8 @@ static void take_fact(struct mesh *mesh, struct slice bytes)
     vector->batch = fact.batch;
     if (gap) {
         ask_vector(mesh, now.mono_ms); /* its answer includes this fact */
-    } else if (fact.events >= vector->events) {
+    } else if (fact.rewinds > vector->rewinds ||
+               (fact.rewinds == vector->rewinds && fact.events >= vector->events)) {
         replica_committed(mesh->replica, &fact, now);
     }
     fact_free(&fact);
@@ -156,7 +161,8 @@ static void take_read(struct mesh *mesh, struct slice bytes)
     if (answer.token & VECTOR_TOKEN) {
         take_vector(mesh, &answer);
     } else {
-        replica_read(mesh->replica, answer.token, answer.verb != READ_RUN, answer.run, mesh_now());
+        replica_read(mesh->replica, answer.token, answer.verb != READ_RUN, answer.run,
+                     answer.damaged, mesh_now());
     }
     read_answer_free(&answer);
 }
@@ -189,8 +195,11 @@ static int on_answer(zloop_t *loop, zsock_t *socket, void *argument)
 static void apply(struct mesh *mesh, const struct replica_output *output)
 {
     struct buffer packed = {.data = NULL};
-    bool is_run = output->kind == REPLICA_APPLY;
+    bool is_run = output->kind != REPLICA_SYNCED;
     const struct apply_request request = {.token = is_run ? output->token : 0,
+                                          .is_repair = output->kind == REPLICA_REPAIR,
+                                          .moved = {output->stream, output->from},
+                                          .chain = output->chain,
                                           .origin = output->origin,
                                           .run = output->bytes,
                                           .peer = output->peer,
@@ -214,7 +223,7 @@ static void ask_run(struct mesh *mesh, const struct replica_output *output)
                                          .max_events = output->max_events};
 
     if (read_request_pack(&request, &packed) || send_packed(mesh->reader, &packed)) {
-        replica_read(mesh->replica, output->token, true, (struct slice){NULL, 0}, mesh_now());
+        replica_read(mesh->replica, output->token, true, (struct slice){NULL, 0}, 0, mesh_now());
     }
     buffer_free(&packed);
 }
@@ -266,6 +275,8 @@ static void carry_out(struct mesh *mesh, const struct replica_output *output)
         close_link(mesh, output);
         break;
     case REPLICA_APPLY:
+    case REPLICA_REPAIR:
+    case REPLICA_MOVE:
     case REPLICA_SYNCED:
         apply(mesh, output);
         break;

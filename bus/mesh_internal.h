@@ -51,6 +51,7 @@ struct mesh_vector {
     int64_t due_ms;   /* monotonic: ask (again) then; MESH_NEVER = no need */
     bool known;       /* the replica has one */
     uint64_t events;  /* in the log when it was read: older facts say nothing new */
+    uint64_t rewinds; /* of heads, then; facts of fewer are older, whatever their count */
     bool batch_known; /* a fact was seen since START */
     uint64_t batch;   /* the newest one's */
 };

@@ -165,6 +165,8 @@ struct replica *replica_new(const struct replica_options *options)
     replica->refused_until_ms = INT64_MIN;
     replica->replan_ms = REPLICA_NEVER;
     replica->sweep_ms = REPLICA_NEVER;
+    replica->mend.due_ms = REPLICA_NEVER;
+    replica->mend.from = 1;
     for (int code = 0; code < PROBLEM_COUNT; code++) {
         replica->seldom_ms[code] = REPLICA_NEVER;
     }
@@ -210,22 +212,53 @@ void replica_set_address(struct replica *replica, const char *address)
 
 /* ---- our log ---- */
 
-void replica_set_vector(struct replica *replica, const struct head *heads, size_t count,
-                        uint64_t events, const struct digest *state_digest, struct replica_now now)
+/* The heads as they are, those that are not named included. */
+static void adopt_heads(struct replica *replica, const struct head *heads, size_t count)
 {
-    replica->now = now;
+    bool *named = bytes_allocate((size_t)replica->stream_count + count, sizeof *named);
+
+    for (size_t i = 0; i < count; i++) {
+        uint32_t stream = replica_vector_require(replica, &heads[i].stream, true);
+        named[stream] = true;
+        replica_vector_set(replica, stream, &heads[i]);
+    }
+    for (uint32_t i = 0; i < replica->stream_count; i++) {
+        const struct head none = {.stream = replica->streams[i].id};
+        if (!named[i]) {
+            replica_vector_set(replica, i, &none);
+        }
+    }
+    free(named);
+}
+
+static void raise_heads(struct replica *replica, const struct head *heads, size_t count)
+{
     for (size_t i = 0; i < count; i++) {
         uint32_t stream = replica_vector_require(replica, &heads[i].stream, true);
         if (replica_vector_advance(replica, stream, &heads[i])) {
             replica_peer_head_changed(replica, stream);
         }
     }
+}
+
+void replica_set_vector(struct replica *replica, const struct head *heads, size_t count,
+                        uint64_t events, uint64_t rewinds, const struct digest *state_digest,
+                        struct replica_now now)
+{
+    replica->now = now;
+    if (rewinds > replica->rewinds) {
+        adopt_heads(replica, heads, count);
+        replica->rewinds = rewinds;
+    } else if (rewinds == replica->rewinds) {
+        raise_heads(replica, heads, count);
+    } /* else it is older than the last fact */
     /* Facts of later commits may have been here first: heads only rise, digests are summed from
      * them, and the state digest counts only for the very log that it was made of. */
     replica->state_digest = events == replica->events ? *state_digest : (struct digest){{0}};
     if (!replica->ready) {
         replica->ready = true;
         replica->ready_ms = now.mono_ms;
+        replica->mend.due_ms = replica->mend.pass_ms = now.mono_ms + LIMIT_SCRUB_STEP_MS;
         replica_link_greet_all(replica);
     }
     for (size_t i = 0; i < replica->peer_count; i++) {
@@ -239,14 +272,18 @@ void replica_committed(struct replica *replica, const struct fact *fact, struct 
 {
     replica->now = now;
     replica->hlc = fact->hlc;
-    if (fact->own.seq) {
+    if (fact->own.seq || fact->rewound) {
         replica->own = fact->own;
     }
-    for (size_t i = 0; i < fact->head_count; i++) {
-        uint32_t stream = replica_vector_require(replica, &fact->heads[i].stream, true);
-        if (replica_vector_advance(replica, stream, &fact->heads[i])) {
-            replica_peer_head_changed(replica, stream);
+    /* A log that was rewound since, or before without our knowing, has other heads: the caller
+     * reads the vector. */
+    if (fact->rewinds - fact->rewound == replica->rewinds) {
+        replica->rewinds = fact->rewinds;
+        for (size_t i = 0; i < fact->head_count && fact->rewound; i++) {
+            uint32_t stream = replica_vector_require(replica, &fact->heads[i].stream, true);
+            replica_vector_set(replica, stream, &fact->heads[i]);
         }
+        raise_heads(replica, fact->heads, fact->head_count);
     }
     /* Facts were missed: the caller will read the vector, until then the state is unknown. */
     replica->state_digest = digest_equal(&fact->log_digest, &replica->log_digest)
@@ -393,10 +430,12 @@ void replica_tick(struct replica *replica, struct replica_now now)
     if (replica->ready) {
         replica_hello_tick(replica);
         replica_fetch_tick(replica);
+        replica_mend_tick(replica);
         for (size_t i = 0; i < replica->peer_count; i++) {
             replica_serve_tick(replica, replica->peers[i]);
             replica_compare_tick(replica, replica->peers[i]);
             replica_pulse_tick(replica, replica->peers[i]);
+            replica_fork_tick(replica, replica->peers[i]);
         }
     }
     replica_finish(replica);
@@ -415,11 +454,13 @@ int64_t replica_deadline(const struct replica *replica)
         return deadline;
     }
     deadline = sooner(deadline, replica_fetch_deadline(replica));
+    deadline = sooner(deadline, replica_mend_deadline(replica));
     for (size_t i = 0; i < replica->peer_count; i++) {
         const struct replica_central *peer = replica->peers[i];
         deadline = sooner(deadline, replica_serve_deadline(peer));
         deadline = sooner(deadline, replica_compare_deadline(replica, peer));
         deadline = sooner(deadline, replica_pulse_deadline(replica, peer));
+        deadline = sooner(deadline, replica_fork_deadline(replica, peer));
     }
     return deadline;
 }

@@ -13,6 +13,7 @@
 #ifndef BUS_REPLICA_H
 #define BUS_REPLICA_H
 
+#include "proto/diff.h"
 #include "proto/event.h"
 #include "proto/fact.h"
 #include "proto/handoff.h"
@@ -60,9 +61,12 @@ void replica_set_peers(struct replica *replica, const struct replica_peer *peers
 /* Our vector as the log holds it: once at the start, and again whenever facts were missed. Until
  * the first call HELLO is not sent, messages are dropped, and nothing is requested or served. It
  * may be older than facts that were heard before: heads only rise, and the digests told are summed
- * from them. `events` belongs to the same snapshot and says whether `state_digest` is current. */
+ * from them. `events` belongs to the same snapshot and says whether `state_digest` is current.
+ * `rewinds` (proto/fact.h) says whether heads were set back: if more often than we know, the heads
+ * are taken as they are, and others are gone. */
 void replica_set_vector(struct replica *replica, const struct head *heads, size_t count,
-                        uint64_t events, const struct digest *state_digest, struct replica_now now);
+                        uint64_t events, uint64_t rewinds, const struct digest *state_digest,
+                        struct replica_now now);
 
 /* Where others reach us ("10.0.0.1:9000"), for messages to people; "" at first. */
 void replica_set_address(struct replica *replica, const char *address);
@@ -90,8 +94,9 @@ void replica_committed(struct replica *replica, const struct fact *fact, struct 
  * (APPLY_REFUSED when it could not be handed over): runs in flight are what limits the asking. */
 void replica_applied(struct replica *replica, uint64_t token, enum apply_outcome outcome,
                      struct replica_now now);
+/* `damaged`: where our log does not verify, as the reader says; 0 = it does. */
 void replica_read(struct replica *replica, uint64_t token, bool failed, struct slice run,
-                  struct replica_now now);
+                  uint64_t damaged, struct replica_now now);
 
 /* Time has passed: heartbeats, time-outs. Call at least at replica_deadline. */
 void replica_tick(struct replica *replica, struct replica_now now);
@@ -106,7 +111,10 @@ enum replica_output_kind {
     REPLICA_SEND,   /* bytes to link; may be lost */
     REPLICA_CLOSE,  /* forget the link; `retry_ms` until dialling `peer` again (0 = at once) */
     REPLICA_APPLY,  /* run to the node, answered by replica_applied */
-    REPLICA_READ,   /* run from the reader, answered by replica_read */
+    REPLICA_REPAIR, /* the same, to mend damage in what we hold */
+    REPLICA_MOVE, /* our events of `stream` from `from` on leave it (`chain`: ours there), answered
+                   * by replica_applied */
+    REPLICA_READ, /* run from the reader, answered by replica_read */
     REPLICA_SYNCED, /* peer's log digest equals ours: p2p_sync_state */
     REPLICA_ALARM   /* log it: `id`, `is_warning`, peer, address, events, text */
 };
@@ -118,12 +126,14 @@ struct replica_output {
     enum fact_origin origin;
     struct stream stream;
     uint64_t from;
+    struct digest chain; /* of a MOVE, see struct apply_request */
     size_t max_bytes, max_events;
     struct node_id peer;
     int64_t wall_ms;
     int64_t retry_ms;
     /* Of an ALARM. */
-    const char *id; /* stable: PEER_UP, PEER_DOWN, PEER_IN_SYNC, PEER_PENDING, or a problem's */
+    const char *id; /* stable: PEER_UP, PEER_DOWN, PEER_IN_SYNC, PEER_PENDING, CHAIN_MENDED, or a
+                     * problem's */
     enum problem_code code; /* PROBLEM_OK = good news */
     const char *address;    /* "" = none */
     const char *text;       /* "" = nothing that the fields do not say */
@@ -132,6 +142,11 @@ struct replica_output {
     bool is_warning; /* else information */
 };
 bool replica_next(struct replica *replica, struct replica_output *output);
+
+/* Where the log of a peer first differs from ours, found by asking it. Asks anew when the last
+ * answer is older than a few seconds; call again (and pass time) until it is not DIFF_LOOKING. */
+void replica_diff(struct replica *replica, const struct node_id *peer, struct diff_report *report,
+                  struct replica_now now);
 
 /* Fills what a report says of us and the peers, and the counters; free it with mesh_report_free. */
 void replica_report(const struct replica *replica, struct mesh_report *report,

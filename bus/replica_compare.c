@@ -82,6 +82,11 @@ static void begin(struct replica *replica, struct replica_central *peer)
     request_page(replica, peer);
 }
 
+void replica_compare_now(struct replica *replica, struct replica_central *peer)
+{
+    begin(replica, peer);
+}
+
 static void end(struct replica *replica, struct replica_central *peer)
 {
     struct replica_compare *compare = &peer->compare;
@@ -96,6 +101,7 @@ static void end(struct replica *replica, struct replica_central *peer)
     }
     compare->patience_ms = jittered(replica, beat);
     peer->is_mapped = true;
+    replica_diff_compared(replica, peer);
 }
 
 /* The peer holds all that we hold of this node. */
@@ -106,6 +112,7 @@ static void same_node(struct replica *replica, struct replica_central *peer,
         struct head head = replica_vector_head(replica, node->streams[i]);
         replica_peer_learn(replica, peer, &head, false);
     }
+    replica_diff_same(replica, peer, node);
 }
 
 static void take_digest(struct replica *replica, struct replica_central *peer,
@@ -162,6 +169,8 @@ static void take_heads(struct replica *replica, struct replica_central *peer,
 
     for (size_t i = 0; i < vector->count; i++) {
         replica_peer_learn(replica, peer, &vector->heads[i], false);
+        replica_fork_head(replica, peer, &vector->heads[i]);
+        replica_diff_head(replica, peer, &vector->heads[i]);
     }
     compare->wanted = compare->wanted || peer->behind_count > before;
     if (compare->phase == COMPARE_HEADS) {

@@ -39,7 +39,7 @@ static struct replica_apply *free_apply(struct replica *replica)
     return &replica->applies[replica->apply_free];
 }
 
-static int pack(const struct run *run, struct buffer *out)
+int replica_fetch_pack(const struct run *run, struct buffer *out)
 {
     struct buffer items = {.limit = 0};
     int failed = 0;
@@ -68,8 +68,12 @@ static bool apply(struct replica *replica, struct replica_central *peer, uint32_
         replica->now.mono_ms < replica->refused_until_ms) {
         return false;
     }
+    if (replica_fork_refuses(replica, stream, run)) {
+        replica_peer_forked(replica, peer, stream, entry->fork_seq);
+        return false; /* the branch that we have just left */
+    }
     struct replica_apply *place = free_apply(replica);
-    if (!place || pack(run, &packed)) {
+    if (!place || replica_fetch_pack(run, &packed)) {
         buffer_free(&packed);
         return false;
     }
@@ -96,6 +100,20 @@ static bool apply(struct replica *replica, struct replica_central *peer, uint32_
                                          .peer = peer->config.id},
                 packed.data);
     return true;
+}
+
+uint64_t replica_fetch_token(struct replica *replica)
+{
+    return replica_token(replica) * REPLICA_APPLIES;
+}
+
+void replica_fetch_void(struct replica *replica, uint32_t stream)
+{
+    for (size_t i = 0; i < replica->apply_count; i++) {
+        if (replica->applies[i].token && replica->applies[i].stream == stream) {
+            replica->applies[i].to = 0;
+        }
+    }
 }
 
 /* ---- requests ---- */
@@ -257,28 +275,53 @@ static size_t choose(struct replica *replica, struct replica_central *peer,
     return count;
 }
 
+/* Sends what was put together; the request waits for its answer then. */
+static void send_request(struct replica *replica, struct replica_central *peer,
+                         struct replica_request *request, struct message_sync_request *what)
+{
+    struct buffer message = {.limit = 0};
+    int64_t patience = 2 * replica->options.heartbeat_ms;
+
+    request->id = what->request = ++replica->last_request;
+    request->waiting = true;
+    request->deadline_ms =
+        replica->now.mono_ms + (patience > REPLICA_REQUEST_MS ? patience : REPLICA_REQUEST_MS);
+    int packed = message_pack_sync_request(&message, what);
+    replica_send_peer(replica, peer, &message, packed);
+}
+
+uint64_t replica_fetch_probe(struct replica *replica, struct replica_central *peer, uint32_t stream,
+                             uint64_t from, size_t max_bytes)
+{
+    struct sync_want want = {.stream = replica->streams[stream].id, .from = from};
+
+    for (size_t i = 0; i < LIMIT_OUTSTANDING; i++) {
+        struct replica_request *request = &peer->requests[i];
+        if (request->id == 0 && peer->active) {
+            *request = (struct replica_request){.is_probe = true};
+            send_request(
+                replica, peer, request,
+                &(struct message_sync_request){.wants = &want, .count = 1, .max_bytes = max_bytes});
+            return request->id;
+        }
+    }
+    return 0;
+}
+
 /* False when there is nothing to ask for. */
 static bool ask(struct replica *replica, struct replica_central *peer,
                 struct replica_request *request)
 {
     struct sync_want wants[LIMIT_SYNC_WANTS];
-    struct buffer message = {.limit = 0};
-    int64_t patience = 2 * replica->options.heartbeat_ms;
 
     *request = (struct replica_request){.id = 0};
     size_t count = choose(replica, peer, request, wants);
     if (count == 0) {
         return false;
     }
-    request->id = ++replica->last_request;
-    request->waiting = true;
-    request->deadline_ms =
-        replica->now.mono_ms + (patience > REPLICA_REQUEST_MS ? patience : REPLICA_REQUEST_MS);
-    int packed = message_pack_sync_request(
-        &message,
-        &(struct message_sync_request){
-            .request = request->id, .wants = wants, .count = count, .max_bytes = LIMIT_RUN_BYTES});
-    replica_send_peer(replica, peer, &message, packed);
+    send_request(replica, peer, request,
+                 &(struct message_sync_request){
+                     .wants = wants, .count = count, .max_bytes = LIMIT_RUN_BYTES});
     return true;
 }
 
@@ -365,6 +408,14 @@ void replica_fetch_response(struct replica *replica, struct replica_central *pee
 
     if (!request || !request->waiting) {
         return; /* too late, or twice */
+    }
+    if (request->is_probe) {
+        request->id = 0;
+        if (!replica_fork_response(replica, peer, response)) {
+            (void)replica_mend_response(replica, peer, response); /* else nobody waits for it now */
+        }
+        replica_fetch_plan(replica, peer);
+        return;
     }
     release(replica, peer, request);
     request->waiting = false;
@@ -475,6 +526,11 @@ void replica_applied(struct replica *replica, uint64_t token, enum apply_outcome
     size_t place = (size_t)(token % REPLICA_APPLIES);
 
     replica->now = now;
+    if (replica_fork_applied(replica, token, outcome) ||
+        replica_mend_applied(replica, token, outcome)) {
+        replica_finish(replica);
+        return;
+    }
     if (token && place < replica->apply_count && replica->applies[place].token == token) {
         answered(replica, &replica->applies[place], outcome);
     }

@@ -11,6 +11,9 @@
  *   replica_serve.c     what others lack: SYNC_REQUEST, VECTOR_REQUEST
  *   replica_compare.c   finding what differs: VECTOR
  *   replica_equal.c     who equals whom, and unequal states of equal logs
+ *   replica_fork.c      the first event of a stream that differs; which branch moves
+ *   replica_mend.c      damage in our own log: looking for it, having it mended
+ *   replica_diff.c      the first difference, for people
  *   replica_report.c    how it stands
  *
  * Sizes: S streams are interned once and are numbers from then on; each of P peers has an array of
@@ -62,6 +65,8 @@ struct replica_stream {
     uint64_t queued;     /* at least `durable`: the last seq handed to the node */
     struct replica_central *asked; /* whose SYNC_RESPONSE is awaited; one peer at a time */
     int64_t hold_until_ms;         /* monotonic: not asked for before */
+    uint64_t fork_seq;             /* where a fork was found; 0 = never */
+    struct digest fork_chain;      /* of the branch that stays, there */
 };
 
 /* ---- what a peer holds ---- */
@@ -69,7 +74,8 @@ struct replica_stream {
 enum {
     VIEW_LIVE = 1,
     VIEW_TELL = 2,
-    VIEW_ACK = 4
+    VIEW_ACK = 4,
+    VIEW_LISTED = 8 /* named by the peer since it was asked for a difference */
 };
 
 struct replica_view {
@@ -89,6 +95,7 @@ struct replica_block {
     uint32_t stream;
     uint64_t known, head; /* theirs and ours then: another value ends the block */
     int64_t until_ms;     /* monotonic */
+    uint64_t told;        /* the seq that the alarm named */
 };
 
 /* A SYNC_REQUEST of ours. */
@@ -99,6 +106,7 @@ struct replica_request {
     uint32_t streams[LIMIT_SYNC_WANTS];
     size_t count;
     size_t applying; /* runs at the node */
+    bool is_probe;   /* of a check or a mend; then `count` is 0 */
 };
 
 /* A SYNC_REQUEST of the peer. */
@@ -134,6 +142,42 @@ struct replica_compare {
     int64_t differs_ms;         /* digests differ since; REPLICA_NEVER = equal or unknown */
     int64_t changed_ms;         /* one of both digests changed then */
     int64_t patience_ms;        /* jittered: how long both must be quiet */
+};
+
+/* A stream that may differ at the peer. */
+struct replica_suspect {
+    uint32_t stream;
+    uint64_t seq;        /* what the peer holds of it */
+    bool has_chain;      /* `chain` is the peer's there */
+    struct digest chain; /* else it is asked for */
+    bool is_diff;        /* asked for by a person */
+};
+
+/* Looking for the first event that differs, by halves. Both chains are equal at `low`. */
+struct replica_check {
+    bool is_active;
+    struct replica_suspect what;
+    uint64_t rewinds;   /* of our log when it began */
+    uint64_t low, high; /* they differ at `high`; 0 = not compared yet */
+    uint64_t at;        /* the seq being looked at */
+    bool has_ours, has_theirs, is_damaged;
+    struct digest ours, theirs;           /* at `at` */
+    struct digest ours_high, theirs_high; /* at `high` */
+    bool high_damaged;                    /* our log does not verify there */
+    uint64_t token, request;              /* READ and SYNC_REQUEST under way; 0 = none */
+    unsigned tries;                       /* how often it was asked for in vain */
+    int64_t deadline_ms, until_ms;        /* something is due; both chains must be known */
+    struct replica_suspect waiting[LIMIT_SUSPECTS];
+    size_t waiting_count;
+};
+
+/* What a person asked about a peer. */
+struct replica_diff {
+    bool is_looking;
+    int64_t asked_ms, done_ms;
+    bool has_first;
+    struct replica_suspect first; /* the first stream found to differ; seq 0 = it has none of it */
+    struct diff_report found;
 };
 
 struct replica_central {
@@ -186,6 +230,8 @@ struct replica_central {
     struct replica_service services[LIMIT_OUTSTANDING];
     size_t service_count;
     struct replica_compare compare;
+    struct replica_check check;
+    struct replica_diff diff;
 };
 
 /* Right secret, not configured here. */
@@ -227,6 +273,36 @@ struct replica_apply {
     int64_t deadline_ms;
 };
 
+/* Our events that leave a stream; at the node. */
+struct replica_move {
+    uint64_t token; /* 0 = none */
+    uint32_t stream;
+    uint64_t from;
+    struct node_id peer; /* with whom it was found */
+    int64_t deadline_ms;
+};
+
+/* A stream in which our own log does not verify. */
+struct replica_damage {
+    uint32_t stream;
+    uint64_t seq;     /* what the reader named */
+    uint64_t from;    /* what is asked for */
+    uint64_t request; /* SYNC_REQUEST under way; 0 = none */
+    uint64_t token;   /* REPAIR under way; 0 = none */
+    struct node_id peer;
+    size_t turn; /* whom to ask next */
+    int64_t next_ms;
+};
+
+struct replica_mend {
+    struct replica_damage damages[LIMIT_DAMAGES];
+    size_t damage_count;
+    uint64_t token; /* READ of the walk under way; 0 = none */
+    uint32_t stream;
+    uint64_t from;
+    int64_t due_ms, pass_ms; /* the next step; when this walk began */
+};
+
 struct replica_queued {
     struct replica_output output;
     char *data; /* what output.bytes or output.text points to; owned */
@@ -255,6 +331,9 @@ struct replica {
     uint64_t events;
     struct head own; /* seq 0 = no local write since the start */
     uint64_t hlc;
+    uint64_t rewinds; /* as the vector or the last fact told */
+    struct replica_move move;
+    struct replica_mend mend;
 
     struct replica_central **peers;
     size_t peer_count;
@@ -314,6 +393,8 @@ uint32_t replica_vector_find(const struct replica *replica, const struct stream 
 uint32_t replica_vector_require(struct replica *replica, const struct stream *stream, bool is_ours);
 /* Raises a committed head and the digests; false when it is not news. */
 bool replica_vector_advance(struct replica *replica, uint32_t stream, const struct head *head);
+/* Sets a head as it is, higher or lower; nothing that was at the node counts as ours any more. */
+void replica_vector_set(struct replica *replica, uint32_t stream, const struct head *head);
 /* The place of the first node not below `id`, and of the first stream above `epoch`. */
 size_t replica_vector_node_from(const struct replica *replica, const struct node_id *id);
 uint32_t replica_vector_epoch_after(const struct replica *replica, const struct replica_node *node,
@@ -389,12 +470,20 @@ void replica_peer_unlearn(struct replica *replica, struct replica_central *peer,
                           uint64_t known);
 /* Our head of this stream rose. */
 void replica_peer_head_changed(struct replica *replica, uint32_t stream);
+/* Our head of this stream was set back, or the stream is no longer the one we write. */
+void replica_peer_head_lowered(struct replica *replica, uint32_t stream);
+/* It may be asked for the stream again, and so may everybody else. */
+void replica_peer_unblock(struct replica *replica, uint32_t stream);
 /* Equal now? Also after each change of ours. */
 void replica_peer_judge(struct replica *replica, struct replica_central *peer);
 bool replica_peer_is_blocked(const struct replica *replica, const struct replica_central *peer,
                              uint32_t stream);
+/* Some event up to `seq` differs: leaves the stream alone for a while and looks for the first. */
 void replica_peer_forked(struct replica *replica, struct replica_central *peer, uint32_t stream,
                          uint64_t seq);
+/* The first event that differs is known: says so once. */
+void replica_peer_forked_at(struct replica *replica, struct replica_central *peer, uint32_t stream,
+                            uint64_t seq, bool is_ours_moved);
 
 /* replica_pulse.c */
 void replica_pulse_beat(struct replica *replica, struct replica_central *peer);
@@ -418,6 +507,16 @@ void replica_fetch_event(struct replica *replica, struct replica_central *peer,
                          const struct run *run);
 void replica_fetch_response(struct replica *replica, struct replica_central *peer,
                             const struct message_sync_response *response);
+/* Asks for one run outside of the plan; the answer goes to the file that asked. The number of the
+ * request, or 0 when the peer has no place free now. */
+uint64_t replica_fetch_probe(struct replica *replica, struct replica_central *peer, uint32_t stream,
+                             uint64_t from, size_t max_bytes);
+/* Packs a run that was unpacked. 0 or -1. */
+int replica_fetch_pack(const struct run *run, struct buffer *out);
+/* A token for an output that the node answers. */
+uint64_t replica_fetch_token(struct replica *replica);
+/* Runs of the stream at the node are no news when they are answered. */
+void replica_fetch_void(struct replica *replica, uint32_t stream);
 /* Bytes came that are no message: if an answer is awaited, they were it. */
 void replica_fetch_garbled(struct replica *replica, struct replica_central *peer);
 void replica_fetch_plan(struct replica *replica, struct replica_central *peer);
@@ -453,7 +552,53 @@ bool replica_equal_counted(const struct replica_central *peer);
 void replica_equal_enter(struct replica *replica, struct replica_central *peer);
 void replica_equal_leave(struct replica *replica, struct replica_central *peer);
 
+/* replica_fork.c */
+/* Compares a stream with the peer's as soon as possible. `suspect` is copied. */
+void replica_fork_suspect(struct replica *replica, struct replica_central *peer,
+                          const struct replica_suspect *suspect);
+/* A head of the peer from VECTOR, which digests alone did not explain. */
+void replica_fork_head(struct replica *replica, struct replica_central *peer,
+                       const struct head *head);
+/* The branch that stays in this stream is known, and the run is of another one. */
+bool replica_fork_refuses(const struct replica *replica, uint32_t stream, const struct run *run);
+/* True when the answer was to a question of a check. */
+bool replica_fork_response(struct replica *replica, struct replica_central *peer,
+                           const struct message_sync_response *response);
+bool replica_fork_read(struct replica *replica, uint64_t token, bool failed, struct slice run,
+                       uint64_t damaged);
+bool replica_fork_applied(struct replica *replica, uint64_t token, enum apply_outcome outcome);
+void replica_fork_forget(struct replica_central *peer);
+void replica_fork_tick(struct replica *replica, struct replica_central *peer);
+int64_t replica_fork_deadline(const struct replica *replica, const struct replica_central *peer);
+
+/* replica_mend.c */
+/* Our log does not verify at this event. */
+void replica_mend_noticed(struct replica *replica, uint32_t stream, uint64_t seq);
+/* The first event that differs in a damaged stream; false when the stream is not damaged. */
+bool replica_mend_narrowed(struct replica *replica, uint32_t stream, uint64_t seq);
+bool replica_mend_response(struct replica *replica, struct replica_central *peer,
+                           const struct message_sync_response *response);
+bool replica_mend_read(struct replica *replica, uint64_t token, bool failed, struct slice run,
+                       uint64_t damaged);
+bool replica_mend_applied(struct replica *replica, uint64_t token, enum apply_outcome outcome);
+void replica_mend_tick(struct replica *replica);
+int64_t replica_mend_deadline(const struct replica *replica);
+
+/* replica_diff.c */
+void replica_diff_head(struct replica *replica, struct replica_central *peer,
+                       const struct head *head);
+/* The peer holds all of this node as we do. */
+void replica_diff_same(struct replica *replica, struct replica_central *peer,
+                       const struct replica_node *node);
+/* The round of comparing has ended. */
+void replica_diff_compared(struct replica *replica, struct replica_central *peer);
+/* What the check of the first stream found. */
+void replica_diff_found(struct replica *replica, struct replica_central *peer,
+                        enum diff_state state, uint64_t seq, const struct replica_check *check);
+
 /* replica_compare.c */
+/* Begins a round now, whatever the digests did lately; one that is under way begins anew. */
+void replica_compare_now(struct replica *replica, struct replica_central *peer);
 void replica_compare_reset(struct replica *replica, struct replica_central *peer);
 /* The logs are equal. */
 void replica_compare_settled(struct replica *replica, struct replica_central *peer);

@@ -247,6 +247,7 @@ void replica_peer_down(struct replica *replica, struct replica_central *peer, co
     replica_fetch_forget(replica, peer, false);
     replica_serve_forget(peer);
     replica_compare_reset(replica, peer);
+    replica_fork_forget(peer);
     replica_pulse_forget(peer);
     peer->equal = false;
     if (peer->state == PEER_CONNECTING) {
@@ -269,6 +270,7 @@ void replica_peer_restarted(struct replica *replica, struct replica_central *pee
     replica_fetch_forget(replica, peer, true);
     replica_serve_forget(peer);
     replica_compare_reset(replica, peer);
+    replica_fork_forget(peer);
     replica_pulse_forget(peer);
     if (peer->view_count) {
         memset(peer->views, 0, peer->view_count * sizeof *peer->views);
@@ -408,6 +410,24 @@ void replica_peer_head_changed(struct replica *replica, uint32_t stream)
     }
 }
 
+void replica_peer_head_lowered(struct replica *replica, uint32_t stream)
+{
+    const struct replica_stream *entry = &replica->streams[stream];
+    bool is_own = replica->own.seq && stream_compare(&entry->id, &replica->own.stream) == 0;
+
+    for (size_t i = 0; i < replica->peer_count; i++) {
+        struct replica_central *peer = replica->peers[i];
+        struct replica_view *view = replica_peer_view(replica, peer, stream);
+        if (view->known > entry->head && !is_own) {
+            add_behind(peer, stream, true);
+        }
+        if (peer->active && entry->head) {
+            replica_pulse_mark(peer, view, stream, VIEW_TELL);
+        }
+    }
+    replica_fetch_replan(replica, replica->now.mono_ms);
+}
+
 /* ---- equality ---- */
 
 /* Equal logs: what it holds is what we hold. */
@@ -460,6 +480,9 @@ void replica_peer_judge(struct replica *replica, struct replica_central *peer)
         peer->resynced = true;
         if (peer->problem == PROBLEM_CHAIN_MISMATCH) {
             replica_peer_problem(peer, PROBLEM_OK, "");
+            replica_alarm(replica,
+                          &(struct replica_news){.id = "CHAIN_MENDED", .peer = &peer->config.id},
+                          "%s", "the logs are equal again");
         }
         if (is_news) {
             replica_alarm(replica,
@@ -499,6 +522,31 @@ bool replica_peer_is_blocked(const struct replica *replica, const struct replica
     return false;
 }
 
+static struct replica_block *new_block(struct replica_central *peer)
+{
+    if (peer->block_count == REPLICA_BLOCKS) {
+        peer->block_count--;
+        memmove(peer->blocks, peer->blocks + 1, peer->block_count * sizeof *peer->blocks);
+    }
+    return &peer->blocks[peer->block_count++];
+}
+
+static void tell_fork(struct replica *replica, struct replica_central *peer, uint32_t stream,
+                      uint64_t seq, const char *what)
+{
+    const struct replica_stream *ours = &replica->streams[stream];
+    char text[300];
+
+    (void)snprintf(text, sizeof text,
+                   "event %" PRIu64 " of %s/%016" PRIx64 " has other bytes at %s than here: a "
+                   "snapshot was resumed, or a database changed; %s",
+                   seq, ours->id.node.text, ours->id.epoch, peer->config.id.text, what); /* fits */
+    replica_peer_problem(peer, PROBLEM_CHAIN_MISMATCH, text);
+    replica_alarm(replica,
+                  &(struct replica_news){.code = PROBLEM_CHAIN_MISMATCH, .peer = &peer->config.id},
+                  "%s", text);
+}
+
 void replica_peer_forked(struct replica *replica, struct replica_central *peer, uint32_t stream,
                          uint64_t seq)
 {
@@ -508,27 +556,44 @@ void replica_peer_forked(struct replica *replica, struct replica_central *peer, 
     bool is_news = !block || block->known != known || block->head != ours->head;
 
     if (!block) {
-        if (peer->block_count == REPLICA_BLOCKS) {
-            peer->block_count--;
-            memmove(peer->blocks, peer->blocks + 1, peer->block_count * sizeof *peer->blocks);
-        }
-        block = &peer->blocks[peer->block_count++];
+        block = new_block(peer);
     }
+    uint64_t told = is_news ? seq : block->told;
     *block = (struct replica_block){.stream = stream,
                                     .known = known,
                                     .head = ours->head,
-                                    .until_ms = replica->now.mono_ms + REPLICA_BLOCK_MS};
-    if (!is_news) {
-        return;
+                                    .until_ms = replica->now.mono_ms + REPLICA_BLOCK_MS,
+                                    .told = told};
+    replica_fork_suspect(replica, peer, &(struct replica_suspect){.stream = stream, .seq = known});
+    if (is_news) {
+        tell_fork(replica, peer, stream, seq, "looking for the first that differs");
     }
-    char text[480];
-    (void)snprintf(text, sizeof text,
-                   "event %" PRIu64 " of %s/%016" PRIx64 " has other bytes at %s than here: one "
-                   "database was changed or damaged. Compare both, then restore that one from a "
-                   "backup or start it with an empty data directory: it pulls all back",
-                   seq, ours->id.node.text, ours->id.epoch, peer->config.id.text); /* fits */
-    replica_peer_problem(peer, PROBLEM_CHAIN_MISMATCH, text);
-    replica_alarm(replica,
-                  &(struct replica_news){.code = PROBLEM_CHAIN_MISMATCH, .peer = &peer->config.id},
-                  "%s", text);
+}
+
+void replica_peer_forked_at(struct replica *replica, struct replica_central *peer, uint32_t stream,
+                            uint64_t seq, bool is_ours_moved)
+{
+    struct replica_block *block = find_block(peer, stream);
+
+    if (!block || block->told != seq) {
+        tell_fork(replica, peer, stream, seq,
+                  is_ours_moved ? "ours goes on under an epoch of its own"
+                                : "theirs goes on under an epoch of its own");
+    }
+    if (!block) {
+        /* Remembered, but nothing has to wait. */
+        block = new_block(peer);
+        *block = (struct replica_block){.stream = stream, .until_ms = replica->now.mono_ms};
+    }
+    block->told = seq;
+}
+
+void replica_peer_unblock(struct replica *replica, uint32_t stream)
+{
+    for (size_t i = 0; i < replica->peer_count; i++) {
+        struct replica_block *block = find_block(replica->peers[i], stream);
+        if (block) {
+            block->until_ms = replica->now.mono_ms;
+        }
+    }
 }

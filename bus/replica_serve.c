@@ -142,17 +142,16 @@ static struct replica_central *find_reading(const struct replica *replica, uint6
     return NULL;
 }
 
-void replica_read(struct replica *replica, uint64_t token, bool failed, struct slice run,
-                  struct replica_now now)
+static void read_for(struct replica *replica, struct replica_central *peer, bool failed,
+                     struct slice run, uint64_t damaged)
 {
-    struct replica_central *peer = find_reading(replica, token);
-
-    replica->now = now;
-    if (!peer) {
-        return; /* for a peer that has gone */
-    }
     struct replica_service *service = &peer->services[0];
+
     service->token = 0;
+    if (damaged) {
+        uint32_t stream = replica_vector_find(replica, &service->wants[service->next].stream);
+        replica_mend_noticed(replica, stream, damaged); /* it was found when it was asked for */
+    }
     if (!failed && add_run(service, run)) {
         service->next++;
     } else {
@@ -160,6 +159,20 @@ void replica_read(struct replica *replica, uint64_t token, bool failed, struct s
         service->next = service->count; /* answer with what there is */
     }
     serve(replica, peer);
+}
+
+void replica_read(struct replica *replica, uint64_t token, bool failed, struct slice run,
+                  uint64_t damaged, struct replica_now now)
+{
+    struct replica_central *peer = find_reading(replica, token);
+
+    replica->now = now;
+    if (peer) {
+        read_for(replica, peer, failed, run, damaged);
+    } else if (!replica_fork_read(replica, token, failed, run, damaged)) {
+        (void)replica_mend_read(replica, token, failed, run, damaged); /* else the peer has gone */
+    }
+    replica_finish(replica);
 }
 
 int64_t replica_serve_deadline(const struct replica_central *peer)
@@ -171,7 +184,7 @@ int64_t replica_serve_deadline(const struct replica_central *peer)
 void replica_serve_tick(struct replica *replica, struct replica_central *peer)
 {
     if (replica->now.mono_ms >= replica_serve_deadline(peer)) {
-        replica_read(replica, peer->services[0].token, true, (struct slice){NULL, 0}, replica->now);
+        read_for(replica, peer, true, (struct slice){NULL, 0}, 0);
     }
 }
 

@@ -180,12 +180,10 @@ struct head replica_vector_head(const struct replica *replica, uint32_t stream)
     return (struct head){.stream = entry->id, .seq = entry->head, .chain = entry->chain};
 }
 
-bool replica_vector_advance(struct replica *replica, uint32_t stream, const struct head *head)
+/* Brings head and digests to what they are now. */
+static void change(struct replica *replica, uint32_t stream, const struct head *head)
 {
     struct replica_stream *entry = &replica->streams[stream];
-    if (head->seq <= entry->head) {
-        return false;
-    }
     struct head before = replica_vector_head(replica, stream);
     struct digest old_part = head_digest(&before);
     struct digest new_part = head_digest(head);
@@ -196,6 +194,15 @@ bool replica_vector_advance(struct replica *replica, uint32_t stream, const stru
     replica->events += head->seq - entry->head;
     entry->head = head->seq;
     entry->chain = head->chain;
+}
+
+bool replica_vector_advance(struct replica *replica, uint32_t stream, const struct head *head)
+{
+    struct replica_stream *entry = &replica->streams[stream];
+    if (head->seq <= entry->head) {
+        return false;
+    }
+    change(replica, stream, head);
     if (entry->durable < entry->head) {
         entry->durable = entry->head;
     }
@@ -203,4 +210,21 @@ bool replica_vector_advance(struct replica *replica, uint32_t stream, const stru
         entry->queued = entry->durable;
     }
     return true;
+}
+
+void replica_vector_set(struct replica *replica, uint32_t stream, const struct head *head)
+{
+    struct replica_stream *entry = &replica->streams[stream];
+    if (head->seq == entry->head && digest_equal(&head->chain, &entry->chain)) {
+        return;
+    }
+    uint64_t before = entry->head;
+    change(replica, stream, head);
+    replica_fetch_void(replica, stream);
+    entry->durable = entry->queued = head->seq;
+    if (head->seq > before) {
+        replica_peer_head_changed(replica, stream);
+    } else {
+        replica_peer_head_lowered(replica, stream);
+    }
 }

@@ -15,7 +15,7 @@ struct batch {
 static bool is_own_fault(enum problem_code code)
 {
     return code == PROBLEM_FIELD_INVALID || code == PROBLEM_MESSAGE_INVALID ||
-           code == PROBLEM_INTERNAL;
+           code == PROBLEM_INTERNAL || code == PROBLEM_CHAIN_BROKEN;
 }
 
 static int carry_out_command(struct batch *batch, struct request *request, struct problem *problem)
@@ -29,12 +29,10 @@ static int carry_out_command(struct batch *batch, struct request *request, struc
     return decide(batch->store, batch->id, &command, clock_wall_ms(), &request->answer, problem);
 }
 
-static int store_run(struct batch *batch, struct request *request, const struct run *run,
-                     struct problem *problem)
+/* What became of a run or a move, as the mesh is told. */
+static int note_result(struct batch *batch, struct request *request, enum store_run_result result,
+                       struct problem *problem)
 {
-    enum store_run_result result =
-        store_append_run(batch->store, run, request->run.origin, clock_wall_ms(), problem);
-
     switch (result) {
     case STORE_RUN_APPLIED:
         request->applied.outcome = APPLY_DONE;
@@ -52,6 +50,27 @@ static int store_run(struct batch *batch, struct request *request, const struct 
         break;
     }
     return -1;
+}
+
+/* Events that are not as the mesh thought are not touched: it looks again. */
+static int carry_out_move(struct batch *batch, struct request *request, struct problem *problem)
+{
+    enum store_run_result result = store_move_branch(batch->store, &request->run.moved,
+                                                     &request->run.chain, clock_wall_ms(), problem);
+
+    request->applied.token = request->run.token;
+    return note_result(batch, request, result == STORE_RUN_OLD ? STORE_RUN_FORK : result, problem);
+}
+
+static int store_run(struct batch *batch, struct request *request, const struct run *run,
+                     struct problem *problem)
+{
+    enum store_run_result result =
+        request->run.is_repair
+            ? store_repair(batch->store, run, clock_wall_ms(), problem)
+            : store_append_run(batch->store, run, request->run.origin, clock_wall_ms(), problem);
+
+    return note_result(batch, request, result, problem);
 }
 
 static int carry_out_run(struct batch *batch, struct request *request, struct problem *problem)
@@ -86,8 +105,13 @@ static int carry_out(struct batch *batch, struct request *request, struct proble
     if (batch->careful && store_mark(batch->store, problem) != 0) {
         return -1;
     }
-    rc = request->is_run ? carry_out_run(batch, request, problem)
-                         : carry_out_command(batch, request, problem);
+    if (!request->is_run) {
+        rc = carry_out_command(batch, request, problem);
+    } else if (request->run.origin) {
+        rc = carry_out_run(batch, request, problem);
+    } else {
+        rc = carry_out_move(batch, request, problem);
+    }
     if (!batch->careful) {
         return rc;
     }

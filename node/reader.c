@@ -41,6 +41,7 @@ static int read_run(struct reader *reader, const struct read_request *request,
     int found = runs_read(
         reader->runs, &request->stream, request->from, at_most(request->max_bytes, LIMIT_RUN_BYTES),
         at_most(request->max_events, LIMIT_RUN_EVENTS), &reader->run, &count, problem);
+    answer->damaged = runs_damaged(reader->runs);
     if (found == 1) {
         answer->run = buffer_slice(&reader->run);
     }
@@ -54,6 +55,7 @@ static int read_vector(struct reader *reader, struct read_answer *answer,
         return -1;
     }
     answer->events = vector->events;
+    answer->rewinds = vector->rewinds;
     answer->log_digest = vector->log_digest;
     answer->state_digest = vector->state_digest;
     answer->heads = vector->heads;

@@ -114,11 +114,7 @@ int fact_pack(const struct fact *fact, struct buffer *out)
         put_visit(&packer, &fact->visits[i]);
     }
     msgpack_pack_uint64(&packer, fact->rewinds);
-    if (fact->rewound) {
-        msgpack_pack_true(&packer);
-    } else {
-        msgpack_pack_false(&packer);
-    }
+    msgpack_pack_uint64(&packer, fact->rewound);
     if (out->full) {
         out->len = before;
         return -1;
@@ -171,7 +167,7 @@ int fact_unpack(struct fact *fact, struct slice bytes)
         row.bad = !read_visit(&fact->visits[i], wire_at(list, i));
     }
     fact->rewinds = wire_row_u64(&row, 0, UINT64_MAX);
-    fact->rewound = wire_row_bool(&row);
+    fact->rewound = wire_row_u64(&row, 0, UINT64_MAX);
     if (row.bad) {
         fact_free(fact);
         return -1;

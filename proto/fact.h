@@ -50,7 +50,7 @@ struct fact {
     uint64_t hlc;
     uint64_t rewinds;   /* how often heads of this log were set back or changed (a mended fork or
                          * head). What one of another count says of heads is not comparable */
-    bool rewound;       /* by this commit: `heads` are as they are, not only higher */
+    uint64_t rewound;   /* by this commit; then `heads` are as they are, not only higher */
     struct head own;    /* seq 0 = no local write since the start */
     struct head *heads; /* changed by this commit; owned after unpacking */
     size_t head_count;

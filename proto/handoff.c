@@ -18,14 +18,26 @@ int apply_request_pack(const struct apply_request *request, struct buffer *out)
     size_t before = out->len;
 
     wire_packer(&packer, out);
-    msgpack_pack_array(&packer, 3);
-    msgpack_pack_uint64(&packer, request->token);
-    if (request->token) {
-        msgpack_pack_uint32(&packer, (uint32_t)request->origin);
-        wire_put_slice_bin(&packer, request->run);
-    } else {
+    if (!request->token) {
+        msgpack_pack_array(&packer, 3);
+        msgpack_pack_uint64(&packer, 0);
         wire_put_text(&packer, request->peer.text);
         msgpack_pack_int64(&packer, request->wall_ms);
+    } else if (!request->origin) {
+        msgpack_pack_array(&packer, 5);
+        msgpack_pack_uint64(&packer, request->token);
+        wire_put_text(&packer, request->moved.stream.node.text);
+        msgpack_pack_uint64(&packer, request->moved.stream.epoch);
+        msgpack_pack_uint64(&packer, request->moved.seq);
+        wire_put_digest(&packer, &request->chain);
+    } else {
+        msgpack_pack_array(&packer, request->is_repair ? 4 : 3);
+        msgpack_pack_uint64(&packer, request->token);
+        msgpack_pack_uint32(&packer, (uint32_t)request->origin);
+        wire_put_slice_bin(&packer, request->run);
+        if (request->is_repair) {
+            msgpack_pack_true(&packer);
+        }
     }
     return finish(out, before);
 }
@@ -39,14 +51,21 @@ int apply_request_unpack(struct apply_request *request, struct slice bytes)
         return -1;
     }
     struct wire_row row = wire_row(&wire.root);
+    size_t count = wire_count(&wire.root);
     request->token = wire_row_u64(&row, 0, UINT64_MAX);
-    if (request->token) {
+    if (!request->token) {
+        request->peer = wire_row_node(&row);
+        request->wall_ms = wire_row_i64(&row, INT64_MIN, INT64_MAX);
+    } else if (count == 5) {
+        request->moved.stream.node = wire_row_node(&row);
+        request->moved.stream.epoch = wire_row_u64(&row, 1, UINT64_MAX);
+        request->moved.seq = wire_row_u64(&row, 1, LIMIT_SEQ);
+        request->chain = wire_row_digest(&row);
+    } else {
         request->origin = (enum fact_origin)wire_row_u64(&row, FACT_LOCAL, FACT_SYNC);
         request->run = wire_row_bin(&row, LIMIT_MESSAGE_BYTES);
         row.bad = row.bad || !request->run.data;
-    } else {
-        request->peer = wire_row_node(&row);
-        request->wall_ms = wire_row_i64(&row, INT64_MIN, INT64_MAX);
+        request->is_repair = count == 4 && wire_row_bool(&row);
     }
     wire_close(&wire); /* what was read points into `bytes` */
     return row.bad ? -1 : 0;
@@ -183,7 +202,7 @@ int read_answer_pack(const struct read_answer *answer, struct buffer *out)
 {
     msgpack_packer packer;
     size_t before = out->len;
-    uint32_t sizes[] = {[READ_FAILED] = 2, [READ_RUN] = 3, [READ_VECTOR] = 6};
+    uint32_t sizes[] = {[READ_FAILED] = 2, [READ_RUN] = 4, [READ_VECTOR] = 7};
 
     wire_packer(&packer, out);
     msgpack_pack_array(&packer, sizes[answer->verb]);
@@ -191,11 +210,13 @@ int read_answer_pack(const struct read_answer *answer, struct buffer *out)
     msgpack_pack_uint32(&packer, (uint32_t)answer->verb);
     if (answer->verb == READ_RUN) {
         wire_put_slice_bin(&packer, answer->run);
+        msgpack_pack_uint64(&packer, answer->damaged);
     } else if (answer->verb == READ_VECTOR) {
         msgpack_pack_uint64(&packer, answer->events);
         wire_put_digest(&packer, &answer->log_digest);
         wire_put_digest(&packer, &answer->state_digest);
         put_heads(&packer, answer->heads, answer->count);
+        msgpack_pack_uint64(&packer, answer->rewinds);
     }
     return finish(out, before);
 }
@@ -213,11 +234,13 @@ int read_answer_unpack(struct read_answer *answer, struct slice bytes)
     answer->verb = (enum read_verb)wire_row_u64(&row, READ_FAILED, READ_VECTOR);
     if (answer->verb == READ_RUN) {
         answer->run = wire_row_bin(&row, LIMIT_MESSAGE_BYTES);
+        answer->damaged = wire_row_u64(&row, 0, LIMIT_SEQ);
     } else if (answer->verb == READ_VECTOR) {
         answer->events = wire_row_u64(&row, 0, UINT64_MAX);
         answer->log_digest = wire_row_digest(&row);
         answer->state_digest = wire_row_digest(&row);
         row.bad = read_heads(answer, &row) != 0;
+        answer->rewinds = wire_row_u64(&row, 0, UINT64_MAX);
     }
     wire_close(&wire);
     if (row.bad) {

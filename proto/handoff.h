@@ -4,12 +4,15 @@
  * mesh's own number, given back in the answer.
  *
  *   HANDOFF_NODE     apply:  [token, origin, run]           answer: [token, outcome]
+ *                    repair: [token, origin, run, true]     the same: the run mends damage
+ *                    move:   [token, node, epoch, seq, chain]  the same: our events from seq on
+ *                            leave that stream, see store_move_branch
  *                    synced: [0, peer, wall_ms]             no answer
  *   HANDOFF_READER   run:    [token, 1, node, epoch, from, max_bytes, max_events]
- *                                                           answer: [token, 1, run | nil]
+ *                                                           answer: [token, 1, run | nil, damaged]
  *                    vector: [token, 2]                     answer: [token, 2, events, log_digest,
- *                                                                    state_digest, [page...]]
- * A run travels as bin of its packed bytes. page = bin of a packed array of at most
+ *                                                                    state_digest, [page...],
+ * rewinds] A run travels as bin of its packed bytes. page = bin of a packed array of at most
  * LIMIT_VECTOR_PAGE heads. An answer [token, 0] means that the reader could not read; ask again
  * later.
  */
@@ -32,14 +35,17 @@
 enum apply_outcome {
     APPLY_DONE,   /* durable (new, or known with the same bytes) */
     APPLY_GAP,    /* starts beyond what we hold */
-    APPLY_FORK,   /* chain differs: CHAIN_MISMATCH was logged */
+    APPLY_FORK,   /* chain differs; or what was to be mended or moved is not as thought */
     APPLY_REFUSED /* not stored (disk full, queue full, stopping); worth another try later */
 };
 
 struct apply_request {
-    uint64_t token; /* 0 = `synced` */
-    enum fact_origin origin;
-    struct slice run; /* packed */
+    uint64_t token;          /* 0 = `synced` */
+    enum fact_origin origin; /* 0 = a move */
+    struct slice run;        /* packed */
+    bool is_repair;          /* the run mends what is damaged, it adds nothing */
+    struct position moved;   /* of a move: the first event that leaves */
+    struct digest chain;     /* ours there, or before it when it is one beyond our head */
     struct node_id peer;
     int64_t wall_ms;
 };
@@ -64,6 +70,8 @@ struct read_answer {
     uint64_t token;
     enum read_verb verb;
     struct slice run; /* packed; absent = nothing there */
+    uint64_t damaged; /* our log does not verify from there on; 0 = it does */
+    uint64_t rewinds;
     uint64_t events;
     struct digest log_digest, state_digest;
     struct head *heads; /* owned after unpacking: read_answer_free */

@@ -46,6 +46,12 @@
 #define LIMIT_CLOCK_AHEAD_MS 60000 /* a peer's clock further ahead does not drag ours */
 #define LIMIT_CLOCK_WARN_MS 2000   /* clock difference that raises a warning */
 
+/* Repair */
+#define LIMIT_SCRUB_STEP_MS 2000 /* between steps of LIMIT_RUN_EVENTS: 21 million events a day */
+#define LIMIT_SCRUB_PASS_MS (24LL * 3600 * 1000) /* a log is walked once in so long, or slower */
+#define LIMIT_SUSPECTS 16 /* streams waiting to be compared with one peer; more are found later */
+#define LIMIT_DAMAGES 64  /* damaged streams worked on; more are found by the next walk */
+
 /* Time of a gate event, relative to the central's clock */
 #define LIMIT_DEVICE_LATE_MS (7LL * 24 * 3600 * 1000) /* cameras queue over a long weekend */
 #define LIMIT_DEVICE_EARLY_MS 60000

@@ -14,12 +14,20 @@
 struct runs {
     sqlite3 *db;
     sqlite3_stmt *begin, *end;
-    sqlite3_stmt *stream; /* sid, base, base_chain of a stream */
+    sqlite3_stmt *stream; /* sid, base, base_chain, head, chain of a stream */
     sqlite3_stmt *chain;  /* of one event */
     sqlite3_stmt *events; /* of a stream from a seq on */
     sqlite3_stmt *heads;
     sqlite3_stmt *meta;
     struct buffer items;
+    uint64_t damaged;
+};
+
+/* A stream as its row tells, and the chain before the first event wanted. */
+struct place {
+    int64_t sid;
+    uint64_t head;
+    struct digest head_chain, before;
 };
 
 struct runs *runs_open(const char *path, struct problem *problem)
@@ -37,15 +45,17 @@ struct runs *runs_open(const char *path, struct problem *problem)
     } statements[] = {
         {"BEGIN", &runs->begin},
         {"COMMIT", &runs->end},
-        {"SELECT sid, base, base_chain FROM stream WHERE node = ? AND epoch = ?", &runs->stream},
+        {"SELECT sid, base, base_chain, head, chain FROM stream WHERE node = ? AND epoch = ?",
+         &runs->stream},
         {"SELECT chain FROM event WHERE sid = ? AND seq = ?", &runs->chain},
-        {"SELECT header, body, body_hash, chain FROM event WHERE sid = ? AND seq >= ?"
+        {"SELECT header, body, body_hash, chain, seq FROM event WHERE sid = ? AND seq >= ?"
          " ORDER BY seq",
          &runs->events},
         {"SELECT node, epoch, head, chain FROM stream", &runs->heads},
         {"SELECT (SELECT value FROM meta WHERE key = 'events'),"
          " (SELECT value FROM meta WHERE key = 'log_digest'),"
-         " (SELECT value FROM meta WHERE key = 'state_digest')",
+         " (SELECT value FROM meta WHERE key = 'state_digest'),"
+         " (SELECT value FROM meta WHERE key = 'rewinds')",
          &runs->meta},
     };
     if (sql_run(runs->db, "PRAGMA cache_size = -" NUMBER(LIMIT_READER_CACHE_KIB), problem)) {
@@ -100,9 +110,9 @@ static int end(struct runs *runs, int result, struct problem *problem)
     return sql_finish(&sql, result < 0 ? &spare : problem) ? -1 : result;
 }
 
-/* The chain before `from`: 1, 0 when the stream has nothing there, -1. */
-static int chain_before(struct runs *runs, const struct stream *stream, uint64_t from, int64_t *sid,
-                        struct digest *chain, struct problem *problem)
+/* Finds where `from` is: 1, 0 when the stream has nothing there, -1. */
+static int find_place(struct runs *runs, const struct stream *stream, uint64_t from,
+                      struct place *place, struct problem *problem)
 {
     struct sql sql = sql_start(runs->stream);
     sql_bind_text(&sql, slice_text(stream->node.text));
@@ -111,65 +121,109 @@ static int chain_before(struct runs *runs, const struct stream *stream, uint64_t
     if (found <= 0) {
         return found;
     }
-    *sid = sql_int(&sql, 0);
+    place->sid = sql_int(&sql, 0);
     bool at_base = from - 1 == sql_u64(&sql, 1);
-    *chain = sql_digest(&sql, 2); /* zero when nothing was pruned */
+    place->before = sql_digest(&sql, 2); /* zero when nothing was pruned */
+    place->head = sql_u64(&sql, 3);
+    place->head_chain = sql_digest(&sql, 4);
     sql_reset(&sql);
-    if (at_base) {
-        return 1;
+    if (at_base || from > place->head) {
+        return from <= place->head;
     }
     sql = sql_start(runs->chain);
-    sql_bind_int(&sql, *sid);
+    sql_bind_int(&sql, place->sid);
     sql_bind_u64(&sql, from - 1);
     found = sql_step(&sql, problem);
     if (found > 0) {
-        *chain = sql_digest(&sql, 0);
+        place->before = sql_digest(&sql, 0);
         sql_reset(&sql);
+    } else if (found == 0) {
+        runs->damaged = from - 1;
     }
     return found;
+}
+
+/* The row holds event `seq`, and it leads from `chain` to the chain beside it; moves `chain` on. */
+static bool verifies(const struct sql *sql, uint64_t seq, struct digest *chain)
+{
+    struct slice header = sql_blob(sql, 0), body = sql_blob(sql, 1);
+    struct digest hash = sql_digest(sql, 2), told = sql_digest(sql, 3);
+    struct event event;
+    if (sql_u64(sql, 4) != seq || event_unpack_header(&event, header)) {
+        return false;
+    }
+    if (body.data) {
+        struct digest made = body_hash(body);
+        if (body.len > LIMIT_BODY_BYTES || !digest_equal(&made, &hash)) {
+            return false;
+        }
+    }
+    struct digest next = chain_next(chain, header, &hash);
+    *chain = told;
+    return digest_equal(&next, &told);
 }
 
 static int read_run(struct runs *runs, const struct stream *stream, uint64_t from, size_t max_bytes,
                     size_t max_events, struct buffer *out, size_t *count, struct problem *problem)
 {
-    int64_t sid = 0;
-    struct digest before, after = {{0}};
-    int found = chain_before(runs, stream, from, &sid, &before, problem);
+    struct place place = {.sid = 0};
+    int found = find_place(runs, stream, from, &place, problem);
     if (found <= 0) {
         return found;
     }
+    struct digest after = place.before;
     struct sql sql = sql_start(runs->events);
-    sql_bind_int(&sql, sid);
+    sql_bind_int(&sql, place.sid);
     sql_bind_u64(&sql, from);
     buffer_clear(&runs->items);
-    int more;
-    while ((more = sql_step(&sql, problem)) > 0) {
+    int more = 0;
+    while (from + *count <= place.head && (more = sql_step(&sql, problem)) > 0) {
         struct slice header = sql_blob(&sql, 0), body = sql_blob(&sql, 1);
-        struct digest hash = sql_digest(&sql, 2);
-        bool full = *count >= max_events ||
-                    (*count > 0 && runs->items.len + header.len + body.len > max_bytes);
-        if (full || run_put_item(&runs->items, header, body, &hash)) {
+        struct digest hash = sql_digest(&sql, 2), next = after;
+        if (*count >= max_events ||
+            (*count > 0 && runs->items.len + header.len + body.len > max_bytes)) {
             break;
         }
-        after = sql_digest(&sql, 3);
+        if (!verifies(&sql, from + *count, &next)) {
+            runs->damaged = from + *count;
+            break;
+        }
+        if (run_put_item(&runs->items, header, body, &hash)) {
+            break;
+        }
+        after = next;
         (*count)++;
     }
     if (more > 0) {
         sql_reset(&sql);
     }
-    if (more < 0 || *count == 0) {
-        return more < 0 ? -1 : 0;
+    if (more < 0) {
+        return -1;
     }
-    if (run_pack(out, stream, from, &before, &after, &runs->items, *count)) {
+    if (from + *count > place.head && !digest_equal(&after, &place.head_chain)) {
+        runs->damaged = place.head;
+    } else if (more == 0 && from + *count <= place.head) {
+        runs->damaged = from + *count; /* rows are missing */
+    }
+    if (*count == 0) {
+        return 0;
+    }
+    if (run_pack(out, stream, from, &place.before, &after, &runs->items, *count)) {
         return problem_set(problem, PROBLEM_INTERNAL, NULL, "no room for a run of the log");
     }
     return 1;
+}
+
+uint64_t runs_damaged(const struct runs *runs)
+{
+    return runs->damaged;
 }
 
 int runs_read(struct runs *runs, const struct stream *stream, uint64_t from, size_t max_bytes,
               size_t max_events, struct buffer *out, size_t *count, struct problem *problem)
 {
     *count = 0;
+    runs->damaged = 0;
     if (from == 0 || from > LIMIT_SEQ) {
         return 0;
     }
@@ -224,6 +278,7 @@ static int read_meta(struct runs *runs, struct runs_vector *out, struct problem 
         out->events = sql_u64(&sql, 0);
         out->log_digest = sql_digest(&sql, 1);
         out->state_digest = sql_digest(&sql, 2);
+        out->rewinds = sql_u64(&sql, 3);
         sql_reset(&sql);
     }
     return found < 0 ? -1 : 0;

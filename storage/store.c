@@ -199,8 +199,8 @@ int store_commit(struct store *store, struct problem *problem)
     if (!problem) {
         problem = &spare;
     }
-    bool rewound = store->now.rewinds != store->begun.rewinds;
-    bool wrote = rewound || store->now.events != store->begun.events ||
+    uint64_t rewound = store->now.rewinds - store->begun.rewinds;
+    bool wrote = rewound > 0 || store->now.events != store->begun.events ||
                  !digest_equal(&store->now.state_digest, &store->begun.state_digest);
     if (store_usable(store, problem) || store_fold(store, problem) ||
         (wrote && save_meta(store, problem)) || run(store, STORE_COMMIT, problem)) {

@@ -259,7 +259,7 @@ struct store {
     /* the fact of the batch */
     uint64_t batch;
     bool has_fact;
-    bool rewound; /* the fact tells heads that do not continue those before */
+    uint64_t rewound; /* heads of the fact that do not continue those before */
     struct store_item *items;
     size_t item_capacity;
     struct buffer runs;

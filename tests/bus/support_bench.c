@@ -146,7 +146,7 @@ struct bench *bench_new(const char *id, const char *peers)
     bench->replica = replica_new(&options);
     replica_set_address(bench->replica, "10.0.0.99:9000");
     bench_peers(bench, peers);
-    replica_set_vector(bench->replica, NULL, 0, 0, &zero, bench->now);
+    replica_set_vector(bench->replica, NULL, 0, 0, 0, &zero, bench->now);
     bench_take(bench);
     return bench;
 }

@@ -110,6 +110,110 @@ uint64_t memlog_write(struct memlog *log, const struct stream *stream, size_t co
     return first;
 }
 
+static bool verifies(const struct memlog_stream *stream, uint64_t seq)
+{
+    const struct memlog_event *event = &stream->events[seq - 1];
+    struct digest hash = body_hash(buffer_slice(&event->body));
+    struct digest chain =
+        chain_next(chain_at(stream, seq - 1), buffer_slice(&event->header), &event->body_hash);
+    return digest_equal(&hash, &event->body_hash) && digest_equal(&chain, &event->chain);
+}
+
+uint64_t memlog_damaged(const struct memlog *log, const struct stream *stream, uint64_t from,
+                        size_t max_events)
+{
+    const struct memlog_stream *entry = find(log, stream);
+    for (uint64_t seq = from; entry && seq <= entry->count && seq - from < max_events; seq++) {
+        if (!verifies(entry, seq)) {
+            return seq;
+        }
+    }
+    return 0;
+}
+
+void memlog_damage(struct memlog *log, const struct stream *stream, uint64_t seq)
+{
+    find(log, stream)->events[seq - 1].body.data[4] ^= 1;
+}
+
+static enum apply_outcome repair_run(struct memlog *log, const struct run *run)
+{
+    struct memlog_stream *entry = find(log, &run->stream);
+    struct digest chain = run->chain_before;
+    size_t join = 0;
+
+    if (!entry || run->from > entry->count) {
+        return APPLY_GAP;
+    }
+    for (size_t i = 0; i < run->count && run->from + i <= entry->count; i++) {
+        chain = chain_next(&chain, run->items[i].header, &run->items[i].body_hash);
+        join = digest_equal(&chain, chain_at(entry, run->from + i)) ? i + 1 : join;
+    }
+    if (join == 0 || !digest_equal(&run->chain_before, chain_at(entry, run->from - 1))) {
+        return APPLY_FORK;
+    }
+    for (size_t i = 0; i < join; i++) {
+        struct memlog_event *event = &entry->events[run->from + i - 1];
+        buffer_clear(&event->body);
+        MUST(buffer_append(&event->body, run->items[i].body.data, run->items[i].body.len) == 0);
+    }
+    return APPLY_DONE;
+}
+
+enum apply_outcome memlog_repair(struct memlog *log, struct slice packed)
+{
+    struct run run;
+    struct wire wire;
+
+    MUST(run_unpack(&run, &wire, packed) == 0);
+    enum apply_outcome outcome = repair_run(log, &run);
+    run_free(&run);
+    wire_close(&wire);
+    return outcome;
+}
+
+enum apply_outcome memlog_move(struct memlog *log, const struct position *from,
+                               const struct digest *chain, const struct stream *to)
+{
+    struct memlog_stream *entry = find(log, &from->stream);
+    bool is_beyond = entry && from->seq == entry->count + 1;
+
+    if (!entry || from->seq > entry->count + 1 ||
+        !digest_equal(chain, chain_at(entry, from->seq - is_beyond))) {
+        return APPLY_FORK;
+    }
+    for (uint64_t seq = from->seq; seq <= entry->count; seq++) {
+        const struct position position = {from->stream, seq};
+        struct buffer body = {.limit = 0};
+        event_move(buffer_slice(&entry->events[seq - 1].body), &position, &body);
+        struct memlog_stream *target = require(log, to);
+        entry = find(log, &from->stream); /* require may have moved it */
+        append(target, buffer_slice(&entry->events[seq - 1].header), buffer_slice(&body));
+        buffer_free(&body);
+    }
+    if (!is_beyond) {
+        memlog_truncate(log, (size_t)(entry - log->streams), (size_t)from->seq - 1);
+        log->rewinds++;
+    }
+    return APPLY_DONE;
+}
+
+void memlog_move_fact(const struct memlog *log, const struct stream *stream, const struct head *own,
+                      struct buffer *out)
+{
+    struct head heads[2] = {memlog_head(log, stream), *own};
+    struct fact fact = {.log_digest = memlog_digest(log),
+                        .state_digest = memlog_digest(log),
+                        .events = memlog_count(log),
+                        .hlc = memlog_count(log),
+                        .rewinds = log->rewinds,
+                        .rewound = 1,
+                        .own = *own,
+                        .heads = heads,
+                        .head_count = 2};
+    MUST(fact_pack(&fact, out) == 0);
+}
+
 size_t memlog_read(const struct memlog *log, const struct stream *stream, uint64_t from,
                    size_t max_bytes, size_t max_events, struct buffer *out)
 {
@@ -121,7 +225,7 @@ size_t memlog_read(const struct memlog *log, const struct stream *stream, uint64
         return 0;
     }
     while (from - 1 + count < entry->count && (count == 0 || count < max_events) &&
-           (count == 0 || items.len < max_bytes)) {
+           (count == 0 || items.len < max_bytes) && verifies(entry, from + count)) {
         const struct memlog_event *event = &entry->events[from - 1 + count];
         size_t before = items.len;
         MUST(run_put_item(&items, buffer_slice(&event->header), buffer_slice(&event->body),
@@ -131,6 +235,10 @@ size_t memlog_read(const struct memlog *log, const struct stream *stream, uint64
             break;
         }
         count++;
+    }
+    if (count == 0) {
+        buffer_free(&items);
+        return 0;
     }
     MUST(run_pack(out, stream, from, chain_at(entry, from - 1), chain_at(entry, from - 1 + count),
                   &items, count) == 0);
@@ -243,6 +351,7 @@ void memlog_fact(const struct memlog *log, const struct stream *stream, size_t c
         .state_digest = memlog_digest(log), /* a function of the log, like the real one */
         .events = memlog_count(log),
         .hlc = memlog_count(log),
+        .rewinds = log->rewinds,
         .own = *own,
         .heads = &head,
         .head_count = 1,

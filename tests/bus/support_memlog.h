@@ -34,6 +34,7 @@ struct memlog_stream {
 struct memlog {
     struct memlog_stream *streams;
     size_t count, capacity;
+    uint64_t rewinds;
 };
 
 void memlog_free(struct memlog *log);
@@ -43,13 +44,27 @@ void memlog_free(struct memlog *log);
 uint64_t memlog_write(struct memlog *log, const struct stream *stream, size_t count, size_t size,
                       uint64_t salt);
 
-/* A packed run of what is there: at most max_events and about max_bytes, at least one event.
- * The number of events; 0 = nothing there. */
+/* A packed run of what is there and verifies: at most max_events and about max_bytes, at least one
+ * event. The number of events; 0 = nothing there. */
 size_t memlog_read(const struct memlog *log, const struct stream *stream, uint64_t from,
                    size_t max_bytes, size_t max_events, struct buffer *out);
 
 /* Appends what is new of a packed run. */
 enum apply_outcome memlog_apply(struct memlog *log, struct slice packed);
+
+/* The first of these events that does not verify; 0 = all do. */
+uint64_t memlog_damaged(const struct memlog *log, const struct stream *stream, uint64_t from,
+                        size_t max_events);
+/* Changes a byte of a body, and nothing else. */
+void memlog_damage(struct memlog *log, const struct stream *stream, uint64_t seq);
+/* Mends damage with a packed run that begins and ends at our chain. */
+enum apply_outcome memlog_repair(struct memlog *log, struct slice packed);
+/* Moves events from `from` on to the end of `to`, when our chain is `chain` there. */
+enum apply_outcome memlog_move(struct memlog *log, const struct position *from,
+                               const struct digest *chain, const struct stream *to);
+/* What the commit of such a move tells: two heads, one of them set back. */
+void memlog_move_fact(const struct memlog *log, const struct stream *stream, const struct head *own,
+                      struct buffer *out);
 
 /* The newest event of a stream; seq 0 when there is none. */
 struct head memlog_head(const struct memlog *log, const struct stream *stream);

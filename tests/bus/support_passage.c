@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define WALL_MS INT64_C(1700000000000)
 #define MOMENTS 200000 /* things under way at once, at most */
@@ -207,14 +208,16 @@ static void hand_over(struct world *world, size_t number, const struct replica_o
     struct moment moment = {.node = number, .boot = node->boot, .what = *output};
     int64_t in_ms = 1 + (int64_t)world_random(world, NODE_MS);
 
-    if (output->kind == REPLICA_APPLY) {
+    if (output->kind != REPLICA_READ) {
         moment.kind = APPLY;
         /* The node takes runs in the order in which they were handed over. */
         if (world->now_ms + in_ms < node->last_apply_ms) {
             in_ms = node->last_apply_ms - world->now_ms;
         }
         node->last_apply_ms = world->now_ms + in_ms;
-        MUST(buffer_append(&moment.bytes, output->bytes.data, output->bytes.len) == 0);
+        if (output->kind != REPLICA_MOVE) {
+            MUST(buffer_append(&moment.bytes, output->bytes.data, output->bytes.len) == 0);
+        }
     } else {
         moment.kind = READ;
         in_ms = 1 + (int64_t)world_random(world, READER_MS);
@@ -252,6 +255,8 @@ void passage_drain(struct world *world, size_t number)
             close_wire(world, number, &output);
             break;
         case REPLICA_APPLY:
+        case REPLICA_REPAIR:
+        case REPLICA_MOVE:
         case REPLICA_READ:
             hand_over(world, number, &output);
             break;
@@ -259,6 +264,12 @@ void passage_drain(struct world *world, size_t number)
             break;
         case REPLICA_ALARM:
             world->alarms[output.code]++;
+            world->mended += strcmp(output.id, "CHAIN_MENDED") == 0;
+            if (getenv("WORLD_SHOW")) {
+                printf("%lld central-%zu %s %s: %s\n", (long long)world->now_ms, number + 1,
+                       output.id, output.peer.text, output.text);
+                fflush(stdout);
+            }
             break;
         }
     }
@@ -278,8 +289,8 @@ void passage_set_vector(struct world *world, struct node *node)
     struct head *heads = memlog_heads(&node->log, &count);
     struct digest digest = memlog_digest(&node->log);
 
-    replica_set_vector(node->replica, heads, count, memlog_count(&node->log), &digest,
-                       world_now(world));
+    replica_set_vector(node->replica, heads, count, memlog_count(&node->log), node->log.rewinds,
+                       &digest, world_now(world));
     free(heads);
 }
 
@@ -311,12 +322,42 @@ void world_write(struct world *world, size_t number, size_t count, size_t size)
     if (!node->replica || count == 0) {
         return;
     }
-    struct stream stream = {.node = node->id, .epoch = node->boot};
+    struct stream stream = {.node = node->id, .epoch = node->epoch};
     uint64_t salt = world_random(world, 1000000);
     memlog_write(&node->log, &stream, count, size, salt);
     memlog_write(&world->truth, &stream, count, size, salt);
     node->own = memlog_head(&node->log, &stream);
     passage_publish(world, number, &stream, count, FACT_LOCAL);
+}
+
+/* Our events of a stream go on in the one that this process writes; a new one, if it is that. */
+static enum apply_outcome move_away(struct world *world, const struct moment *moment)
+{
+    struct node *node = &world->nodes[moment->node];
+    const struct position from = {moment->what.stream, moment->what.from};
+    uint64_t rewinds = node->log.rewinds;
+
+    if (node->own.seq && stream_compare(&node->own.stream, &from.stream) == 0) {
+        node->own = (struct head){.seq = 0};
+        node->epoch = ++world->last_boot;
+    }
+    struct stream to = {.node = node->id, .epoch = node->epoch};
+    enum apply_outcome outcome = memlog_move(&node->log, &from, &moment->what.chain, &to);
+    if (node->log.rewinds != rewinds) {
+        struct moment fact = {.kind = FACT, .node = moment->node, .boot = node->boot};
+        node->own = memlog_head(&node->log, &to);
+        if (passage_happens(world, 50)) {
+            fact.kind = REREAD;
+        } else {
+            memlog_move_fact(&node->log, &from.stream, &node->own, &fact.bytes);
+        }
+        if (world->now_ms < node->last_fact_ms) {
+            passage_plan(world, fact, node->last_fact_ms - world->now_ms);
+        } else {
+            passage_plan(world, fact, 0);
+        }
+    }
+    return outcome;
 }
 
 static void apply(struct world *world, struct moment *moment)
@@ -328,7 +369,13 @@ static void apply(struct world *world, struct moment *moment)
                             .number = moment->what.token,
                             .outcome = APPLY_REFUSED};
 
-    if (!passage_happens(world, world->options.refusals)) {
+    if (world->options.frozen || passage_happens(world, world->options.refusals)) {
+        answer.outcome = APPLY_REFUSED;
+    } else if (moment->what.kind == REPLICA_MOVE) {
+        answer.outcome = move_away(world, moment);
+    } else if (moment->what.kind == REPLICA_REPAIR) {
+        answer.outcome = memlog_repair(&node->log, buffer_slice(&moment->bytes));
+    } else {
         uint64_t before = memlog_head(&node->log, &moment->what.stream).seq;
         answer.outcome = memlog_apply(&node->log, buffer_slice(&moment->bytes));
         uint64_t after = memlog_head(&node->log, &moment->what.stream).seq;
@@ -380,8 +427,10 @@ static void answer_read(struct world *world, const struct moment *moment)
     size_t count = memlog_read(&node->log, &moment->what.stream, moment->what.from,
                                moment->what.max_bytes, moment->what.max_events, &run);
     struct slice bytes = count && !failed ? buffer_slice(&run) : (struct slice){NULL, 0};
+    uint64_t damaged = memlog_damaged(&node->log, &moment->what.stream, moment->what.from,
+                                      moment->what.max_events);
 
-    replica_read(node->replica, moment->what.token, failed, bytes, world_now(world));
+    replica_read(node->replica, moment->what.token, failed, bytes, damaged, world_now(world));
     buffer_free(&run);
 }
 

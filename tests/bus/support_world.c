@@ -31,7 +31,7 @@ void world_start(struct world *world, size_t number)
     if (node->replica) {
         return;
     }
-    node->boot = ++world->last_boot;
+    node->boot = node->epoch = ++world->last_boot;
     node->own = none;
     node->last_fact_ms = node->last_apply_ms = 0;
     struct replica_options options = options_of(world, node);
@@ -278,4 +278,9 @@ size_t world_longest(const struct world *world)
 uint64_t world_alarms(const struct world *world, enum problem_code code)
 {
     return world->alarms[code];
+}
+
+uint64_t world_mended(const struct world *world)
+{
+    return world->mended;
 }

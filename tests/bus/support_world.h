@@ -22,6 +22,7 @@ struct world_options {
     int64_t delay_ms;          /* each message takes 1..delay_ms; they may overtake each other */
     bool ordered;              /* they may not */
     unsigned refusals;         /* per cent of runs that a node refuses to store */
+    bool frozen;               /* no node stores anything of others */
     unsigned lost_facts;       /* per cent of commits that the mesh does not hear of at once */
 };
 
@@ -74,6 +75,8 @@ struct replica_now world_now(const struct world *world);
 /* Messages sent so far, and the longest queue of outputs after one input. */
 uint64_t world_sent(const struct world *world);
 size_t world_longest(const struct world *world);
+/* Forks and damage mended, as the replicas say. */
+uint64_t world_mended(const struct world *world);
 /* Alarms of one code so far. */
 uint64_t world_alarms(const struct world *world, enum problem_code code);
 

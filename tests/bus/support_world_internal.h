@@ -46,7 +46,7 @@ struct node {
     struct replica *replica;
     struct memlog log;
     struct node_id id;
-    uint64_t boot;
+    uint64_t boot, epoch;
     struct head own; /* of this process */
     struct replica_peer peers[WORLD_NODES];
     size_t peer_count;
@@ -71,6 +71,7 @@ struct world {
     uint64_t alarms[PROBLEM_COUNT];
     world_seen_fn seen;
     void *seen_context;
+    uint64_t mended; /* good news of that kind */
 };
 
 /* support_passage.c */

@@ -38,7 +38,7 @@ START_TEST(test_nothing_is_said_before_the_vector)
     replica_tick(replica, now);
     ck_assert(!replica_next(replica, &output));
     ck_assert_int_eq(replica_deadline(replica), INT64_MAX);
-    replica_set_vector(replica, NULL, 0, 0, &zero, now);
+    replica_set_vector(replica, NULL, 0, 0, 0, &zero, now);
     ck_assert(replica_next(replica, &output));
     ck_assert_int_eq(output.kind, REPLICA_SEND);
     replica_destroy(&replica);

@@ -226,7 +226,7 @@ static struct bench *stated(uint8_t state, uint64_t fold)
     struct digest digest = {{state}};
     struct message_hello hello = bench_hello(bench, "central-2", 6);
 
-    replica_set_vector(bench->replica, NULL, 0, 0, &digest, bench->now);
+    replica_set_vector(bench->replica, NULL, 0, 0, 0, &digest, bench->now);
     bench_take(bench);
     hello.fold = fold;
     hello.state_digest = digest;

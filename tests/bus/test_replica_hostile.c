@@ -119,7 +119,7 @@ static void house(struct bench *bench, uint64_t *random)
             size_t count = memlog_read(&bench->log, &output.what.stream, output.what.from,
                                        output.what.max_bytes, output.what.max_events, &run);
             replica_read(bench->replica, output.what.token, false,
-                         count ? buffer_slice(&run) : none, bench->now);
+                         count ? buffer_slice(&run) : none, 0, bench->now);
             buffer_free(&run);
             bench_take(bench);
         }
@@ -216,7 +216,7 @@ START_TEST(test_a_large_mesh)
         heads[i] = (struct head){.stream = bench_stream("origin", 1 + i), .seq = 1};
     }
     struct digest none = {{0}};
-    replica_set_vector(bench->replica, heads, STREAMS, STREAMS, &none, bench->now);
+    replica_set_vector(bench->replica, heads, STREAMS, STREAMS, 0, &none, bench->now);
     bench_clear(bench);
     free(heads);
     free(vector.heads);

@@ -311,7 +311,7 @@ static void answer_read(struct bench *bench, const struct bench_output *read, bo
     size_t count = memlog_read(&bench->log, &read->what.stream, read->what.from,
                                read->what.max_bytes, read->what.max_events, &run);
     replica_read(bench->replica, read->what.token, failed,
-                 count && !failed ? buffer_slice(&run) : none, bench->now);
+                 count && !failed ? buffer_slice(&run) : none, 0, bench->now);
     buffer_free(&run);
     bench_take(bench);
 }
@@ -368,7 +368,7 @@ START_TEST(test_vectors_are_paged)
         memlog_write(&log, &stream, 1, 4, i);
     }
     heads = memlog_heads(&log, &count);
-    replica_set_vector(bench->replica, heads, count, count, &none, bench->now);
+    replica_set_vector(bench->replica, heads, count, count, 0, &none, bench->now);
     free(heads);
     bench_join(bench, 1, "central-2");
     bench_clear(bench);

@@ -376,7 +376,7 @@ static void ghost(struct story *story)
     replica_applied(story->replica, source_u64(&story->source),
                     (enum apply_outcome)source_below(&story->source, 4), story->now);
     replica_read(story->replica, source_u64(&story->source), source_bool(&story->source),
-                 (struct slice){NULL, 0}, story->now);
+                 (struct slice){NULL, 0}, source_below(&story->source, 4), story->now);
 }
 
 static void set_peers(struct story *story)

@@ -94,7 +94,7 @@ void story_set_vector(struct story *story)
         heads[i] = story->held[i].told = story->held[i].head;
         events += heads[i].seq;
     }
-    replica_set_vector(story->replica, heads, story->held_count, events, &digest, story->now);
+    replica_set_vector(story->replica, heads, story->held_count, events, 0, &digest, story->now);
 }
 
 /* What a node would do with a run. */
@@ -143,8 +143,14 @@ void story_answer(struct story *story, struct story_pending *pending, bool is_ri
                             &run); /* there is one */
         }
         struct slice none = {NULL, 0};
+        uint64_t damaged = is_right ? 0 : source_below(source, 8);
         replica_read(story->replica, token, !is_right && source_bool(source),
-                     run.len && is_right ? buffer_slice(&run) : none, story->now);
+                     run.len && is_right ? buffer_slice(&run) : none, damaged, story->now);
+    } else if (pending->is_cure) {
+        /* Nothing is damaged here, and nothing leaves the truth. */
+        uint64_t outcome = is_right ? APPLY_FORK : source_below(source, 4);
+        buffer_free(&pending->run);
+        replica_applied(story->replica, token, (enum apply_outcome)outcome, story->now);
     } else {
         enum apply_outcome outcome =
             is_right ? store(story, pending) : (enum apply_outcome)source_below(source, 4);
@@ -231,6 +237,16 @@ static void check_send(struct story *story, const struct replica_output *output)
     message_free(&message);
 }
 
+static void check_move(struct story *story, const struct replica_output *output)
+{
+    source_require(output->token != 0 && output->from >= 1);
+    source_require(hold(story, &output->stream) != NULL);
+    struct story_pending *pending = free_pending(story);
+    if (pending) {
+        *pending = (struct story_pending){.token = output->token, .is_cure = true};
+    }
+}
+
 static void check_apply(struct story *story, const struct replica_output *output)
 {
     struct run run;
@@ -244,7 +260,8 @@ static void check_apply(struct story *story, const struct replica_output *output
     source_require(output->token != 0);
     struct story_pending *pending = free_pending(story);
     if (pending) {
-        *pending = (struct story_pending){.token = output->token};
+        *pending = (struct story_pending){.token = output->token,
+                                          .is_cure = output->kind == REPLICA_REPAIR};
         source_require(buffer_append(&pending->run, output->bytes.data, output->bytes.len) == 0);
     }
 }
@@ -297,7 +314,11 @@ void story_take(struct story *story)
             story->is_up[output.link - 1] = false;
             break;
         case REPLICA_APPLY:
+        case REPLICA_REPAIR:
             check_apply(story, &output);
+            break;
+        case REPLICA_MOVE:
+            check_move(story, &output);
             break;
         case REPLICA_READ:
             check_read(story, &output);

@@ -19,6 +19,7 @@
 struct story_pending {
     uint64_t token; /* 0 = free */
     bool is_read;
+    bool is_cure; /* a repair or a move */
     struct stream stream;
     uint64_t from;
     struct buffer run;

@@ -1,5 +1,6 @@
 #include "tests/sim/sim.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,6 +77,8 @@ void sim_host_drain(struct sim *sim, size_t place)
             sim_net_close(sim, place, &output);
             break;
         case REPLICA_APPLY:
+        case REPLICA_REPAIR:
+        case REPLICA_MOVE:
             sim_node_take_run(sim, host, &output);
             break;
         case REPLICA_READ:
@@ -285,7 +288,11 @@ static void read_run(struct sim *sim, struct sim_host *host, const struct replic
                           &run, &count, &problem);
     }
     struct slice bytes = found == 1 ? buffer_slice(&run) : (struct slice){NULL, 0};
-    replica_read(host->replica, what->token, found < 0, bytes, now);
+    uint64_t damaged = host->runs ? runs_damaged(host->runs) : 0;
+    if (damaged) {
+        sim_fail(sim, "%s: event %" PRIu64 " does not verify", host->id.text, damaged);
+    }
+    replica_read(host->replica, what->token, found < 0, bytes, damaged, now);
     buffer_free(&run);
 }
 
@@ -301,7 +308,7 @@ static void read_vector(struct sim *sim, struct sim_host *host)
             RETRY_MS);
         return;
     }
-    replica_set_vector(host->replica, vector.heads, vector.count, vector.events,
+    replica_set_vector(host->replica, vector.heads, vector.count, vector.events, vector.rewinds,
                        &vector.state_digest, now);
     runs_vector_free(&vector);
 }

@@ -85,6 +85,9 @@ void sim_node_take_run(struct sim *sim, struct sim_host *host, const struct repl
     }
     request->request.is_run = true;
     request->request.run = (struct apply_request){.token = output->token,
+                                                  .is_repair = output->kind == REPLICA_REPAIR,
+                                                  .moved = {output->stream, output->from},
+                                                  .chain = output->chain,
                                                   .origin = output->origin,
                                                   .run = buffer_slice(&request->bytes),
                                                   .peer = output->peer,
