@@ -37,4 +37,7 @@ void p2p_sync_state(struct request *request);
 void p2p_start(struct request *request);
 void p2p_stop(struct request *request);
 
+/* sync_diff.c: where the log of a peer first differs from ours */
+void sync_diff(struct request *request);
+
 #endif
