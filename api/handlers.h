@@ -49,4 +49,7 @@ void sync_put_warnings(struct json_writer *writer, const struct gateway *gateway
 /* One. */
 void sync_put_warning(struct json_writer *writer, enum problem_code code, const char *text);
 
+/* sync_diff.c: where the log of a peer first differs from ours */
+void sync_diff(struct request *request);
+
 #endif

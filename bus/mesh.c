@@ -415,12 +415,30 @@ static int pack_report(const struct mesh *mesh, bool with_matrix, struct buffer 
     return failed;
 }
 
+/* Who asks about one peer gets what is known of the first difference, who says anything else the
+ * report. */
+static int pack_answer(struct mesh *mesh, zframe_t *question, struct buffer *out)
+{
+    struct slice bytes = {(const char *)zframe_data(question), zframe_size(question)};
+    struct diff_report report = {.state = DIFF_NOT_CONNECTED};
+    struct node_id peer;
+
+    if (diff_question_unpack(&peer, bytes)) {
+        return pack_report(mesh, zframe_streq(question, MESH_REPORT_MATRIX), out);
+    }
+    if (mesh->replica) {
+        replica_diff(mesh->replica, &peer, &report, mesh_now());
+        mesh_handoff_outputs(mesh);
+    }
+    return diff_report_pack(&report, out);
+}
+
 static void answer_report(struct mesh *mesh, zmsg_t *request)
 {
     struct buffer packed = {.data = NULL};
     zframe_t *last = zmsg_last(request);
 
-    if (!last || pack_report(mesh, zframe_streq(last, MESH_REPORT_MATRIX), &packed)) {
+    if (!last || pack_answer(mesh, last, &packed)) {
         log_error("INTERNAL", "reason=\"no report\"");
     } else {
         /* The envelope goes back as it came, whether the asker is a DEALER or a REQ. */

@@ -1,5 +1,6 @@
 /* The command line: finds the command, prints help, hands over. */
 #include "bus/secret.h"
+#include "node/commands.h"
 #include "node/config.h"
 #include "node/supervisor.h"
 
@@ -25,6 +26,12 @@ static const char HELP[] =
     "      127.0.0.1). SIGTERM and SIGINT stop it, SIGHUP reads FILE again.\n"
     "  check [FILE]\n"
     "      Validates a configuration. Exit status 0, or 78 with every error.\n"
+    "  verify [--data DIR] [--json]\n"
+    "      Walks every chain of a database, read-only. Exit status 0 whole, 65 damaged.\n"
+    "  diff --peer ID [--config FILE] [--json]\n"
+    "      Asks the running central for the first event that differs. Exit status 0 equal,\n"
+    "      1 different, 64 no such peer, 69 no central runs or the peer is not connected, 75 no\n"
+    "      answer.\n"
     "  secret new\n"
     "      Prints a random secret.\n"
     "\n"
@@ -128,7 +135,11 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
-    } COMMANDS[] = {{"run", run}, {"check", check}, {"secret", secret}};
+    } COMMANDS[] = {{"run", run},
+                    {"check", check},
+                    {"secret", secret},
+                    {"verify", command_verify},
+                    {"diff", command_diff}};
 
     if (random_start() != 0) {
         (void)fputs("parkmesh: error INTERNAL: no source of randomness\n", stderr);

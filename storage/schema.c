@@ -274,6 +274,19 @@ static int judge(sqlite3 *db, const char *path, enum schema_origin *origin, stru
     return 0;
 }
 
+int schema_open_untouched(const char *path, sqlite3 **db, struct problem *problem)
+{
+    /* `immutable` creates nothing beside the file, but does not see a WAL. Where there is a WAL,
+     * an ordinary reader creates nothing new either. */
+    char uri[4200];
+    const char *query = has_bytes(path, "-wal") ? "?mode=ro" : "?immutable=1";
+    if (uri_of(path, query, uri, sizeof uri)) {
+        return problem_set(problem, PROBLEM_DB_UNWRITABLE, "give a shorter data_dir",
+                           "the path of the database is too long");
+    }
+    return sql_open(uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, db, problem);
+}
+
 int schema_look(const char *path, enum schema_origin *origin, struct problem *problem)
 {
     struct stat stat_buffer;
@@ -293,17 +306,9 @@ int schema_look(const char *path, enum schema_origin *origin, struct problem *pr
         *origin = SCHEMA_EMPTY;
         return 0;
     }
-    /* `immutable` creates nothing beside the file, but does not see a WAL. Where there is a WAL,
-     * an ordinary reader creates nothing new either. */
-    char uri[4200];
-    const char *query = has_bytes(path, "-wal") ? "?mode=ro" : "?immutable=1";
-    if (uri_of(path, query, uri, sizeof uri)) {
-        return problem_set(problem, PROBLEM_DB_UNWRITABLE, "give a shorter data_dir",
-                           "the path of the database is too long");
-    }
     sqlite3 *db = NULL;
     struct problem because;
-    if (sql_open(uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, &db, &because)) {
+    if (schema_open_untouched(path, &db, &because)) {
         return unreadable(NULL, path, problem, &because);
     }
     int result = judge(db, path, origin, problem);

@@ -28,4 +28,7 @@ int schema_look(const char *path, enum schema_origin *origin, struct problem *pr
  */
 int schema_migrate(sqlite3 *db, struct problem *problem);
 
+/* Opens for reading without creating a file beside the database. 0 or -1. */
+int schema_open_untouched(const char *path, sqlite3 **db, struct problem *problem);
+
 #endif

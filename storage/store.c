@@ -200,10 +200,15 @@ int store_commit(struct store *store, struct problem *problem)
         problem = &spare;
     }
     uint64_t rewound = store->now.rewinds - store->begun.rewinds;
-    bool wrote = rewound > 0 || store->now.events != store->begun.events ||
-                 !digest_equal(&store->now.state_digest, &store->begun.state_digest);
-    if (store_usable(store, problem) || store_fold(store, problem) ||
-        (wrote && save_meta(store, problem)) || run(store, STORE_COMMIT, problem)) {
+    bool wrote = false;
+    int failed = store_usable(store, problem) || store_fold(store, problem);
+    if (!failed) {
+        /* After the fold: mending damage changes visits, but not the number of events. */
+        wrote = rewound > 0 || store->now.events != store->begun.events ||
+                !digest_equal(&store->now.state_digest, &store->begun.state_digest);
+        failed = (wrote && save_meta(store, problem)) || run(store, STORE_COMMIT, problem);
+    }
+    if (failed) {
         store_fail(store, problem);
         enum problem_code code = problem->code;
         store_rollback(store);

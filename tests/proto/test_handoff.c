@@ -20,6 +20,23 @@ START_TEST(test_apply_requests)
     ck_assert(slice_equal(read.run, request.run));
 
     buffer_clear(&out);
+    request = (struct apply_request){
+        .token = 8, .moved = {{{"central-2"}, UINT64_MAX}, 9}, .chain = {{3}}};
+    buffer_clear(&out);
+    ck_assert_int_eq(apply_request_pack(&request, &out), 0);
+    ck_assert_int_eq(apply_request_unpack(&read, buffer_slice(&out)), 0);
+    ck_assert_int_eq((int)read.origin, 0);
+    ck_assert_int_eq(position_compare(&read.moved, &request.moved), 0);
+    ck_assert(digest_equal(&read.chain, &request.chain));
+
+    request = (struct apply_request){
+        .token = 8, .origin = FACT_SYNC, .run = slice_text("run"), .is_repair = true};
+    buffer_clear(&out);
+    ck_assert_int_eq(apply_request_pack(&request, &out), 0);
+    ck_assert_int_eq(apply_request_unpack(&read, buffer_slice(&out)), 0);
+    ck_assert(read.is_repair && slice_equal(read.run, request.run));
+
+    buffer_clear(&out);
     request = (struct apply_request){.peer = {"central-2"}, .wall_ms = -5};
     ck_assert_int_eq(apply_request_pack(&request, &out), 0);
     ck_assert_int_eq(apply_request_unpack(&read, buffer_slice(&out)), 0);

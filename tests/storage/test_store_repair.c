@@ -2,6 +2,8 @@
  * that the other centrals hold, and the history is what a whole fold makes of it. */
 #include "support_store.h"
 
+#include "storage/verify.h"
+
 #include "proto/log.h"
 
 #include <check.h>
@@ -123,6 +125,48 @@ static const char *const DAMAGES[] = {
     "UPDATE event SET body = x'8101a27631' WHERE seq = 4",
 };
 
+static struct verify_finding first_found;
+
+static void note_finding(void *context, const struct verify_finding *finding)
+{
+    if ((*(uint64_t *)context)++ == 0) {
+        first_found = *finding;
+    }
+}
+
+/* What `parkmesh verify` says of the file: the number of findings. */
+static uint64_t verify(struct central *central)
+{
+    uint64_t count = 0;
+    struct verify_result result;
+    const struct verify_options options = {.found = note_finding, .context = &count};
+    ck_assert_int_eq(verify_database(central->path, &options, &result, &central->problem), 0);
+    ck_assert_uint_eq(result.findings, count);
+    return count;
+}
+
+/* What is damaged is not sent, and the reader says where it is. */
+static void check_reader(struct central *central, const struct stream *stream)
+{
+    struct problem problem;
+    struct buffer out = {0};
+    struct run run;
+    struct wire wire;
+    size_t count = 0;
+    struct runs *runs = runs_open(central->path, &problem);
+    int found = runs_read(runs, stream, 1, LIMIT_RUN_BYTES, 500, &out, &count, &problem);
+    ck_assert_int_ge(found, 0);
+    ck_assert_uint_gt(runs_damaged(runs), 0);
+    ck_assert_uint_le(runs_damaged(runs), 6);
+    if (found) {
+        ck_assert_int_eq(run_unpack(&run, &wire, buffer_slice(&out)), 0);
+        run_free(&run);
+        wire_close(&wire);
+    }
+    runs_close(&runs);
+    buffer_free(&out);
+}
+
 START_TEST(damage_is_mended_from_a_peer)
 {
     struct buffer run = {0};
@@ -131,7 +175,14 @@ START_TEST(damage_is_mended_from_a_peer)
     ck_assert_uint_eq(central_read(&a, &stream, 1, 100, &run), 6);
     ck_assert_int_eq(repair(&b, buffer_slice(&run)), STORE_RUN_OLD);
     central_close(&b);
+    ck_assert_uint_eq(verify(&b), 0);
     central_run(&b, DAMAGES[_i]);
+    if (_i != 2) { /* a body that is gone looks like one that was erased */
+        ck_assert_uint_gt(verify(&b), 0);
+        ck_assert_uint_gt(first_found.position.seq, 0);
+        ck_assert_str_eq(first_found.position.stream.node.text, "central-1");
+        check_reader(&b, &stream);
+    }
     central_open(&b);
     /* What was folded while it was damaged must not stay. */
     central_change(&b, EVENT_HISTORY_UPDATE, "v1", "30A11112");
@@ -143,6 +194,7 @@ START_TEST(damage_is_mended_from_a_peer)
     assert_rebuilds(&b);
     central_reopen(&b);
     assert_digests(&b);
+    ck_assert_uint_eq(verify(&b), 0);
     central_pull(&c, &b, 2);
     central_assert_equal(&a, &c);
     buffer_free(&run);
