@@ -277,14 +277,20 @@ static int judge(sqlite3 *db, const char *path, enum schema_origin *origin, stru
 int schema_open_untouched(const char *path, sqlite3 **db, struct problem *problem)
 {
     /* `immutable` creates nothing beside the file, but does not see a WAL. Where there is a WAL,
-     * an ordinary reader creates nothing new either. */
+     * an ordinary reader creates nothing new either. What a power cut left half-written (creating
+     * the database, or a transaction of the Python central) is no database until SQLite has put its
+     * rollback journal back, which only a writer may do. */
     char uri[4200];
-    const char *query = has_bytes(path, "-wal") ? "?mode=ro" : "?immutable=1";
+    bool has_journal = has_bytes(path, "-journal");
+    const char *query = has_journal               ? "?mode=rw"
+                        : has_bytes(path, "-wal") ? "?mode=ro"
+                                                  : "?immutable=1";
     if (uri_of(path, query, uri, sizeof uri)) {
         return problem_set(problem, PROBLEM_DB_UNWRITABLE, "give a shorter data_dir",
                            "the path of the database is too long");
     }
-    return sql_open(uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, db, problem);
+    int mode = has_journal ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+    return sql_open(uri, mode | SQLITE_OPEN_URI, db, problem);
 }
 
 int schema_look(const char *path, enum schema_origin *origin, struct problem *problem)

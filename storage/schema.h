@@ -19,7 +19,8 @@ enum schema_origin {
 };
 
 /*
- * Says what the file is without changing a byte of it or creating one beside it. 0, or -1 with
+ * Says what the file is without changing a byte of it or creating one beside it; but for a
+ * transaction that a power cut broke off, which SQLite undoes first. 0, or -1 with
  * DB_NEWER, DB_FOREIGN, DB_CORRUPT or DB_UNWRITABLE.
  */
 int schema_look(const char *path, enum schema_origin *origin, struct problem *problem);

@@ -262,6 +262,21 @@ int sim_disk_remove(struct sim_disk *disk, struct sim_disk_file *file)
     return SQLITE_OK;
 }
 
+struct sim_disk_armed sim_disk_disarm(struct sim_disk *disk)
+{
+    struct sim_disk_armed armed = {disk->error, disk->is_dead};
+
+    disk->error = SIM_DISK_WELL;
+    disk->is_dead = false;
+    return armed;
+}
+
+void sim_disk_arm(struct sim_disk *disk, struct sim_disk_armed armed)
+{
+    disk->error = armed.error;
+    disk->is_dead = armed.is_dead;
+}
+
 /* ---- ends ---- */
 
 static void drop_locks(struct sim_disk_file *file)

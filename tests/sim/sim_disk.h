@@ -82,6 +82,14 @@ int sim_disk_truncate(struct sim_disk *disk, struct sim_disk_file *file, size_t 
 int sim_disk_sync(struct sim_disk *disk, struct sim_disk_file *file);
 int sim_disk_remove(struct sim_disk *disk, struct sim_disk_file *file);
 
+/* Whoever looks at the disk from outside meets no error: takes the armed one, and arms it again. */
+struct sim_disk_armed {
+    enum sim_disk_error error;
+    bool is_dead;
+};
+struct sim_disk_armed sim_disk_disarm(struct sim_disk *disk);
+void sim_disk_arm(struct sim_disk *disk, struct sim_disk_armed armed);
+
 /* The process is gone; what it wrote is there. Locks and shared memory go with it. */
 void sim_disk_settle(struct sim_disk *disk);
 /* The power was cut: some, all or none of what was not synced is gone. Settles, too. */

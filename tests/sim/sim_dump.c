@@ -56,12 +56,14 @@ static bool step(struct sim *sim, struct sql *sql)
 
 int64_t sim_dump_number(struct sim *sim, size_t place, const char *question)
 {
+    struct sim_disk_armed armed = sim_disk_disarm(&sim->disks[place]);
     sqlite3 *db = open_database(sim, place);
     struct sql sql = sql_start(ask(sim, db, question));
     int64_t number = step(sim, &sql) ? sql_int(&sql, 0) : 0;
 
     sqlite3_finalize(sql.stmt);
     sqlite3_close(db);
+    sim_disk_arm(&sim->disks[place], armed);
     return number;
 }
 
@@ -169,11 +171,10 @@ static void sum_rows(struct sim *sim, size_t place, struct digest *out)
 void sim_dump_read(struct sim *sim, size_t place, struct sim_dump *out)
 {
     struct sim_disk *disk = &sim->disks[place];
-    enum sim_disk_error armed = disk->error;
+    struct sim_disk_armed armed = sim_disk_disarm(disk);
     struct sim_trace hash = {.hash = 1};
 
     *out = (struct sim_dump){.events = 0};
-    disk->error = SIM_DISK_WELL; /* for the process, not for who looks at it */
     sqlite3 *db = open_database(sim, place);
     read_log(sim, place, db, out);
     mix_rows(sim, db, ROWS, &hash);
@@ -181,5 +182,5 @@ void sim_dump_read(struct sim *sim, size_t place, struct sim_dump *out)
     out->rows = hash.hash;
     sqlite3_close(db);
     sum_rows(sim, place, &out->state_digest);
-    disk->error = armed;
+    sim_disk_arm(disk, armed);
 }

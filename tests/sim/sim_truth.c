@@ -320,6 +320,7 @@ void sim_truth_started(struct sim *sim, struct sim_host *host)
     struct runs_vector vector = {.count = 0};
     struct problem problem = {.code = PROBLEM_OK};
     char path[48];
+    struct sim_disk_armed armed = sim_disk_disarm(&sim->disks[host->place]);
 
     sim_outside_path(host->place, path);
     runs = runs_open(path, &problem);
@@ -341,6 +342,7 @@ void sim_truth_started(struct sim *sim, struct sim_host *host)
     }
     sim_truth_copy(&host->heads, &found);
     runs_vector_free(&vector);
+    sim_disk_arm(&sim->disks[host->place], armed);
 }
 
 /* ---- loss and acknowledgement ---- */
