@@ -240,7 +240,9 @@ static int run_one(const struct options *options, struct sim_plan *plan)
     struct sim_job job = {.pid = 0};
     struct sim_result result;
 
-    (void)snprintf(plan->bug, sizeof plan->bug, "%s", options->bug);
+    if (options->bug[0]) {
+        (void)snprintf(plan->bug, sizeof plan->bug, "%s", options->bug);
+    }
     bool is_good = sim_run_once(plan, options->is_shown, &result);
     if (is_good) {
         (void)printf("seed %" PRIu64 " holds: %" PRIu64 " messages, %" PRIu64
@@ -265,7 +267,6 @@ static int run_plan(const struct options *options, struct sim_plan *plan)
     }
     (void)fclose(file); /* only read */
     struct options again = *options;
-    again.bug = options->bug[0] ? options->bug : strdup(plan->bug);
     again.keeps_plan = true;
     return run_one(&again, plan);
 }
