@@ -39,23 +39,6 @@ static struct replica_apply *free_apply(struct replica *replica)
     return &replica->applies[replica->apply_free];
 }
 
-int replica_fetch_pack(const struct run *run, struct buffer *out)
-{
-    struct buffer items = {.limit = 0};
-    int failed = 0;
-
-    for (size_t i = 0; i < run->count && !failed; i++) {
-        const struct run_item *item = &run->items[i];
-        failed = run_put_item(&items, item->header, item->body, &item->body_hash);
-    }
-    if (!failed) {
-        failed = run_pack(out, &run->stream, run->from, &run->chain_before, &run->chain_after,
-                          &items, run->count);
-    }
-    buffer_free(&items);
-    return failed;
-}
-
 /* Hands a run to the node if it continues what we have; false when it does not. */
 static bool apply(struct replica *replica, struct replica_central *peer, uint32_t stream,
                   const struct run *run, uint64_t request)
@@ -69,11 +52,11 @@ static bool apply(struct replica *replica, struct replica_central *peer, uint32_
         return false;
     }
     if (replica_fork_refuses(replica, stream, run)) {
-        replica_peer_forked(replica, peer, stream, entry->fork_seq);
+        replica_block_fork(replica, peer, stream, entry->fork_seq);
         return false; /* the branch that we have just left */
     }
     struct replica_apply *place = free_apply(replica);
-    if (!place || replica_fetch_pack(run, &packed)) {
+    if (!place || run_repack(run, &packed)) {
         buffer_free(&packed);
         return false;
     }
@@ -208,7 +191,7 @@ static bool has_better(const struct replica *replica, const struct replica_centr
         const struct replica_central *other = replica->peers[i];
         if (other != peer && other->active && other->demoted_until_ms <= replica->now.mono_ms &&
             stream < other->view_count && other->views[stream].known > queued &&
-            other->views[stream].behind && !replica_peer_is_blocked(replica, other, stream)) {
+            other->views[stream].behind && !replica_block_holds(replica, other, stream)) {
             return true;
         }
     }
@@ -220,8 +203,7 @@ static bool may_ask(const struct replica *replica, const struct replica_central 
 {
     const struct replica_stream *entry = &replica->streams[stream];
     if (entry->asked || peer->views[stream].known <= entry->queued ||
-        entry->hold_until_ms > replica->now.mono_ms ||
-        replica_peer_is_blocked(replica, peer, stream)) {
+        entry->hold_until_ms > replica->now.mono_ms || replica_block_holds(replica, peer, stream)) {
         return false;
     }
     return peer->demoted_until_ms <= replica->now.mono_ms || !has_better(replica, peer, stream);
@@ -455,7 +437,7 @@ void replica_fetch_garbled(struct replica *replica, struct replica_central *peer
     release(replica, peer, oldest);
     if (oldest->count == 1) {
         uint32_t stream = oldest->streams[0];
-        replica_peer_forked(replica, peer, stream, replica->streams[stream].queued + 1);
+        replica_block_fork(replica, peer, stream, replica->streams[stream].queued + 1);
     } else {
         peer->single_until_ms = replica->now.mono_ms + REPLICA_BLOCK_MS;
     }
@@ -476,7 +458,7 @@ static void failed(struct replica *replica, const struct replica_apply *done,
     entry->queued = entry->durable;
     if (outcome == APPLY_FORK) {
         if (done->peer) {
-            replica_peer_forked(replica, done->peer, done->stream, done->from);
+            replica_block_fork(replica, done->peer, done->stream, done->from);
         }
         replica_fetch_replan(replica, now);
     } else if (outcome == APPLY_GAP) {

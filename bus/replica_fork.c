@@ -130,7 +130,7 @@ static void conclude_fork(struct replica *replica, struct replica_central *peer)
     if (replica_mend_narrowed(replica, stream, check->high)) {
         return; /* ours is damaged: that first, and it may be all */
     }
-    replica_peer_forked_at(replica, peer, stream, check->high, order > 0);
+    replica_block_found(replica, peer, stream, check->high, order > 0);
     if (order > 0) {
         replica->streams[stream].fork_seq = check->high;
         replica->streams[stream].fork_chain = check->theirs_high;
@@ -341,7 +341,7 @@ static void moved(struct replica *replica, const struct replica_move *move)
         replica->own = (struct head){.seq = 0};
         replica_peer_head_lowered(replica, move->stream);
     }
-    replica_peer_unblock(replica, move->stream);
+    replica_block_end(replica, move->stream);
     replica_alarm(replica, &(struct replica_news){.id = "CHAIN_MENDED", .peer = &move->peer},
                   "our events of %s/%016" PRIx64 " from %" PRIu64
                   " on went on under an epoch of their own; the other branch is pulled",

@@ -6,6 +6,7 @@
  *   replica_link.c      transport links, two links to one peer
  *   replica_hello.c     HELLO and REJECT, one id used twice
  *   replica_peer.c      peers, and what each is known to hold
+ *   replica_block.c     streams that differ at a peer, left alone there
  *   replica_pulse.c     what we tell: HEARTBEAT, ACK, pushed EVENTs; clocks
  *   replica_fetch.c     what we lack: planning, SYNC_REQUEST, SYNC_RESPONSE, applying
  *   replica_serve.c     what others lack: SYNC_REQUEST, VECTOR_REQUEST
@@ -472,18 +473,20 @@ void replica_peer_unlearn(struct replica *replica, struct replica_central *peer,
 void replica_peer_head_changed(struct replica *replica, uint32_t stream);
 /* Our head of this stream was set back, or the stream is no longer the one we write. */
 void replica_peer_head_lowered(struct replica *replica, uint32_t stream);
-/* It may be asked for the stream again, and so may everybody else. */
-void replica_peer_unblock(struct replica *replica, uint32_t stream);
 /* Equal now? Also after each change of ours. */
 void replica_peer_judge(struct replica *replica, struct replica_central *peer);
-bool replica_peer_is_blocked(const struct replica *replica, const struct replica_central *peer,
-                             uint32_t stream);
+
+/* replica_block.c */
+bool replica_block_holds(const struct replica *replica, const struct replica_central *peer,
+                         uint32_t stream);
 /* Some event up to `seq` differs: leaves the stream alone for a while and looks for the first. */
-void replica_peer_forked(struct replica *replica, struct replica_central *peer, uint32_t stream,
-                         uint64_t seq);
+void replica_block_fork(struct replica *replica, struct replica_central *peer, uint32_t stream,
+                        uint64_t seq);
 /* The first event that differs is known: says so once. */
-void replica_peer_forked_at(struct replica *replica, struct replica_central *peer, uint32_t stream,
-                            uint64_t seq, bool is_ours_moved);
+void replica_block_found(struct replica *replica, struct replica_central *peer, uint32_t stream,
+                         uint64_t seq, bool is_ours_moved);
+/* It may be asked for the stream again, and so may everybody else. */
+void replica_block_end(struct replica *replica, uint32_t stream);
 
 /* replica_pulse.c */
 void replica_pulse_beat(struct replica *replica, struct replica_central *peer);
@@ -511,8 +514,6 @@ void replica_fetch_response(struct replica *replica, struct replica_central *pee
  * request, or 0 when the peer has no place free now. */
 uint64_t replica_fetch_probe(struct replica *replica, struct replica_central *peer, uint32_t stream,
                              uint64_t from, size_t max_bytes);
-/* Packs a run that was unpacked. 0 or -1. */
-int replica_fetch_pack(const struct run *run, struct buffer *out);
 /* A token for an output that the node answers. */
 uint64_t replica_fetch_token(struct replica *replica);
 /* Runs of the stream at the node are no news when they are answered. */

@@ -107,7 +107,7 @@ static bool give(struct replica *replica, struct replica_central *peer,
 
     if (run->from != damage->from ||
         stream_compare(&run->stream, &replica->streams[damage->stream].id) != 0 ||
-        replica_fetch_pack(run, &packed)) {
+        run_repack(run, &packed)) {
         buffer_free(&packed);
         return false;
     }
@@ -152,7 +152,7 @@ static void mended(struct replica *replica, struct replica_damage *damage)
     replica_alarm(replica, &(struct replica_news){.id = "CHAIN_MENDED", .peer = &damage->peer},
                   "event %" PRIu64 " of %s/%016" PRIx64 " is whole again", damage->seq,
                   id->node.text, id->epoch);
-    replica_peer_unblock(replica, damage->stream);
+    replica_block_end(replica, damage->stream);
     /* There may be more of it behind. */
     replica->mend.stream = damage->stream;
     replica->mend.from = damage->from;

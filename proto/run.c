@@ -130,3 +130,20 @@ int run_pack(struct buffer *out, const struct stream *stream, uint64_t from,
     }
     return 0;
 }
+
+int run_repack(const struct run *run, struct buffer *out)
+{
+    struct buffer items = {.limit = 0};
+    int failed = 0;
+
+    for (size_t i = 0; i < run->count && !failed; i++) {
+        const struct run_item *item = &run->items[i];
+        failed = run_put_item(&items, item->header, item->body, &item->body_hash);
+    }
+    if (!failed) {
+        failed = run_pack(out, &run->stream, run->from, &run->chain_before, &run->chain_after,
+                          &items, run->count);
+    }
+    buffer_free(&items);
+    return failed;
+}

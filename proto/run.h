@@ -43,4 +43,7 @@ int run_pack(struct buffer *out, const struct stream *stream, uint64_t from,
              const struct digest *chain_before, const struct digest *chain_after,
              const struct buffer *items, size_t count);
 
+/* Packs what was unpacked. 0 or -1. */
+int run_repack(const struct run *run, struct buffer *out);
+
 #endif
