@@ -110,8 +110,7 @@ struct replica_service {
     struct buffer runs; /* packed, for the response */
     size_t run_count, events;
     bool more;
-    uint64_t token; /* READ under way; 0 = none */
-    int64_t deadline_ms;
+    bool reading; /* the peer's READ is for this one */
 };
 
 enum compare_phase {
@@ -185,6 +184,8 @@ struct replica_central {
     int64_t demoted_until_ms, single_until_ms, retry_at_ms;
     struct replica_service services[LIMIT_OUTSTANDING];
     size_t service_count;
+    uint64_t read_token; /* READ under way, its request perhaps given up; 0 = none */
+    int64_t read_deadline_ms;
     struct replica_compare compare;
 };
 
