@@ -210,6 +210,7 @@ struct replica_link {
     uint64_t boot;
     int64_t up_ms, heard_ms;    /* monotonic */
     int64_t hello_sent_ms;      /* REPLICA_NEVER = not yet */
+    bool early;                 /* `hello` came before our vector was known */
     bool waiting;               /* its id is in use: the other process is asked whether it lives */
     unsigned probes;            /* how often it was asked */
     int64_t probed_ms;          /* first; a heartbeat that echoes this or more is proof of life */
