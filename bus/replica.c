@@ -397,6 +397,16 @@ static void newer(struct replica *replica, struct replica_link *link)
     }
 }
 
+/* A peer that is up sooner than we greets us, and goes on as soon as we do: its HELLO is kept, or
+ * all that follows it would be dropped until it is said again, a heartbeat later. */
+static void heard_early(struct replica_link *link, const struct message *message)
+{
+    if (message->type == MESSAGE_HELLO) {
+        link->hello = message->as.hello;
+        link->early = true;
+    }
+}
+
 void replica_message(struct replica *replica, uint64_t number, struct slice bytes,
                      struct replica_now now)
 {
@@ -405,8 +415,16 @@ void replica_message(struct replica *replica, uint64_t number, struct slice byte
 
     replica->now = now;
     replica->received++;
-    if (!link || !replica->ready) {
+    if (!link) {
         replica->dropped++;
+        return;
+    }
+    if (!replica->ready) {
+        replica->dropped++;
+        if (message_unpack(&message, bytes) == 0) {
+            heard_early(link, &message);
+            message_free(&message);
+        }
         return;
     }
     int unpacked = message_unpack(&message, bytes);

@@ -119,8 +119,7 @@ struct replica_service {
     struct buffer runs; /* packed, for the response */
     size_t run_count, events;
     bool more;
-    uint64_t token; /* READ under way; 0 = none */
-    int64_t deadline_ms;
+    bool reading; /* the peer's READ is for this one */
 };
 
 enum compare_phase {
@@ -230,6 +229,8 @@ struct replica_central {
     int64_t demoted_until_ms, single_until_ms, retry_at_ms;
     struct replica_service services[LIMIT_OUTSTANDING];
     size_t service_count;
+    uint64_t read_token; /* READ under way, its request perhaps given up; 0 = none */
+    int64_t read_deadline_ms;
     struct replica_compare compare;
     struct replica_check check;
     struct replica_diff diff;
@@ -256,6 +257,7 @@ struct replica_link {
     uint64_t boot;
     int64_t up_ms, heard_ms;    /* monotonic */
     int64_t hello_sent_ms;      /* REPLICA_NEVER = not yet */
+    bool early;                 /* `hello` came before our vector was known */
     bool waiting;               /* its id is in use: the other process is asked whether it lives */
     unsigned probes;            /* how often it was asked */
     int64_t probed_ms;          /* first; a heartbeat that echoes this or more is proof of life */

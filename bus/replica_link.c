@@ -188,9 +188,16 @@ void replica_link_error(struct replica *replica, const struct node_id *id, const
 void replica_link_greet_all(struct replica *replica)
 {
     for (size_t i = 0; i < replica->link_count; i++) {
-        if (!replica->links[i]->gone) {
-            replica->links[i]->up_ms = replica->now.mono_ms;
-            replica_hello_send(replica, replica->links[i]);
+        struct replica_link *link = replica->links[i];
+        if (link->gone) {
+            continue;
+        }
+        link->up_ms = replica->now.mono_ms;
+        replica_hello_send(replica, link);
+        if (link->early) {
+            struct message_hello hello = link->hello;
+            link->early = false;
+            replica_hello_heard(replica, link, &hello);
         }
     }
 }

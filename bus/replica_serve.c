@@ -1,7 +1,8 @@
 /*
- * What others lack. A SYNC_REQUEST becomes one READ at a time, answered by the reader; a peer has
- * at most LIMIT_OUTSTANDING requests here, more are ignored, as the protocol promises it none.
- * VECTOR_REQUEST is answered from memory.
+ * What others lack. A SYNC_REQUEST becomes READs, answered by the reader; a peer has at most
+ * LIMIT_OUTSTANDING requests here and, whatever it sends, one READ. It gives up what it asked when
+ * one of its links replaces another, and asks again before we know: so a newer request takes the
+ * place of the oldest, which nobody waits for. VECTOR_REQUEST is answered from memory.
  */
 #include "bus/replica_internal.h"
 
@@ -14,17 +15,18 @@
 
 /* ---- SYNC_REQUEST ---- */
 
-static void drop_first(struct replica_central *peer)
+static void drop(struct replica_central *peer, size_t place)
 {
-    buffer_free(&peer->services[0].runs);
+    buffer_free(&peer->services[place].runs);
     peer->service_count--;
-    memmove(peer->services, peer->services + 1, peer->service_count * sizeof *peer->services);
+    memmove(peer->services + place, peer->services + place + 1,
+            (peer->service_count - place) * sizeof *peer->services);
 }
 
 void replica_serve_forget(struct replica_central *peer)
 {
     while (peer->service_count) {
-        drop_first(peer);
+        drop(peer, 0);
     }
 }
 
@@ -36,7 +38,7 @@ static void respond(struct replica *replica, struct replica_central *peer)
                                             service->run_count, service->more);
 
     replica_send_peer(replica, peer, &message, packed);
-    drop_first(peer);
+    drop(peer, 0);
 }
 
 /* Starts the next READ of the first request, or answers it when there is none. */
@@ -57,11 +59,12 @@ static bool read_next(struct replica *replica, struct replica_central *peer)
             service->more = true;
             break;
         }
-        service->token = replica_token(replica);
-        service->deadline_ms = replica->now.mono_ms + READ_MS;
+        service->reading = true;
+        peer->read_token = replica_token(replica);
+        peer->read_deadline_ms = replica->now.mono_ms + READ_MS;
         replica_put(replica,
                     &(struct replica_output){.kind = REPLICA_READ,
-                                             .token = service->token,
+                                             .token = peer->read_token,
                                              .stream = want->stream,
                                              .from = want->from,
                                              .max_bytes = room,
@@ -75,21 +78,40 @@ static bool read_next(struct replica *replica, struct replica_central *peer)
 
 static void serve(struct replica *replica, struct replica_central *peer)
 {
-    while (peer->service_count && !peer->services[0].token && !read_next(replica, peer)) {
+    while (peer->service_count && !peer->read_token && !read_next(replica, peer)) {
         respond(replica, peer);
     }
+}
+
+/* Its number tells the oldest: what comes over an old link may come after what came over a new one.
+ * False when the request that wants a place is itself older than those here. */
+static bool make_room(struct replica_central *peer, uint64_t id)
+{
+    size_t oldest = 0;
+
+    if (peer->service_count < LIMIT_OUTSTANDING) {
+        return true;
+    }
+    for (size_t i = 1; i < peer->service_count; i++) {
+        oldest = peer->services[i].id < peer->services[oldest].id ? i : oldest;
+    }
+    if (id < peer->services[oldest].id) {
+        return false;
+    }
+    drop(peer, oldest);
+    return true;
 }
 
 void replica_serve_request(struct replica *replica, struct replica_central *peer,
                            const struct message_sync_request *request)
 {
-    if (!replica->ready || peer->service_count == LIMIT_OUTSTANDING) {
-        return;
-    }
     for (size_t i = 0; i < peer->service_count; i++) {
         if (peer->services[i].id == request->request) {
             return; /* came twice */
         }
+    }
+    if (!replica->ready || !make_room(peer, request->request)) {
+        return;
     }
     struct replica_service *service = &peer->services[peer->service_count++];
     *service = (struct replica_service){
@@ -135,7 +157,7 @@ static struct replica_central *find_reading(const struct replica *replica, uint6
 {
     for (size_t i = 0; i < replica->peer_count && token; i++) {
         struct replica_central *peer = replica->peers[i];
-        if (peer->service_count && peer->services[0].token == token) {
+        if (peer->read_token == token) {
             return peer;
         }
     }
@@ -146,17 +168,21 @@ static void read_for(struct replica *replica, struct replica_central *peer, bool
                      struct slice run, uint64_t damaged)
 {
     struct replica_service *service = &peer->services[0];
+    bool is_awaited = peer->service_count && service->reading; /* else it was given up */
 
-    service->token = 0;
-    if (damaged) {
-        uint32_t stream = replica_vector_find(replica, &service->wants[service->next].stream);
-        replica_mend_noticed(replica, stream, damaged); /* it was found when it was asked for */
-    }
-    if (!failed && add_run(service, run)) {
-        service->next++;
-    } else {
-        service->more = true;
-        service->next = service->count; /* answer with what there is */
+    peer->read_token = 0;
+    if (is_awaited) {
+        service->reading = false;
+        if (damaged) {
+            uint32_t stream = replica_vector_find(replica, &service->wants[service->next].stream);
+            replica_mend_noticed(replica, stream, damaged); /* found when it was asked for */
+        }
+        if (!failed && add_run(service, run)) {
+            service->next++;
+        } else {
+            service->more = true;
+            service->next = service->count; /* answer with what there is */
+        }
     }
     serve(replica, peer);
 }
@@ -177,8 +203,7 @@ void replica_read(struct replica *replica, uint64_t token, bool failed, struct s
 
 int64_t replica_serve_deadline(const struct replica_central *peer)
 {
-    return peer->service_count && peer->services[0].token ? peer->services[0].deadline_ms
-                                                          : REPLICA_NEVER;
+    return peer->read_token ? peer->read_deadline_ms : REPLICA_NEVER;
 }
 
 void replica_serve_tick(struct replica *replica, struct replica_central *peer)

@@ -37,8 +37,8 @@ void world_write(struct world *world, size_t node, size_t count, size_t size);
 
 /* Passes time. */
 void world_run(struct world *world, int64_t ms);
-/* Until all logs are equal and every pair that knows each other says so; the time it took, or -1
- * when `max_ms` were not enough. */
+/* Until the logs of all nodes are equal and every pair that knows each other says so; the time it
+ * took, or -1 when `max_ms` were not enough. A node without connections has to be equal, too. */
 int64_t world_settle(struct world *world, int64_t max_ms);
 
 /* Nothing passes between two nodes, and nobody is told. */

@@ -45,6 +45,45 @@ START_TEST(test_nothing_is_said_before_the_vector)
 }
 END_TEST
 
+/* A HELLO that came before the vector counts as soon as it is there: who said it goes on at once,
+ * and would otherwise wait a heartbeat. */
+START_TEST(test_an_early_hello_is_kept)
+{
+    struct replica_options options = {.node = bench_id("central-1"), .boot = 1};
+    struct replica_peer config = {.id = bench_id("central-2")};
+    struct message_hello hello = {.version_min = MESSAGE_VERSION_MIN,
+                                  .version_max = MESSAGE_VERSION,
+                                  .node = config.id,
+                                  .boot = 2,
+                                  .software = "early"};
+    struct replica *replica = replica_new(&options);
+    struct replica_now now = {1000, 1000};
+    struct replica_output output;
+    struct digest zero = {{0}};
+    struct buffer bytes = {.limit = 0};
+    size_t sent = 0;
+
+    ck_assert_int_eq(message_pack_hello(&bytes, &hello), 0);
+    replica_set_peers(replica, &config, 1, now);
+    replica_link_up(replica, 1, NULL, "10.0.0.2:1", now);
+    replica_message(replica, 1, buffer_slice(&bytes), now);
+    replica_message(replica, 1, (struct slice){"?", 1}, now); /* and rubbish still says nothing */
+    ck_assert(!replica_next(replica, &output));
+    replica_set_vector(replica, NULL, 0, 0, &zero, now);
+    while (replica_next(replica, &output)) {
+        struct message message;
+        ck_assert_int_eq(output.kind, REPLICA_SEND);
+        ck_assert_int_eq(message_unpack(&message, output.bytes), 0);
+        ck_assert_int_eq(message.type, sent == 0 ? MESSAGE_HELLO : MESSAGE_HEARTBEAT);
+        message_free(&message);
+        sent++;
+    }
+    ck_assert_uint_eq(sent, 2);
+    buffer_free(&bytes);
+    replica_destroy(&replica);
+}
+END_TEST
+
 START_TEST(test_strangers_are_refused)
 {
     struct bench *bench = bench_new("central-1", "central-2");
@@ -425,6 +464,7 @@ int main(void)
     TCase *tests = tcase_create("links");
     tcase_add_test(tests, test_hello_is_first_and_repeated_until_answered);
     tcase_add_test(tests, test_nothing_is_said_before_the_vector);
+    tcase_add_test(tests, test_an_early_hello_is_kept);
     tcase_add_test(tests, test_strangers_are_refused);
     tcase_add_test(tests, test_unknown_peers_are_pending_and_bounded);
     tcase_add_test(tests, test_a_reject_is_shown_and_waits);

@@ -322,10 +322,9 @@ START_TEST(test_requests_are_served)
 
     bench_write(bench, 40, 20000);
     bench_clear(bench);
-    for (uint64_t id = 1; id <= 5; id++) {
-        request(bench, 1, id, 3, 1000000);
-    }
-    /* One READ at a time, two requests kept, the rest dropped. */
+    request(bench, 1, 1, 3, 1000000);
+    request(bench, 1, 2, 3, 1000000);
+    /* One READ at a time. */
     ck_assert_ptr_nonnull(bench_kind(bench, REPLICA_READ, 0));
     ck_assert_ptr_null(bench_kind(bench, REPLICA_READ, 1));
     ck_assert_uint_le(bench_kind(bench, REPLICA_READ, 0)->what.max_bytes, LIMIT_RUN_BYTES);
@@ -350,6 +349,45 @@ START_TEST(test_requests_are_served)
     bench_down(bench, 1);
     answer_read(bench, bench_kind(bench, REPLICA_READ, 1), false); /* nobody waits */
     ck_assert_uint_eq(bench_count_sent(bench, MESSAGE_SYNC_RESPONSE), 1);
+    bench_destroy(&bench);
+}
+END_TEST
+
+/* Who changes to another link gives up what it asked and asks again before we know: two of its
+ * requests are kept, the newest, in whatever order they come, and one READ is under way. */
+START_TEST(test_newer_requests_replace_the_oldest)
+{
+    struct bench *bench = joined();
+
+    bench_write(bench, 40, 20000);
+    bench_clear(bench);
+    for (uint64_t id = 2; id <= 5; id++) {
+        request(bench, 1, id, 3, 1000000);
+    }
+    request(bench, 1, 1, 3, 1000000); /* the old link's, late */
+    request(bench, 1, 5, 3, 1000000); /* twice */
+    ck_assert_ptr_null(bench_kind(bench, REPLICA_READ, 1));
+    answer_read(bench, bench_kind(bench, REPLICA_READ, 0), false); /* for 2, given up */
+    ck_assert_uint_eq(bench_count_sent(bench, MESSAGE_SYNC_RESPONSE), 0);
+    for (size_t i = 0; i < 2; i++) {
+        answer_read(bench, bench_kind(bench, REPLICA_READ, 1 + i), false);
+        const struct bench_output *response = bench_sent(bench, MESSAGE_SYNC_RESPONSE, i);
+        ck_assert_uint_eq(response->message.as.sync_response.request, 4 + i);
+        ck_assert_uint_eq(response->message.as.sync_response.count, 1);
+    }
+    ck_assert_ptr_null(bench_kind(bench, REPLICA_READ, 3));
+    bench_clear(bench);
+    /* Nor does a link that comes and goes make more READs than one. */
+    request(bench, 1, 6, 3, 1000000);
+    bench_down(bench, 1);
+    bench_join(bench, 3, "central-2");
+    request(bench, 3, 7, 3, 1000000);
+    ck_assert_ptr_null(bench_kind(bench, REPLICA_READ, 1));
+    answer_read(bench, bench_kind(bench, REPLICA_READ, 0), false);
+    ck_assert_uint_eq(bench_count_sent(bench, MESSAGE_SYNC_RESPONSE), 0);
+    answer_read(bench, bench_kind(bench, REPLICA_READ, 1), false);
+    ck_assert_uint_eq(bench_sent(bench, MESSAGE_SYNC_RESPONSE, 0)->message.as.sync_response.request,
+                      7);
     bench_destroy(&bench);
 }
 END_TEST
@@ -528,6 +566,7 @@ int main(void)
     tcase_add_test(tests, test_an_answer_that_does_not_verify_is_isolated);
     tcase_add_test(tests, test_gap_and_refusal_are_tried_again);
     tcase_add_test(tests, test_requests_are_served);
+    tcase_add_test(tests, test_newer_requests_replace_the_oldest);
     tcase_add_test(tests, test_vectors_are_paged);
     tcase_add_test(tests, test_unexplained_difference_asks_for_vectors);
     tcase_add_test(tests, test_equality_is_reported);
