@@ -69,7 +69,7 @@ START_TEST(test_an_early_hello_is_kept)
     replica_message(replica, 1, buffer_slice(&bytes), now);
     replica_message(replica, 1, (struct slice){"?", 1}, now); /* and rubbish still says nothing */
     ck_assert(!replica_next(replica, &output));
-    replica_set_vector(replica, NULL, 0, 0, &zero, now);
+    replica_set_vector(replica, NULL, 0, 0, 0, &zero, now);
     while (replica_next(replica, &output)) {
         struct message message;
         ck_assert_int_eq(output.kind, REPLICA_SEND);
