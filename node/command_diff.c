@@ -180,7 +180,9 @@ static int diff(const struct options *options)
     } else if (ask(&config, options->peer, &answer) != 0) {
         status = problem_exit_status(PROBLEM_PEER_UNREACHABLE);
         (void)fprintf(
-            stderr, "parkmesh: error: no central answers at the addresses of %s; is it running?\n",
+            stderr,
+            "parkmesh: error PEER_UNREACHABLE: no central answers at the addresses of %s; is "
+            "it running?\n",
             options->config);
     } else {
         status = judge(options, &answer);
