@@ -4,7 +4,7 @@
  */
 #include "bus/replica.h"
 
-#include "bus/replica_internal.h"
+#include "bus/replica_divergence.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /*
  * Streams whose chain differs at a peer: left alone there for a while, told of once.
  */
-#include "bus/replica_internal.h"
+#include "bus/replica_divergence.h"
 
 #include <inttypes.h>
 #include <stdio.h>

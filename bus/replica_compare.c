@@ -6,7 +6,7 @@
  * once on first contact, later only when both digests have been quiet for about a heartbeat (or
  * differ for REPLICA_COMPARE_MS), and rounds that find nothing to ask for become rare.
  */
-#include "bus/replica_internal.h"
+#include "bus/replica_divergence.h"
 
 #define PAGE_MS 5000          /* a page must be here by then */
 #define INTERVAL_MAX_MS 16000 /* between rounds that find nothing */

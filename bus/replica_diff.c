@@ -2,7 +2,7 @@
  * What a person asks: where is the first event that differs? A round of comparing tells the streams
  * in question; of the first of them the check finds the event.
  */
-#include "bus/replica_internal.h"
+#include "bus/replica_divergence.h"
 
 #define FRESH_MS 3000    /* an answer is good for so long */
 #define LOOKING_MS 30000 /* then it has failed */

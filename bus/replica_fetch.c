@@ -4,7 +4,7 @@
  * stream is asked of one peer at a time; what was received but is not yet applied counts as ours
  * (`queued`), so that the next chunk can be asked for at once, and stops counting when it fails.
  */
-#include "bus/replica_internal.h"
+#include "bus/replica_divergence.h"
 
 #include <stdlib.h>
 #include <string.h>

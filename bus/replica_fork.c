@@ -7,7 +7,7 @@
  * stays in the stream, and whoever holds the other one moves it to the stream that it is writing.
  * Nothing is thrown away, and the old stream is filled like any other that is behind.
  */
-#include "bus/replica_internal.h"
+#include "bus/replica_divergence.h"
 
 #include <inttypes.h>
 #include <string.h>

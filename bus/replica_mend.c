@@ -4,7 +4,7 @@
  * served. What is found is asked of every peer in turn that holds it; the node takes a run only if
  * it begins and ends at our chain, so that it cannot be talked into other events.
  */
-#include "bus/replica_internal.h"
+#include "bus/replica_divergence.h"
 
 #include <inttypes.h>
 #include <string.h>

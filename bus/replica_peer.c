@@ -3,7 +3,7 @@
  * (heartbeats, vectors, runs, acknowledgements) and falls only when it restarts or could not give
  * what it was thought to have. Streams of which it has more than we are in its list `behind`.
  */
-#include "bus/replica_internal.h"
+#include "bus/replica_divergence.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,7 @@
  * one of its links replaces another, and asks again before we know: so a newer request takes the
  * place of the oldest, which nobody waits for. VECTOR_REQUEST is answered from memory.
  */
-#include "bus/replica_internal.h"
+#include "bus/replica_divergence.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -208,12 +208,6 @@ static bool is_superseded(const struct change *changes, size_t count, size_t whi
     return false;
 }
 
-static bool is_change(uint32_t kind)
-{
-    return kind == EVENT_HISTORY_UPDATE || kind == EVENT_HISTORY_DELETE ||
-           kind == EVENT_HISTORY_UNDELETE;
-}
-
 /* Reads the HISTORY_* events of a visit; `*changes` is malloc'ed. */
 static int read_changes(struct store *store, struct slice event_id, struct change **changes,
                         size_t *count, struct problem *problem)
@@ -224,7 +218,7 @@ static int read_changes(struct store *store, struct slice event_id, struct chang
     }
     for (size_t i = 0; i < store->focus.count; i++) {
         const struct fold_event *known = store_focus_event(store, i);
-        if (!known || !is_change(known->event.kind)) {
+        if (!known || !store_is_change(known->event.kind)) {
             continue;
         }
         const struct event *event = &known->event;

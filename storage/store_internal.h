@@ -329,6 +329,8 @@ void store_focus_free(struct store *store);
 int store_visit_make(struct store *store, struct slice name, int64_t *id, struct problem *problem);
 
 /* store_log.c */
+/* An administrator's change of a visit: HISTORY_UPDATE, _DELETE, _UNDELETE. */
+bool store_is_change(uint32_t kind);
 /* Appends an event to a stream, of whichever node. */
 int store_append_item(struct store *store, size_t stream, const struct run_item *item,
                       const struct event *event, enum fact_origin origin, struct problem *problem);

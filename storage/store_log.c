@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool is_change(uint32_t kind)
+bool store_is_change(uint32_t kind)
 {
     return kind == EVENT_HISTORY_UPDATE || kind == EVENT_HISTORY_DELETE ||
            kind == EVENT_HISTORY_UNDELETE;
@@ -29,7 +29,7 @@ struct slice store_visit_key(const struct event *event, size_t stream, uint64_t 
                              char out[LIMIT_EVENT_ID + 1])
 {
     struct slice none = {NULL, 0};
-    if (!is_change(event->kind) && !is_sighting(event->kind) && event->kind != EVENT_IMPORT) {
+    if (!store_is_change(event->kind) && !is_sighting(event->kind) && event->kind != EVENT_IMPORT) {
         return none;
     }
     if (event->visit.data || event->plate_id.len == 0) {
@@ -145,7 +145,7 @@ static int derive_visit(struct store *store, size_t stream, uint64_t seq, uint64
         }
     }
     store_visits_add(&store->touched, visit, key);
-    if (is_change(event->kind) && add_change(store, stream, seq, event, problem)) {
+    if (store_is_change(event->kind) && add_change(store, stream, seq, event, problem)) {
         return -1;
     }
     if (is_sighting(event->kind) && add_retry(store, event, lsn, problem)) {

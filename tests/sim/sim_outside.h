@@ -1,7 +1,7 @@
 /*
  * What the code under test takes from outside: clocks, random numbers, files. The linker sends its
- * calls here (--wrap), SQLite's go to a VFS, libsodium's to a generator; all of it follows from the
- * seed. Paths below /sim/<place>/ are on the disk of that place.
+ * calls here (--wrap), SQLite's go to a VFS (sim_vfs.c), libsodium's to a generator; all of it
+ * follows from the seed. Paths below /sim/<place>/ are on the disk of that place.
  *
  * The one world of the process is remembered in this file, as the libraries give no other way.
  */
@@ -27,5 +27,12 @@ struct sim_outside *sim_outside_world(void);
 
 /* "/sim/<place>/parkmesh.db" */
 void sim_outside_path(size_t place, char out[48]);
+
+/* The disk of a path and, in `*suffix`, what follows the database's name in it (borrowed from
+ * `path`); NULL for a path of the real world. */
+struct sim_disk *sim_outside_locate(const char *path, const char **suffix);
+
+/* sim_vfs.c: makes the simulated disks SQLite's default file system. 0 or -1. */
+int sim_vfs_register(void);
 
 #endif
