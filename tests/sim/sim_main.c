@@ -149,6 +149,7 @@ struct crew {
     size_t busy;
     uint64_t next;
     char twin_path[64];
+    bool twin_has_work; /* some seed left a history for it */
     struct sums sums;
 };
 
@@ -167,6 +168,7 @@ static void hire(struct crew *crew)
     sim_plan_make(plan, crew->next, options->seconds);
     (void)snprintf(plan->bug, sizeof plan->bug, "%s", options->bug);
     bool has_twin = crew->twin_path[0] && crew->next % options->twin_every == 0;
+    crew->twin_has_work = crew->twin_has_work || has_twin;
     sim_run_start(&crew->jobs[free_one], plan, has_twin ? crew->twin_path : NULL, false);
     crew->next++;
     crew->busy++;
@@ -226,7 +228,7 @@ static int run_many(const struct options *options)
     }
     result = tell(options, &crew->sums, now_s() - start_s);
     if (crew->twin_path[0]) {
-        result = ask_twin(crew->twin_path) ? 1 : result;
+        result = crew->twin_has_work && ask_twin(crew->twin_path) ? 1 : result;
         (void)unlink(crew->twin_path);
     }
     free(crew);
