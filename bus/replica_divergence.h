@@ -1,6 +1,11 @@
 /*
  * Logs that differ where they should not: forks between two centrals, damage in our own, and the
  * first difference as people are told it. Inside of the replica only; single-threaded like it.
+ *
+ * Of each file: `_response`, `_read` and `_applied` are offered the answers to SYNC_REQUEST, READ
+ * and MOVE or REPAIR, and say whether the answer was theirs; arguments as in bus/replica.h,
+ * borrowed.
+ * `_tick` does what is due, `_deadline` says when something will be (monotonic ms, REPLICA_NEVER).
  */
 #ifndef BUS_REPLICA_DIVERGENCE_H
 #define BUS_REPLICA_DIVERGENCE_H
@@ -22,6 +27,7 @@ bool replica_fork_response(struct replica *replica, struct replica_central *peer
 bool replica_fork_read(struct replica *replica, uint64_t token, bool failed, struct slice run,
                        uint64_t damaged);
 bool replica_fork_applied(struct replica *replica, uint64_t token, enum apply_outcome outcome);
+/* The peer has gone: its checks end. */
 void replica_fork_forget(struct replica_central *peer);
 void replica_fork_tick(struct replica *replica, struct replica_central *peer);
 int64_t replica_fork_deadline(const struct replica *replica, const struct replica_central *peer);
@@ -40,6 +46,7 @@ void replica_mend_tick(struct replica *replica);
 int64_t replica_mend_deadline(const struct replica *replica);
 
 /* replica_diff.c */
+/* A head of the peer, heard while a difference is looked for. */
 void replica_diff_head(struct replica *replica, struct replica_central *peer,
                        const struct head *head);
 /* The peer holds all of this node as we do. */
