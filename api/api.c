@@ -272,6 +272,8 @@ static void copy_options(struct gateway *gateway, const struct api_options *opti
     gateway->any_origin = options->is_open;
     (void)snprintf(gateway->version, sizeof gateway->version, "%s",
                    options->version != NULL ? options->version : "");
+    (void)snprintf(gateway->web_dir, sizeof gateway->web_dir, "%s",
+                   options->web_dir != NULL ? options->web_dir : "");
     if (options->api_token != NULL) {
         (void)snprintf(gateway->token, sizeof gateway->token, "%s", options->api_token);
     }

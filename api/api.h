@@ -32,6 +32,7 @@ struct api_options {
     const char *database;                 /* path, opened read-only */
     struct node_id node;
     const char *version;
+    const char *web_dir; /* the page's files while working on them; NULL = the embedded ones */
     bool is_open; /* every address may everything, as in the existing system; warned about */
     const char *api_token; /* who sends it is an administrator; NULL = none */
     struct api_trust trust;

@@ -8,6 +8,10 @@
 #include "api/request.h"
 #include "proto/report.h"
 
+/* assets.c: the page and its files; the banner for who asks for no HTML */
+void assets_page(struct request *request);
+void assets_file(struct request *request);
+
 /* status.c: who this is and how it does */
 void status_root(struct request *request);
 void status_summary(struct request *request);

@@ -70,7 +70,7 @@ static void add_common(struct preamble *head, struct request *request, int statu
         mg_disable_connection_keep_alive(request->connection);
     }
     add(head, "Connection: %s\r\n", closing ? "close" : "keep-alive");
-    add(head, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
+    add(head, "X-Content-Type-Options: nosniff\r\n");
     if (request->allow_origin != NULL) {
         add(head, "Access-Control-Allow-Origin: %s\r\nVary: Origin\r\n", request->allow_origin);
     }
@@ -122,9 +122,23 @@ static void send_whole(struct request *request, int status, const char *lines)
             status >= 400 && is_new(request) ? "problem+json" : "json");
     }
     add_common(&head, request, status);
-    add(&head, "%s\r\n", lines);
+    add(&head, "Cache-Control: no-store\r\n%s\r\n", lines);
     /* A client that went away needs no answer; the connection ends by itself. */
     if (write_all(request, &head) != 0) {
+        mg_disable_connection_keep_alive(request->connection);
+    }
+}
+
+void respond_bytes(struct request *request, int status, const char *lines, struct slice body)
+{
+    struct preamble head;
+
+    start_head(&head, request, status);
+    add(&head, "Content-Length: %zu\r\n%s", body.len, lines);
+    add_common(&head, request, status);
+    add(&head, "\r\n");
+    if (mg_write(request->connection, head.text, head.len) != (int)head.len ||
+        (body.len > 0 && mg_write(request->connection, body.data, body.len) != (int)body.len)) {
         mg_disable_connection_keep_alive(request->connection);
     }
 }
@@ -156,7 +170,7 @@ static int start_stream(struct request *request)
     start_head(&head, request, 200);
     add(&head, "Transfer-Encoding: chunked\r\nContent-Type: application/json; charset=utf-8\r\n");
     add_common(&head, request, 200);
-    add(&head, "\r\n");
+    add(&head, "Cache-Control: no-store\r\n\r\n");
     request->streaming = true;
     return mg_write(request->connection, head.text, head.len) == (int)head.len ? 0 : -1;
 }

@@ -14,6 +14,9 @@ struct json_writer respond_json(struct request *request);
 /* Sends what was written, as JSON. A body that did not fit becomes a 500. */
 void respond_send(struct request *request, int status);
 
+/* Sends bytes that are no JSON. `lines`: Content-Type, Cache-Control and more, each with \r\n. */
+void respond_bytes(struct request *request, int status, const char *lines, struct slice body);
+
 /* {"success":false,"error":text,"code":...,"hint":...} with the problem's HTTP status. */
 void respond_problem(struct request *request, const struct problem *problem);
 void respond_error(struct request *request, enum problem_code code, const char *text);

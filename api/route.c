@@ -6,7 +6,9 @@
 #include <string.h>
 
 static const struct route ROUTES[] = {
-    {"GET", "/", ROLE_VIEWER, status_root},
+    {"GET", "/", ROLE_ANYONE, assets_page},
+    {"GET", "/web/{file}", ROLE_ANYONE, assets_file},
+    {"GET", "/web/{folder}/{file}", ROLE_ANYONE, assets_file},
     {"GET", "/livez", ROLE_ANYONE, status_live},
     {"GET", "/readyz", ROLE_ANYONE, status_ready},
     {"GET", "/api/status", ROLE_VIEWER, status_summary},

@@ -16,6 +16,7 @@ struct services {
     struct api *api;
     bool mesh_runs;
     char database[600];    /* path */
+    const char *web_dir;   /* of the command line, or NULL */
     struct mesh_keys keys; /* derived from `keys_secret` */
     char keys_secret[256];
 };
