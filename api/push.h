@@ -78,7 +78,7 @@ struct push_channel *push_add(struct push *push, const struct push_options *opti
 uint32_t push_places(const struct push *push);
 
 /* Starts listening to facts and registers the WebSocket handlers. FACTS_ENDPOINT must be bound.
- * `gateway` is that of the requests which `open` gets. */
+ * `gateway` is that of the requests which `open` gets; NULL in a test. */
 void push_serve(struct push *push, struct mg_context *context, struct gateway *gateway);
 
 /* Before the handshake on `path`: true when it may go on, false after an answer: 503 when no more

@@ -130,6 +130,9 @@ static void on_ready(struct mg_connection *connection, void *argument)
     if (channel->options.open != NULL) {
         struct request request;
         request_init(&request, push->gateway, connection);
+        if (push->gateway != NULL) {
+            caller_find(&request);
+        }
         channel->options.open(channel->options.context, client, &request);
     }
     (void)pthread_mutex_lock(&push->mutex);

@@ -515,11 +515,13 @@ int stand_frame(int fd, char *out, size_t size, size_t *len)
         return -1;
     }
     *len = (size_t)second & 0x7f;
-    if (*len == 126) {
-        *len = (size_t)stand_read_byte(fd) << 8;
-        *len |= (size_t)stand_read_byte(fd);
+    if (*len >= 126) {
+        int bytes = *len == 126 ? 2 : 8;
+        for (*len = 0; bytes > 0; bytes--) {
+            *len = *len << 8 | (size_t)stand_read_byte(fd);
+        }
     }
-    assert(*len < 127 || *len < size);
+    assert(*len < size);
     for (size_t i = 0; i < *len; i++) {
         int byte = stand_read_byte(fd);
         if (byte < 0) {
