@@ -6,6 +6,7 @@
  */
 #include "api/api.h"
 
+#include "api/call.h"
 #include "api/gateway.h"
 #include "api/respond.h"
 #include "api/route.h"
@@ -346,6 +347,10 @@ struct api *api_start(const struct api_options *options, struct problem *problem
     if (api->gateway.readers == NULL) {
         goto free_api;
     }
+    if (call_start() != 0) {
+        (void)problem_set(problem, PROBLEM_INTERNAL, NULL, "libcurl does not start");
+        goto destroy_readers;
+    }
     api->gateway.push = push_new(&options->node, chosen(options->ws_clients, LIMIT_WS_CLIENTS));
     (void)mg_init_library(0); /* counts users; without features it cannot fail */
     if (start_server(api, options, problem) != 0) {
@@ -356,6 +361,8 @@ struct api *api_start(const struct api_options *options, struct problem *problem
 exit_library:
     (void)mg_exit_library();
     push_destroy(&api->gateway.push);
+    call_stop();
+destroy_readers:
     readers_destroy(&api->gateway.readers);
 free_api:
     free(api);
@@ -393,6 +400,7 @@ void api_stop(struct api **api)
     push_stop(gateway->push);
     mg_stop((*api)->context);
     (void)mg_exit_library();
+    call_stop();
     push_destroy(&gateway->push);
     readers_destroy(&gateway->readers);
     free(*api);
