@@ -214,6 +214,7 @@ START_TEST(test_notices_are_coalesced)
 
     stand_new(&stand);
     fd = stand_websocket(&stand, "/ws/history", 0);
+    expect_text(fd, RESYNC);
     for (uint64_t batch = 1; batch <= 2000; batch++) {
         publish_visit(&stand, batch, batch < 2000 ? "v" : "last");
     }
