@@ -63,6 +63,8 @@
 
 /* HTTP */
 #define LIMIT_HTTP_THREADS 64        /* workers for plain requests; one per open connection */
+#define LIMIT_CAMERAS 256            /* cameras of one central; the largest site known has 40 */
+#define LIMIT_PROXIES 16             /* addresses of trusted proxies */
 #define LIMIT_WS_CLIENTS 64          /* each holds one worker for its whole life */
 #define LIMIT_HTTP_BODY (256 * 1024) /* bytes of one request body */
 #define LIMIT_HTTP_BODY_MS 5000      /* a body must be complete by then */
