@@ -75,6 +75,12 @@
 #define LIMIT_WS_FRAME 65536         /* bytes of one frame from a WebSocket client */
 #define LIMIT_PAGE_ROWS 256          /* history rows fetched in one short read transaction */
 
+/* Calls of ours to other machines over HTTP */
+#define LIMIT_CALLS 32             /* at once, of one request: a settings change asks each camera */
+#define LIMIT_CALL_CONNECT_MS 3000 /* a machine in the same network answers in one */
+#define LIMIT_CALL_MS 5000         /* from start to end; a person waits for it */
+#define LIMIT_CALL_BYTES (64 * 1024) /* of an answer that is collected */
+
 /* Database */
 #define LIMIT_CACHE_KIB 8192                 /* SQLite page cache of the writer */
 #define LIMIT_READER_CACHE_KIB 1024          /* of each read-only handle */
