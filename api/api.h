@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 struct api;
+struct cameras;
 
 enum api_auth {
     API_AUTH_LOCAL, /* loopback listeners only: open */
@@ -29,6 +30,7 @@ struct api_options {
     const char *listeners[API_LISTENERS]; /* "127.0.0.1:8000"; NULL-terminated */
     const char *database;                 /* path, opened read-only */
     struct node_id node;
+    struct cameras *cameras; /* must outlive the server */
     const char *version;
     enum api_auth auth;
     const char *api_token;                     /* API_AUTH_TOKEN */

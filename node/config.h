@@ -6,6 +6,7 @@
 #ifndef NODE_CONFIG_H
 #define NODE_CONFIG_H
 
+#include "api/camera_table.h"
 #include "bus/replica.h"
 #include "proto/bytes.h"
 #include "proto/problem.h"
@@ -37,8 +38,9 @@ struct config {
     char cors_origins[16][128];
     size_t cors_count;
     struct config_limits limits;
+    struct camera_settings cameras;
     /* accepted and checked now, used by later parts: ws_peers, ws_peer_port, retention_days,
-     * bus{port, replay_port, bind, secret}, cameras{heartbeat_timeout_s, items}, peer link/timezone
+     * bus{port, replay_port, bind, secret}, peer link/timezone
      */
     uint16_t bus_port, replay_port;
     char bus_bind[64], bus_secret[256];

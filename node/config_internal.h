@@ -101,6 +101,8 @@ bool config_check_auth(const char *text, struct config_wrong *wrong);
 bool config_check_link(const char *text, struct config_wrong *wrong);
 bool config_check_ws_peers(const char *text, struct config_wrong *wrong);
 bool config_check_data_dir(const char *text, struct config_wrong *wrong);
+bool config_check_camera_ip(const char *text, struct config_wrong *wrong);
+bool config_check_camera_type(const char *text, struct config_wrong *wrong);
 bool config_check_origin(const char *text, struct config_wrong *wrong);
 
 /* ---- keys ---- */
@@ -113,7 +115,8 @@ enum config_type {
     CONFIG_OBJECT,
     CONFIG_PEERS,   /* array of objects with `members` */
     CONFIG_ORIGINS, /* array of texts */
-    CONFIG_ANY      /* object or array, not looked into */
+    CONFIG_CAMERAS, /* object of objects with `members`, named by camera ids */
+    CONFIG_SECONDS  /* a number of seconds, kept in ms */
 };
 
 /* One key that an object may have. Tables end with a NULL name. */
@@ -121,7 +124,7 @@ struct config_key {
     const char *name;
     const char *variable; /* of the environment; NULL = none */
     enum config_type type;
-    size_t offset, size;   /* member of struct config or replica_peer; size 0 = only checked */
+    size_t offset, size;   /* member of the struct that `members` describe; 0 = only checked */
     int64_t least, most;   /* of a number */
     config_check_fn check; /* of a text */
     const struct config_key *members;

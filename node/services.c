@@ -1,5 +1,6 @@
 #include "node/services.h"
 
+#include "api/cameras.h"
 #include "bus/mesh.h"
 #include "node/node.h"
 #include "node/reader.h"
@@ -183,6 +184,7 @@ static int start_api(struct services *services, const struct config *config,
     size_t count = config_http_listeners(config, listeners, API_LISTENERS - 1);
     struct api_options options = {.database = services->database,
                                   .node = config->id,
+                                  .cameras = services->cameras,
                                   .version = PARKMESH_VERSION,
                                   .http_threads = config->limits.http_threads,
                                   .ws_clients = config->limits.ws_clients,
@@ -229,6 +231,10 @@ int services_start(struct services *services, const struct config *config, struc
     if (services->mesh == NULL && start_mesh(services, config, problem) != 0) {
         return -1;
     }
+    if (services->cameras == NULL) {
+        services->cameras = cameras_new();
+    }
+    cameras_configure(services->cameras, &config->cameras);
     if (services->api == NULL && start_api(services, config, problem) != 0) {
         return -1;
     }
@@ -242,6 +248,7 @@ void services_stop(struct services *services)
     if (services->api != NULL) {
         api_stop(&services->api);
     }
+    cameras_destroy(&services->cameras);
     zactor_destroy(&services->reader);
     zactor_destroy(&services->node);
     services->mesh_runs = false;
@@ -307,6 +314,7 @@ int services_change(struct services *services, const struct config *old, const s
     if (configure_mesh(services, new, problem) != 0) {
         return -1; /* the mesh kept its old state */
     }
+    cameras_configure(services->cameras, &new->cameras);
     if (!api_differs(old, new)) {
         return 0;
     }
@@ -315,6 +323,7 @@ int services_change(struct services *services, const struct config *old, const s
         api_set_ready(services->api, true);
         return 0;
     }
+    cameras_configure(services->cameras, &old->cameras);
     if (start_api(services, old, &again) != 0) {
         log_problem(LOG_LEVEL_ERROR, &again);
         *lost = true;

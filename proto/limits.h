@@ -70,6 +70,14 @@
 #define LIMIT_WS_FRAME 65536         /* bytes of one frame from a WebSocket client */
 #define LIMIT_PAGE_ROWS 256          /* history rows fetched in one short read transaction */
 
+/* Cameras */
+#define LIMIT_CAMERAS 128       /* configured at one central; a large site has forty */
+#define LIMIT_CAMERAS_KNOWN 256 /* configured or heard of; then the longest silent one goes */
+#define LIMIT_CAMERA_ID ((INT64_C(1) << 53) - 1)    /* browsers compute with doubles */
+#define LIMIT_CAMERA_NAME 128                       /* bytes; it stands on a button */
+#define LIMIT_CAMERA_CAPACITY 1000000               /* vehicles in one lot */
+#define LIMIT_CAMERA_FORGET_MS (24LL * 3600 * 1000) /* a silent one that nobody configured */
+
 /* Database */
 #define LIMIT_CACHE_KIB 8192                 /* SQLite page cache of the writer */
 #define LIMIT_READER_CACHE_KIB 1024          /* of each read-only handle */
