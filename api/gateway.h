@@ -10,6 +10,7 @@
 #include "api/cameras.h"
 #include "api/push.h"
 #include "api/readers.h"
+#include "api/trust.h"
 #include "proto/bytes.h"
 
 #include <stdatomic.h>
@@ -19,13 +20,14 @@
 struct gateway {
     struct node_id node;
     char version[32];
-    enum api_auth auth;
+    bool is_open; /* auth "open": everybody may everything */
     char token[256];
     char origins[API_ORIGINS][GATEWAY_ORIGIN];
     size_t origin_count;
     bool any_origin; /* "*" is configured, or auth is open as in the existing system */
     uint32_t body_bytes;
     struct readers *readers;
+    struct trust *trust;
     struct push *push;
     struct cameras *cameras; /* borrowed from whoever started the server */
     atomic_bool ready;

@@ -48,7 +48,7 @@ static const char *read_report(const json_t *body, struct camera_report *report)
 
 void heartbeat_post(struct request *request)
 {
-    struct camera_report report = {.address = request->info->remote_addr};
+    struct camera_report report = {.address = request->caller.address};
     struct json_writer writer;
     const char *error;
     json_t *body = request_object(request);

@@ -9,6 +9,7 @@
 #include "api/camera_table.h"
 #include "bus/replica.h"
 #include "proto/bytes.h"
+#include "proto/limits.h"
 #include "proto/problem.h"
 
 #include <stdbool.h>
@@ -37,6 +38,8 @@ struct config {
     char api_token[256];
     char cors_origins[16][128];
     size_t cors_count;
+    char proxies[LIMIT_PROXIES][16]; /* numeric; their word about the client is believed */
+    size_t proxy_count;
     struct config_limits limits;
     struct camera_settings cameras;
     /* accepted and checked now, used by later parts: ws_peers, ws_peer_port, retention_days,

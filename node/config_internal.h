@@ -104,6 +104,7 @@ bool config_check_data_dir(const char *text, struct config_wrong *wrong);
 bool config_check_camera_ip(const char *text, struct config_wrong *wrong);
 bool config_check_camera_type(const char *text, struct config_wrong *wrong);
 bool config_check_origin(const char *text, struct config_wrong *wrong);
+bool config_check_proxy(const char *text, struct config_wrong *wrong);
 
 /* ---- keys ---- */
 
@@ -116,7 +117,8 @@ enum config_type {
     CONFIG_PEERS,   /* array of objects with `members` */
     CONFIG_ORIGINS, /* array of texts */
     CONFIG_CAMERAS, /* object of objects with `members`, named by camera ids */
-    CONFIG_SECONDS  /* a number of seconds, kept in ms */
+    CONFIG_SECONDS, /* a number of seconds, kept in ms */
+    CONFIG_PROXIES  /* array of addresses */
 };
 
 /* One key that an object may have. Tables end with a NULL name. */

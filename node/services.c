@@ -7,6 +7,7 @@
 #include "proto/log.h"
 #include "storage/fold.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -177,11 +178,45 @@ static int check_auth(const struct config *config, char listeners[][80], size_t 
     return 0;
 }
 
+/* Addresses that mean something by themselves. */
+struct addresses {
+    uint32_t proxies[LIMIT_PROXIES], cameras[LIMIT_CAMERAS];
+};
+
+/* As the API takes them; borrows from `addresses`, which it fills. A camera's host name is nobody's
+ * address. */
+static struct api_trust trust_of(const struct config *config, struct addresses *addresses)
+{
+    struct api_trust trust = {.cameras = addresses->cameras, .proxies = addresses->proxies};
+    struct in_addr address;
+
+    for (size_t i = 0; i < config->proxy_count; i++) {
+        if (inet_pton(AF_INET, config->proxies[i], &address) == 1) { /* it was checked */
+            addresses->proxies[trust.proxy_count++] = address.s_addr;
+        }
+    }
+    for (size_t i = 0; i < config->cameras.count; i++) {
+        if (inet_pton(AF_INET, config->cameras.items[i].ip, &address) == 1) {
+            addresses->cameras[trust.camera_count++] = address.s_addr;
+        }
+    }
+    return trust;
+}
+
+static void follow_trust(struct services *services, const struct config *config)
+{
+    struct addresses addresses;
+    struct api_trust trust = trust_of(config, &addresses);
+
+    api_set_trust(services->api, &trust);
+}
+
 static int start_api(struct services *services, const struct config *config,
                      struct problem *problem)
 {
     char listeners[API_LISTENERS][80];
     size_t count = config_http_listeners(config, listeners, API_LISTENERS - 1);
+    struct addresses addresses;
     struct api_options options = {.database = services->database,
                                   .node = config->id,
                                   .cameras = services->cameras,
@@ -200,22 +235,18 @@ static int start_api(struct services *services, const struct config *config,
     for (size_t i = 0; i < config->cors_count && i < API_ORIGINS; i++) {
         options.cors_origins[i] = config->cors_origins[i];
     }
-    options.auth = API_AUTH_LOCAL;
-    if (strcmp(config->auth, "open") == 0) {
-        options.auth = API_AUTH_OPEN;
-    } else if (config->api_token[0] != '\0') {
-        options.auth = API_AUTH_TOKEN;
-        options.api_token = config->api_token;
-    }
+    options.is_open = strcmp(config->auth, "open") == 0;
+    options.api_token = config->api_token;
+    options.trust = trust_of(config, &addresses);
     services->api = api_start(&options, problem);
     if (services->api == NULL) {
         return -1;
     }
     for (size_t i = 0; i < count; i++) {
         log_info("HTTP_LISTENING", "address=%s auth=%s", listeners[i],
-                 options.auth == API_AUTH_OPEN ? "open"
-                 : config->api_token[0]        ? "token"
-                                               : "local");
+                 options.is_open        ? "open"
+                 : config->api_token[0] ? "token"
+                                        : "accounts");
     }
     return 0;
 }
@@ -316,6 +347,7 @@ int services_change(struct services *services, const struct config *old, const s
     }
     cameras_configure(services->cameras, &new->cameras);
     if (!api_differs(old, new)) {
+        follow_trust(services, new);
         return 0;
     }
     api_stop(&services->api);

@@ -60,6 +60,7 @@
 
 /* HTTP */
 #define LIMIT_HTTP_THREADS 64        /* workers for plain requests; one per open connection */
+#define LIMIT_PROXIES 16             /* addresses of trusted proxies */
 #define LIMIT_WS_CLIENTS 64          /* each holds one worker for its whole life */
 #define LIMIT_HTTP_BODY (256 * 1024) /* bytes of one request body */
 #define LIMIT_HTTP_BODY_MS 5000      /* a body must be complete by then */
@@ -71,8 +72,8 @@
 #define LIMIT_PAGE_ROWS 256          /* history rows fetched in one short read transaction */
 
 /* Cameras */
-#define LIMIT_CAMERAS 128       /* configured at one central; a large site has forty */
-#define LIMIT_CAMERAS_KNOWN 256 /* configured or heard of; then the longest silent one goes */
+#define LIMIT_CAMERAS 256       /* configured at one central; the largest site known has 40 */
+#define LIMIT_CAMERAS_KNOWN 512 /* configured or heard of; then the longest silent one goes */
 #define LIMIT_CAMERA_ID ((INT64_C(1) << 53) - 1)    /* browsers compute with doubles */
 #define LIMIT_CAMERA_NAME 128                       /* bytes; it stands on a button */
 #define LIMIT_CAMERA_CAPACITY 1000000               /* vehicles in one lot */

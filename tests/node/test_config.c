@@ -1,7 +1,6 @@
 #include "node/config.h"
 #include "node/config_internal.h"
 
-#include <arpa/inet.h>
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,6 +110,7 @@ START_TEST(everything_set)
         " \"bind\": \"*\", \"timezone\": \"Asia/Ho_Chi_Minh\", \"heartbeat_ms\": 200,"
         " \"data_dir\": \"/var/lib/x\", \"log_format\": \"json\", \"auth\": \"token\","
         " \"api_token\": \"0123456789abcdef\", \"cors_origins\": [\"*\", \"http://a.b:1\"],"
+        " \"trusted_proxies\": [\"127.0.0.1\", \"10.0.0.5\"],"
         " \"ws_peers\": \"open\", \"ws_peer_port\": 9003, \"retention_days\": 365,"
         " \"bus\": {\"port\": 7001, \"replay_port\": 7002, \"bind\": \"127.0.0.1\","
         " \"secret\": \"fedcba9876543210\"}, \"cameras\": {\"heartbeat_timeout_s\": 60,"
@@ -139,6 +139,8 @@ START_TEST(everything_set)
     ck_assert_str_eq(config.cameras.items[1].type, "ENTRY");
     ck_assert_str_eq(config.cameras.items[1].ip, "10.0.0.9");
     ck_assert_str_eq(config.cors_origins[1], "http://a.b:1");
+    ck_assert_uint_eq(config.proxy_count, 2);
+    ck_assert_str_eq(config.proxies[1], "10.0.0.5");
     ck_assert_int_eq(config.retention_days, 365);
     ck_assert_uint_eq(config.bus_port, 7001);
     ck_assert_uint_eq(config.replay_port, 7002);

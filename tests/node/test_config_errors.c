@@ -102,6 +102,8 @@ static const struct {
      "\"IN\" is not known", "\"PARKING_LOT\""},
     {"{" OWN ", \"cameras\": {\"items\": {\"3\": {\"nam\": \"x\"}}}}", "1:85", "unknown key",
      "\"name\""},
+    {"{" OWN ", \"trusted_proxies\": [\"proxy\"]}", "1:77", "\"proxy\" is no IPv4 address",
+     "a numeric address"},
     {"{" OWN ", \"ws_peer_port\": 8000}", "1:73", "port 8000 is also that of", ""},
     {"{" OWN ", \"p2p_port\": 9000}", "1:57", "unknown key \"p2p_port\"",
      "it belongs inside \"this_central\""},
