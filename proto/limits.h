@@ -78,6 +78,11 @@
 #define LIMIT_CAMERA_NAME 128                       /* bytes; it stands on a button */
 #define LIMIT_CAMERA_CAPACITY 1000000               /* vehicles in one lot */
 #define LIMIT_CAMERA_FORGET_MS (24LL * 3600 * 1000) /* a silent one that nobody configured */
+/* Calls of ours to other machines over HTTP */
+#define LIMIT_CALLS 32             /* at once, of one request: a settings change asks each camera */
+#define LIMIT_CALL_CONNECT_MS 3000 /* a machine in the same network answers in one */
+#define LIMIT_CALL_MS 5000         /* from start to end; a person waits for it */
+#define LIMIT_CALL_BYTES (64 * 1024) /* of an answer that is collected */
 
 /* Database */
 #define LIMIT_CACHE_KIB 8192                 /* SQLite page cache of the writer */
