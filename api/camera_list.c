@@ -9,12 +9,6 @@
 
 #define NO_ADDRESS "Chưa cấu hình địa chỉ cho camera này"
 
-/* Where the list goes, and how many of it. */
-struct listing {
-    struct json_writer *writer;
-    int64_t total, online;
-};
-
 static void put_time(struct json_writer *writer, const char *key, int64_t ms)
 {
     char text[LOCALTIME_TEXT];
@@ -109,27 +103,26 @@ static void put_camera(struct json_writer *writer, const struct camera *camera, 
 
 static void put_all(void *context, const struct camera_table *table, int64_t mono_ms)
 {
-    struct listing *listing = context;
+    struct json_writer *writer = context;
+    int64_t online = 0;
 
     for (size_t i = 0; i < table->count; i++) {
-        bool online = camera_table_online(table, &table->items[i], mono_ms);
-        put_camera(listing->writer, &table->items[i], online);
-        listing->total++;
-        listing->online += online;
+        online += camera_table_online(table, &table->items[i], mono_ms);
     }
+    json_set_int(writer, "total", (int64_t)table->count);
+    json_set_int(writer, "online", online);
+    json_set_int(writer, "offline", (int64_t)table->count - online);
+    json_put_key(writer, "cameras");
+    json_put_open(writer, '[');
+    for (size_t i = 0; i < table->count; i++) {
+        put_camera(writer, &table->items[i], camera_table_online(table, &table->items[i], mono_ms));
+    }
+    json_put_close(writer, ']');
 }
 
 void camera_list_put(struct json_writer *writer, struct cameras *cameras)
 {
-    struct listing listing = {.writer = writer};
-
-    json_put_key(writer, "cameras");
-    json_put_open(writer, '[');
-    cameras_look(cameras, put_all, &listing);
-    json_put_close(writer, ']');
-    json_set_int(writer, "total", listing.total);
-    json_set_int(writer, "online", listing.online);
-    json_set_int(writer, "offline", listing.total - listing.online);
+    cameras_look(cameras, put_all, writer);
 }
 
 void camera_list_get(struct request *request)

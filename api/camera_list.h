@@ -9,7 +9,7 @@
 
 #define CAMERA_PORT 5000 /* on which every existing box answers */
 
-/* The members `cameras`, `total`, `online` and `offline` of an open object. */
+/* The members `total`, `online`, `offline` and `cameras` of an open object. */
 void camera_list_put(struct json_writer *writer, struct cameras *cameras);
 
 #endif

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define CAMERA_TIMEOUT_MS 60000 /* unless configured; boxes send a heartbeat each 30 s */
-#define CAMERA_IP 64   /* bytes of an address or host name, with the NUL */
+#define CAMERA_IP 64            /* bytes of an address or host name, with the NUL */
 #define CAMERA_TYPE 16 /* bytes of ENTRY, EXIT, PARKING_LOT or what a box sends, with the NUL */
 
 /* What the configuration says of one. */

@@ -33,7 +33,7 @@ START_TEST(test_list)
 
     stand_new(&stand);
     ask(&stand, "GET", "/api/cameras", NULL, 200,
-        "{\"success\":true,\"cameras\":[],\"total\":0,\"online\":0,\"offline\":0}");
+        "{\"success\":true,\"total\":0,\"online\":0,\"offline\":0,\"cameras\":[]}");
     cameras_configure(stand.options.cameras,
                       &(struct camera_settings){.items = items, .count = 3, .timeout_ms = 60000});
     beat(&stand,
@@ -54,21 +54,23 @@ START_TEST(test_list)
     ask(&stand, "GET", "/api/cameras", NULL, 200,
         "/ws/detections\"},\"config_only\":true},{\"id\":5,\"name\":\"Camera 5\"");
     ask(&stand, "GET", "/api/cameras", NULL, 200,
-        "\"config_only\":true,\"config_missing\":true}],\"total\":3,\"online\":1,\"offline\":2}");
-    ask(&stand, "GET", "/api/status", NULL, 200, "\"cameras\":{\"cameras\":[{\"id\":3,");
+        "\"config_only\":true,\"config_missing\":true}]}");
+    ask(&stand, "GET", "/api/cameras", NULL, 200,
+        "{\"success\":true,\"total\":3,\"online\":1,\"offline\":2,");
+    ask(&stand, "GET", "/api/status", NULL, 200,
+        "\"cameras\":{\"total\":3,\"online\":1,\"offline\":2,\"cameras\":[{\"id\":3,");
     /* K-10: nobody configured it, and it is there. */
     beat(&stand, "{\"camera_id\":\"8\",\"camera_name\":\"B\",\"camera_type\":\"ENTRY\"}", 200, "");
     ask(&stand, "GET", "/api/cameras", NULL, 200,
         "{\"id\":8,\"name\":\"B\",\"type\":\"ENTRY\",\"status\":\"online\",");
-    ask(&stand, "GET", "/api/cameras", NULL, 200,
-        "\"config_missing\":true}],\"total\":4,\"online\":2,\"offline\":2}");
+    ask(&stand, "GET", "/api/cameras", NULL, 200, "\"total\":4,\"online\":2,\"offline\":2,");
     /* K-08, and silence without the passing of time: a time-out that is over already. */
     cameras_configure(stand.options.cameras,
                       &(struct camera_settings){.items = items, .count = 1, .timeout_ms = -1});
     ask(&stand, "GET", "/api/cameras", NULL, 200, "/ws/detections\"},\"connection_lost\":true},");
     ask(&stand, "GET", "/api/cameras", NULL, 200,
-        "\"config_missing\":true,\"connection_lost\":true}],\"total\":2,\"online\":0,"
-        "\"offline\":2}");
+        "\"config_missing\":true,\"connection_lost\":true}]}");
+    ask(&stand, "GET", "/api/cameras", NULL, 200, "\"total\":2,\"online\":0,\"offline\":2,");
     stand_free(&stand);
 }
 END_TEST
@@ -103,7 +105,7 @@ START_TEST(test_heartbeats_refused)
          "\"events_failed\":1e300}",
          200, "true");
     ask(&stand, "GET", "/api/cameras", NULL, 200, "\"events_sent\":0,\"events_failed\":0,");
-    ask(&stand, "GET", "/api/cameras", NULL, 200, "\"total\":1,\"online\":1,\"offline\":0}");
+    ask(&stand, "GET", "/api/cameras", NULL, 200, "\"total\":1,\"online\":1,\"offline\":0,");
     stand_free(&stand);
 }
 END_TEST
