@@ -71,8 +71,7 @@ static const struct config_key CAMERA[] = {
     TEXT("name", NULL, NULL, CAMERA_MEMBER(name)),
     TEXT("ip", NULL, config_check_camera_ip, CAMERA_MEMBER(ip)),
     TEXT("camera_type", NULL, config_check_camera_type, CAMERA_MEMBER(type)),
-    NUMBER("parking_lot_capacity", NULL, CONFIG_INT64, 0, LIMIT_CAMERA_CAPACITY,
-           CAMERA_MEMBER(capacity)),
+    NUMBER("parking_lot_capacity", NULL, CONFIG_INT64, 0, LIMIT_CAPACITY, CAMERA_MEMBER(capacity)),
     END,
 };
 

@@ -83,7 +83,6 @@
 #define LIMIT_CAMERAS_KNOWN 512 /* configured or heard of; then the longest silent one goes */
 #define LIMIT_CAMERA_ID ((INT64_C(1) << 53) - 1)    /* browsers compute with doubles */
 #define LIMIT_CAMERA_NAME 128                       /* bytes; it stands on a button */
-#define LIMIT_CAMERA_CAPACITY 1000000               /* vehicles in one lot */
 #define LIMIT_CAMERA_FORGET_MS (24LL * 3600 * 1000) /* a silent one that nobody configured */
 /* Calls of ours to other machines over HTTP */
 #define LIMIT_CALLS 32             /* at once, of one request: a settings change asks each camera */
