@@ -14,6 +14,7 @@
 struct services {
     zactor_t *node, *reader, *mesh;
     struct api *api;
+    struct cameras *cameras;
     bool mesh_runs;
     char database[600];    /* path */
     const char *web_dir;   /* of the command line, or NULL */
