@@ -14,10 +14,10 @@
 #define PAGE_FILE_BYTES (4 * 1024 * 1024) /* of one file read from --web-dir */
 
 /* No script, style or request from anywhere else, and nobody may frame the page. */
-#define PAGE_POLICY                                                                     \
-    "Content-Security-Policy: default-src 'self'; img-src 'self' data: blob:; "         \
-    "media-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; "  \
-    "frame-ancestors 'none'\r\n"                                                        \
+#define PAGE_POLICY                                                                    \
+    "Content-Security-Policy: default-src 'self'; img-src 'self' data: blob:; "        \
+    "media-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; " \
+    "frame-ancestors 'none'\r\n"                                                       \
     "Referrer-Policy: no-referrer\r\nCross-Origin-Opener-Policy: same-origin\r\n"
 
 const struct asset *assets_find(struct slice path)
@@ -46,9 +46,8 @@ static void send_embedded(struct request *request, const struct asset *asset)
 {
     bool packed = accepts_gzip(request);
     char lines[1024];
-    struct slice body = packed
-                            ? (struct slice){(const char *)asset->packed, asset->packed_len}
-                            : (struct slice){(const char *)asset->plain, asset->plain_len};
+    struct slice body = packed ? (struct slice){(const char *)asset->packed, asset->packed_len}
+                               : (struct slice){(const char *)asset->plain, asset->plain_len};
 
     (void)snprintf(lines, sizeof lines,
                    "Content-Type: %s\r\nETag: \"%s%s\"\r\nVary: Accept-Encoding\r\n"

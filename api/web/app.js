@@ -13,17 +13,7 @@ import { Login } from "./screens/login.js";
 // The least role that a screen is of use to; the server decides what may be done.
 const SCREENS = [
   { name: "home", role: "viewer" },
-  { name: "visits", role: "viewer" },
-  { name: "gate", role: "operator" },
   { name: "mesh", role: "viewer" },
-  { name: "conflicts", role: "viewer" },
-  { name: "lots", role: "viewer" },
-  { name: "cameras", role: "viewer" },
-  { name: "people", role: "viewer" },
-  { name: "cards", role: "viewer" },
-  { name: "tariff", role: "viewer" },
-  { name: "accounts", role: "admin" },
-  { name: "health", role: "viewer" },
 ];
 const RANK = { viewer: 1, operator: 2, admin: 3 };
 const FIRST = 4; // on a phone's bar; the others behind "more"

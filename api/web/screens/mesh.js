@@ -1,9 +1,9 @@
 // All centrals: who is connected, who is equal, and what waits for whom.
 import { html } from "../vendor/preact.js";
-import { number, span } from "../lib/format.js";
+import { number } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { useData } from "../lib/live.js";
-import { Age, Badge, Card, Shown, Table, Time } from "../lib/ui.js";
+import { Age, Badge, Shown, Table, Time } from "../lib/ui.js";
 
 const TONES = { connected: "good", connecting: "info", disconnected: "bad", refused: "bad" };
 const state = (peer) => html`<${Badge} tone=${TONES[peer.status] ?? "quiet"}>${t(`mesh.state.${peer.status}`)}<//>`;
@@ -14,7 +14,7 @@ const COLUMNS = () => [
   { key: "behind", label: t("mesh.waiting"), number: true, cell: (peer) => (peer.behind == null ? "–" : number(peer.behind)) },
   { key: "rtt", label: t("mesh.rtt"), number: true, cell: (peer) => (peer.rtt_ms == null ? "–" : `${number(peer.rtt_ms)} ms`) },
   { key: "clock", label: t("mesh.clock"), number: true, cell: (peer) => (peer.clock_offset_ms == null ? "–" : `${number(peer.clock_offset_ms)} ms`) },
-  { key: "version", label: t("mesh.version"), cell: (peer) => peer.version ?? "–" },
+  { key: "version", label: t("mesh.version"), cell: (peer) => peer.software ?? "–" },
   { key: "since", label: t("mesh.since"), cell: (peer) => html`<${Time} value=${peer.since} />` },
 ];
 
