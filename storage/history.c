@@ -83,7 +83,15 @@ struct history *history_open(const char *path, struct problem *problem)
             return NULL;
         }
     }
+    if (settings_open(history->db, &history->settings, problem)) {
+        history_close(&history);
+    }
     return history;
+}
+
+struct settings *history_settings(struct history *history)
+{
+    return &history->settings;
 }
 
 void history_close(struct history **history)
@@ -94,6 +102,7 @@ void history_close(struct history **history)
     for (int i = 0; i < HISTORY_QUESTIONS; i++) {
         (void)sqlite3_finalize((*history)->stmt[i]); /* repeats an error already reported */
     }
+    settings_close(&(*history)->settings);
     (void)sqlite3_close((*history)->db); /* every statement is finalized: cannot be busy */
     free((*history)->found);
     free(*history);

@@ -9,6 +9,7 @@
 #include "storage/history.h"
 
 #include "proto/limits.h"
+#include "storage/settings_internal.h"
 #include "storage/sql.h"
 
 /* A page also ends when its texts pass this many bytes. */
@@ -41,6 +42,7 @@ enum history_question {
 struct history {
     sqlite3 *db;
     sqlite3_stmt *stmt[HISTORY_QUESTIONS];
+    struct settings settings;
     char *found; /* texts of the visit that history_find returned last */
 };
 

@@ -202,7 +202,7 @@ START_TEST(as_a_scan_says)
 }
 END_TEST
 
-/* A database of the first version gets its sums when it is opened. */
+/* A database of the previous version gets its sums when it is opened. */
 START_TEST(made_for_an_older_database)
 {
     zone("Asia/Ho_Chi_Minh");
@@ -213,7 +213,7 @@ START_TEST(made_for_an_older_database)
                     "DROP TABLE plate_new; DROP TABLE plate_odd; DROP INDEX anomaly_time;"
                     "DROP INDEX anomaly_visit; DROP INDEX anomaly_other; DROP INDEX history_aside;"
                     "ALTER TABLE visit_plate DROP COLUMN late;"
-                    "DELETE FROM meta WHERE key = 'sums'; PRAGMA user_version = 1");
+                    "DELETE FROM meta WHERE key = 'sums'; PRAGMA user_version = 2");
     central_open(&a);
     assert_sums();
 }
