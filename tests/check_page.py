@@ -18,7 +18,7 @@ import sys
 
 STATIC = re.compile(r"""\bt\(\s*["']([\w.]+)["']""")
 DYNAMIC = re.compile(r"\bt\(\s*`([\w.]*)\$\{")
-KEYED = re.compile(r"`([\w.]+\.)\$\{\w+\}`")
+KEYED = re.compile(r"`([\w.]+\.)\$\{[\w.]+\}`")
 # A key kept in a table of constants and given to t() later.
 NAMED = re.compile(r"""["'](\w+(?:\.\w+)+)["']""")
 PARAMETER = re.compile(r"\{(\w+)\}")

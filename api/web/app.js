@@ -1,6 +1,6 @@
 // The shell: who is here, where we are, whether the central answers. Screens are loaded when needed.
 import { html, render, useEffect, useState } from "./vendor/preact.js";
-import { get, post, session } from "./lib/api.js";
+import { findOut, post, session } from "./lib/api.js";
 import { useCell } from "./lib/cell.js";
 import { span, time } from "./lib/format.js";
 import { LANGUAGES, language, setLanguage, startLanguage, t } from "./lib/i18n.js";
@@ -13,12 +13,12 @@ import { Login } from "./screens/login.js";
 // The least role that a screen is of use to; the server decides what may be done.
 const SCREENS = [
   { name: "home", role: "viewer" },
+  { name: "gate", role: "operator" },
   { name: "mesh", role: "viewer" },
 ];
-const RANK = { viewer: 1, operator: 2, admin: 3 };
 const FIRST = 4; // on a phone's bar; the others behind "more"
 
-const mayOpen = (screen, who) => (RANK[who?.role] ?? 0) >= RANK[screen.role];
+const mayOpen = (screen, who) => who.roles.includes(screen.role);
 
 const modules = {};
 function useScreen(name) {
@@ -106,16 +106,6 @@ function App() {
     <main id="main" tabindex="-1"><${Lost} />
       ${!mayOpen(known, who) ? html`<p class="empty">${t("error.role")}</p>` : Screen ? html`<${Screen} id=${here.id} query=${here.query} who=${who} />` : html`<p class="empty" aria-busy="true">${t("loading")}</p>`}
     </main><${Messages} />`;
-}
-
-/** Who we are: an account, or everybody where the central is open. */
-async function findOut() {
-  try {
-    session.set(await get("/api/v1/me"));
-  } catch (error) {
-    if (error.status === 401) return session.set(null);
-    setTimeout(findOut, 2000); // the central is not there yet
-  }
 }
 
 startTheme();

@@ -4,7 +4,9 @@ import { t, tCode } from "./i18n.js";
 
 const TIMEOUT_MS = 10000;
 
-/** Who is logged in: {name, role, ...} of /api/v1/me; null = nobody; undefined = not asked yet. */
+const AGAIN_MS = 2000;
+
+/** Who is here: {name, roles, authenticated} of /api/v1/me; null = must log in; undefined = unknown. */
 export const session = cell(undefined);
 
 export class ApiError extends Error {
@@ -66,6 +68,16 @@ export const get = async (path, options) => (await call("GET", path, options)).d
 export const post = async (path, body, options) => (await call("POST", path, { ...options, body })).data;
 export const put = async (path, body, options) => (await call("PUT", path, { ...options, body })).data;
 export const remove = async (path, body, options) => (await call("DELETE", path, { ...options, body })).data;
+
+/** Asks who we are: an account, or everybody where the central is open. */
+export async function findOut() {
+  try {
+    const who = await get("/api/v1/me");
+    session.set(who.roles.includes("viewer") ? who : null);
+  } catch {
+    setTimeout(findOut, AGAIN_MS); // the central is not there yet
+  }
+}
 
 /** "?a=1&b=2" of what is set; empty texts, null and undefined are left out. */
 export function query(parameters) {

@@ -1,6 +1,6 @@
 // Who is there? Shown instead of everything else when the central wants to know.
 import { html, useState } from "../vendor/preact.js";
-import { get, post, session } from "../lib/api.js";
+import { findOut, post } from "../lib/api.js";
 import { t } from "../lib/i18n.js";
 import { Button, Fault, Field } from "../lib/ui.js";
 
@@ -14,7 +14,7 @@ export function Login() {
     setBusy(true);
     try {
       await post("/api/v1/login", { name, password });
-      session.set(await get("/api/v1/me"));
+      await findOut();
     } catch (failure) {
       setError(failure);
       setBusy(false);
