@@ -21,6 +21,8 @@ static const struct row {
     {"GET", "/api/openapi.json", ALL},
     {"GET", "/api/status", "voh"},
     {"POST", "/api/edge/event", "ohe"},
+    {"POST", "/api/edge/heartbeat", "ohe"},
+    {"GET", "/api/cameras", "voh"},
     {"GET", "/api/parking/history", "voh"},
     {"GET", "/api/parking/history/changes", "voh"},
     {"PUT", "/api/parking/history/{history_id}", "oh"},
