@@ -63,7 +63,6 @@
 
 /* HTTP */
 #define LIMIT_HTTP_THREADS 64        /* workers for plain requests; one per open connection */
-#define LIMIT_CAMERAS 256            /* cameras of one central; the largest site known has 40 */
 #define LIMIT_PROXIES 16             /* addresses of trusted proxies */
 #define LIMIT_WS_CLIENTS 64          /* each holds one worker for its whole life */
 #define LIMIT_HTTP_BODY (256 * 1024) /* bytes of one request body */
@@ -79,6 +78,12 @@
 #define LIMIT_NOTICE_MS 100    /* between two notices to one page */
 #define LIMIT_PAGE_ROWS 256    /* history rows fetched in one short read transaction */
 
+/* Cameras */
+#define LIMIT_CAMERAS 256       /* configured at one central; the largest site known has 40 */
+#define LIMIT_CAMERAS_KNOWN 512 /* configured or heard of; then the longest silent one goes */
+#define LIMIT_CAMERA_ID ((INT64_C(1) << 53) - 1)    /* browsers compute with doubles */
+#define LIMIT_CAMERA_NAME 128                       /* bytes; it stands on a button */
+#define LIMIT_CAMERA_FORGET_MS (24LL * 3600 * 1000) /* a silent one that nobody configured */
 /* Calls of ours to other machines over HTTP */
 #define LIMIT_CALLS 32             /* at once, of one request: a settings change asks each camera */
 #define LIMIT_CALL_CONNECT_MS 3000 /* a machine in the same network answers in one */
