@@ -15,6 +15,12 @@ const SCREENS = [
   { name: "home", role: "viewer" },
   { name: "gate", role: "operator" },
   { name: "mesh", role: "viewer" },
+  { name: "lots", role: "viewer" },
+  { name: "people", role: "viewer" },
+  { name: "cards", role: "viewer" },
+  { name: "tariff", role: "viewer" },
+  { name: "accounts", role: "admin" },
+  { name: "health", role: "viewer" },
 ];
 const FIRST = 4; // on a phone's bar; the others behind "more"
 

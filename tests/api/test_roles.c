@@ -15,7 +15,9 @@
 static const struct row {
     const char *method, *path, *who;
 } ROWS[] = {
-    {"GET", "/", "voh"},
+    {"GET", "/", ALL},
+    {"GET", "/web/{file}", ALL},
+    {"GET", "/web/{folder}/{file}", ALL},
     {"GET", "/livez", ALL},
     {"GET", "/readyz", ALL},
     {"GET", "/api/openapi.json", ALL},

@@ -4,6 +4,7 @@ import { money, number } from "../lib/format.js";
 import { t, tCode } from "../lib/i18n.js";
 import { useData } from "../lib/live.js";
 import { Age, Badge, Card, Empty, Shown, Stat } from "../lib/ui.js";
+import { Meter } from "./lots.js";
 
 function Verdict({ status }) {
   const bad = status.warnings?.length > 0;
@@ -20,11 +21,6 @@ const Lots = ({ source }) => html`<${Card} title=${t("home.lots")}><${Shown} sou
   : html`<ul class="list">${data.parking_lots.map((lot) => html`<li key=${lot.camera.name}><bdi>${lot.camera.name}</bdi>
       <span class="soft"> ${number(lot.occupancy.occupied)} / ${number(lot.occupancy.total_capacity)}</span>
       <${Meter} part=${lot.occupancy.occupied} whole=${lot.occupancy.total_capacity} /></li>`)}</ul>`}<//><//>`;
-
-function Meter({ part, whole }) {
-  const share = whole > 0 ? Math.min(100, Math.round((100 * part) / whole)) : 0;
-  return html`<div class="meter" role="img" aria-label=${`${share} %`}><i style=${{ width: `${share}%` }} /></div>`;
-}
 
 export default function Home() {
   const status = useData("/api/status", { every: 10000 });
