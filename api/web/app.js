@@ -13,8 +13,10 @@ import { Login } from "./screens/login.js";
 // The least role that a screen is of use to; the server decides what may be done.
 const SCREENS = [
   { name: "home", role: "viewer" },
+  { name: "visits", role: "viewer" },
   { name: "gate", role: "operator" },
   { name: "mesh", role: "viewer" },
+  { name: "conflicts", role: "viewer" },
   { name: "lots", role: "viewer" },
   { name: "people", role: "viewer" },
   { name: "cards", role: "viewer" },
