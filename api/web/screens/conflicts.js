@@ -11,7 +11,8 @@ import { Status } from "./visits.js";
 
 const PAGE = 20;
 const CODES = ["CONFLICT", "DUPLICATE", "DOUBLE_EXIT", "ORPHAN_EXIT", "EXTRA_EXIT", "EXIT_BEFORE_ENTRY", "FEE_DIFFERS", "ID_COLLISION"];
-const text = (kind, code, otherwise) => (has(`${kind}.${code}`) ? t(`${kind}.${code}`) : otherwise);
+const ruleOf = ({ code, text }) => (has(`rule.${code}`) ? t(`rule.${code}`) : text);
+const adviceOf = ({ code, advice }) => (has(`advice.${code}`) ? t(`advice.${code}`) : advice);
 
 function Side({ title, visit, may, onDone }) {
   if (!visit) return html`<div class="side"><h3>${title}</h3><${Empty}>${t("conflicts.no_visit")}<//></div>`;
@@ -24,8 +25,8 @@ function Side({ title, visit, may, onDone }) {
 
 function Conflict({ conflict, may, onDone }) {
   return html`<${Card} title=${html`<${Badge} tone="warn">${conflict.code}<//> <${Plate} text=${conflict.plate_id} />`} actions=${html`<${Time} value=${conflict.time} />`}>
-    <p>${text("rule", conflict.code, conflict.text)}</p>
-    ${conflict.advice && html`<p class="soft">${text("advice", conflict.code, conflict.advice)}</p>`}
+    <p>${ruleOf(conflict)}</p>
+    ${conflict.advice && html`<p class="soft">${adviceOf(conflict)}</p>`}
     <div class="sides"><${Side} title=${t("conflicts.this")} visit=${conflict.visit} may=${may} onDone=${onDone} />
       ${conflict.other_event_id && html`<${Side} title=${t("conflicts.other")} visit=${conflict.other} may=${may} onDone=${onDone} />`}</div><//>`;
 }
