@@ -4,9 +4,7 @@
  * the writer's checkpoints go on. The next page resumes by key (time, id), never by counting, so
  * rows that arrive meanwhile neither repeat nor hide others.
  */
-#include "storage/history.h"
-
-#include "storage/sql.h"
+#include "storage/history_internal.h"
 
 #include "proto/event.h"
 #include "proto/limits.h"
@@ -135,6 +133,11 @@ struct history {
     sqlite3_stmt *stmt[QUESTIONS];
     char *found; /* texts of the visit that history_find returned last */
 };
+
+sqlite3 *history_database(const struct history *history)
+{
+    return history->db;
+}
 
 /* A copied page. `rows` are structs of one type, `texts[i]` holds the texts of row i. */
 struct page {

@@ -195,6 +195,15 @@ static const char *const MIGRATIONS[SCHEMA_VERSION] = {
     " updated_at TEXT);"
     "PRAGMA application_id = 1347244872;" /* SCHEMA_APPLICATION_ID */
     "PRAGMA user_version = 1;",
+
+    /* The feeds of this database, one each start (proto/feed.h): events from lsn `first` on, up to
+     * the first of the next one, are its. Beside it meta.lsn: the highest lsn ever given when the
+     * newest rows of the log have moved or gone, so that none is given twice. */
+    "CREATE TABLE feed("
+    " id INTEGER PRIMARY KEY,"
+    " feed INTEGER NOT NULL UNIQUE,"
+    " first INTEGER NOT NULL) STRICT;"
+    "PRAGMA user_version = 2;",
 };
 
 /* Tables that only a database of the Python central has. */
