@@ -6,6 +6,7 @@
  */
 #include "api/api.h"
 
+#include "api/call.h"
 #include "api/gateway.h"
 #include "api/respond.h"
 #include "api/route.h"
@@ -116,6 +117,22 @@ static const struct route *find(struct request *request, bool upgrade)
     return NULL;
 }
 
+/* False after an answer. Who showed nothing is asked to; who did may not. */
+static bool may_use(struct request *request, const struct route *route)
+{
+    caller_find(request);
+    if (caller_may(&request->caller, route->who)) {
+        return true;
+    }
+    if (request->caller.how == CALLER_KEY) {
+        respond_error(request, PROBLEM_FORBIDDEN, "Vai trò của bạn không được phép làm việc này");
+    } else {
+        respond_error(request, PROBLEM_UNAUTHORIZED,
+                      "Cần đăng nhập hoặc gửi token (Authorization: Bearer)");
+    }
+    return false;
+}
+
 /* True when civetweb shall go on with a WebSocket handshake; false after an answer. */
 static bool serve(struct request *request)
 {
@@ -129,11 +146,10 @@ static bool serve(struct request *request)
     if (route == NULL) {
         return false;
     }
-    if (request_role(request) < route->role) {
-        respond_error(request, PROBLEM_UNAUTHORIZED, "Cần api_token (Authorization: Bearer)");
+    if (!may_use(request, route)) {
         return false;
     }
-    if (atomic_load(&request->gateway->stopping) && route->role != ROLE_ANYONE) {
+    if (atomic_load(&request->gateway->stopping) && route->who != ROLE_ANYONE) {
         respond_error(request, PROBLEM_STOPPING, "Hệ thống đang dừng");
         return false;
     }
@@ -252,9 +268,9 @@ static uint32_t chosen(uint32_t value, uint32_t otherwise)
 static void copy_options(struct gateway *gateway, const struct api_options *options)
 {
     gateway->node = options->node;
-    gateway->auth = options->auth;
+    gateway->is_open = options->is_open;
     gateway->body_bytes = chosen(options->body_bytes, LIMIT_HTTP_BODY);
-    gateway->any_origin = options->auth == API_AUTH_OPEN;
+    gateway->any_origin = options->is_open;
     (void)snprintf(gateway->version, sizeof gateway->version, "%s",
                    options->version != NULL ? options->version : "");
     if (options->api_token != NULL) {
@@ -336,16 +352,18 @@ struct api *api_start(const struct api_options *options, struct problem *problem
     struct api *api = bytes_allocate(1, sizeof *api);
 
     copy_options(&api->gateway, options);
-    if (options->auth == API_AUTH_TOKEN && api->gateway.token[0] == '\0') {
-        (void)problem_set(problem, PROBLEM_OPEN_WITHOUT_AUTH, "add \"api_token\"",
-                          "HTTP with tokens needs an api_token");
-        goto free_api;
-    }
     api->gateway.readers =
         readers_new(options->database, chosen(options->readers, LIMIT_READERS), problem);
     if (api->gateway.readers == NULL) {
-        goto free_api;
+        free(api);
+        return NULL;
     }
+    if (call_start() != 0) {
+        (void)problem_set(problem, PROBLEM_INTERNAL, NULL, "libcurl does not start");
+        goto destroy_readers;
+    }
+    api->gateway.trust = trust_new();
+    trust_set(api->gateway.trust, &options->trust);
     api->gateway.push = push_new(&options->node, chosen(options->ws_clients, LIMIT_WS_CLIENTS));
     (void)mg_init_library(0); /* counts users; without features it cannot fail */
     if (start_server(api, options, problem) != 0) {
@@ -356,8 +374,10 @@ struct api *api_start(const struct api_options *options, struct problem *problem
 exit_library:
     (void)mg_exit_library();
     push_destroy(&api->gateway.push);
+    trust_destroy(&api->gateway.trust);
+    call_stop();
+destroy_readers:
     readers_destroy(&api->gateway.readers);
-free_api:
     free(api);
     return NULL;
 }
@@ -365,6 +385,11 @@ free_api:
 void api_set_ready(struct api *api, bool ready)
 {
     atomic_store(&api->gateway.ready, ready);
+}
+
+void api_set_trust(struct api *api, const struct api_trust *trust)
+{
+    trust_set(api->gateway.trust, trust);
 }
 
 /* ---- stop ------------------------------------------------------------------------------------ */
@@ -393,7 +418,9 @@ void api_stop(struct api **api)
     push_stop(gateway->push);
     mg_stop((*api)->context);
     (void)mg_exit_library();
+    call_stop();
     push_destroy(&gateway->push);
+    trust_destroy(&gateway->trust);
     readers_destroy(&gateway->readers);
     free(*api);
     *api = NULL;

@@ -15,14 +15,16 @@
 
 struct api;
 
-enum api_auth {
-    API_AUTH_LOCAL, /* loopback listeners only: open */
-    API_AUTH_OPEN,  /* every address open, as the existing system; warned about in status */
-    API_AUTH_TOKEN  /* other addresses need `Authorization: Bearer <api_token>` (loopback open) */
-};
-
 #define API_LISTENERS 4
 #define API_ORIGINS 16
+
+/* Addresses that mean something by themselves: numeric IPv4, network order. */
+struct api_trust {
+    const uint32_t *cameras; /* callers from there are edges */
+    size_t camera_count;
+    const uint32_t *proxies; /* believed about the client that they forward */
+    size_t proxy_count;
+};
 
 /* Texts are borrowed for the duration of api_start only. */
 struct api_options {
@@ -30,8 +32,9 @@ struct api_options {
     const char *database;                 /* path, opened read-only */
     struct node_id node;
     const char *version;
-    enum api_auth auth;
-    const char *api_token;                     /* API_AUTH_TOKEN */
+    bool is_open; /* every address may everything, as in the existing system; warned about */
+    const char *api_token; /* who sends it is an administrator; NULL = none */
+    struct api_trust trust;
     const char *cors_origins[API_ORIGINS + 1]; /* "http://10.0.0.5:3000" or "*"; NULL-terminated */
     uint32_t http_threads, ws_clients, readers, body_bytes; /* 0 = the default of limits.h */
 };
@@ -42,6 +45,9 @@ struct api *api_start(const struct api_options *options, struct problem *problem
 
 /* Readiness as /readyz tells it; starts false. Any thread. */
 void api_set_ready(struct api *api, bool ready);
+
+/* Follows changed addresses. Any thread. */
+void api_set_trust(struct api *api, const struct api_trust *trust);
 
 /* Refuses new work (503 STOPPING), lets answers under way finish (at most a second), closes
  * WebSockets with 1001, stops. Main thread; the node must still be running. */

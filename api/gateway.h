@@ -9,6 +9,7 @@
 #include "api/ask.h"
 #include "api/push.h"
 #include "api/readers.h"
+#include "api/trust.h"
 #include "proto/bytes.h"
 
 #include <stdatomic.h>
@@ -18,13 +19,14 @@
 struct gateway {
     struct node_id node;
     char version[32];
-    enum api_auth auth;
+    bool is_open; /* auth "open": everybody may everything */
     char token[256];
     char origins[API_ORIGINS][GATEWAY_ORIGIN];
     size_t origin_count;
     bool any_origin; /* "*" is configured, or auth is open as in the existing system */
     uint32_t body_bytes;
     struct readers *readers;
+    struct trust *trust;
     struct push *push;
     atomic_bool ready;
     atomic_bool stopping;  /* new work is refused */

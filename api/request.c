@@ -58,47 +58,6 @@ bool request_origin_allowed(struct request *request)
     return same_host(origin, mg_get_header(request->connection, "Host"));
 }
 
-/* A proxy on this machine forwards strangers: only a direct caller is local. */
-static bool is_local(const struct request *request)
-{
-    return strncmp(request->info->remote_addr, "127.", 4) == 0 &&
-           mg_get_header(request->connection, "X-Forwarded-For") == NULL &&
-           mg_get_header(request->connection, "Forwarded") == NULL;
-}
-
-/* In time that depends on the lengths only. */
-static bool same_secret(struct slice a, struct slice b)
-{
-    unsigned char difference = 0;
-
-    if (a.len != b.len || a.len == 0) {
-        return false;
-    }
-    for (size_t i = 0; i < a.len; i++) {
-        difference = (unsigned char)(difference | (a.data[i] ^ b.data[i]));
-    }
-    return difference == 0;
-}
-
-enum role request_role(const struct request *request)
-{
-    const char *header = mg_get_header(request->connection, "Authorization");
-    struct slice token = slice_text(request->gateway->token);
-
-    if (request->gateway->auth != API_AUTH_TOKEN || is_local(request)) {
-        return ROLE_ADMIN;
-    }
-    if (header != NULL && strncasecmp(header, "Bearer ", 7) == 0 &&
-        same_secret(slice_text(header + 7), token)) {
-        return ROLE_ADMIN;
-    }
-    /* A browser cannot put a header on a WebSocket. */
-    if (request_is_upgrade(request) && same_secret(request_query(request, "access_token"), token)) {
-        return ROLE_ADMIN;
-    }
-    return ROLE_ANYONE;
-}
-
 bool request_is_upgrade(const struct request *request)
 {
     const char *upgrade = mg_get_header(request->connection, "Upgrade");

@@ -5,19 +5,12 @@
 #ifndef API_REQUEST_H
 #define API_REQUEST_H
 
+#include "api/caller.h"
 #include "api/gateway.h"
 #include "api/json.h"
 #include "proto/limits.h"
 
 #include <civetweb.h>
-
-/* What a caller may do; each route names the least it needs. */
-enum role {
-    ROLE_ANYONE,
-    ROLE_VIEWER,
-    ROLE_OPERATOR,
-    ROLE_ADMIN
-};
 
 struct request {
     struct gateway *gateway;
@@ -26,6 +19,7 @@ struct request {
     const struct mg_request_info *info;
     char parameter[LIMIT_EVENT_ID + 1]; /* the decoded {…} segment of the path, or "" */
     struct slice body;                  /* after request_body */
+    struct caller caller;               /* after caller_find */
     bool unread;                        /* a body is still on the wire */
     const char *allow_origin;           /* for Access-Control-Allow-Origin, or NULL; never input */
     int status;                         /* sent; 0 = not answered yet */
@@ -37,9 +31,6 @@ void request_init(struct request *request, struct gateway *gateway,
 
 /* True when the browser's Origin (if any) may talk to us; sets allow_origin. */
 bool request_origin_allowed(struct request *request);
-
-/* The caller's role, from its address and token. */
-enum role request_role(const struct request *request);
 
 /* True for a WebSocket upgrade. */
 bool request_is_upgrade(const struct request *request);

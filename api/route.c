@@ -10,7 +10,7 @@ static const struct route ROUTES[] = {
     {"GET", "/livez", ROLE_ANYONE, status_live},
     {"GET", "/readyz", ROLE_ANYONE, status_ready},
     {"GET", "/api/status", ROLE_VIEWER, status_summary},
-    {"POST", "/api/edge/event", ROLE_OPERATOR, gate_event},
+    {"POST", "/api/edge/event", ROLE_OPERATOR | ROLE_EDGE, gate_event},
     {"GET", "/api/parking/history", ROLE_VIEWER, visits_list},
     {"GET", "/api/parking/history/changes", ROLE_VIEWER, visits_changes},
     {"PUT", "/api/parking/history/{history_id}", ROLE_OPERATOR, visits_edit},
@@ -116,4 +116,9 @@ enum route_result route_find(struct request *request, const char *method, struct
         }
     }
     return ROUTE_UNKNOWN;
+}
+
+const struct route *route_at(size_t index)
+{
+    return index < sizeof ROUTES / sizeof ROUTES[0] ? &ROUTES[index] : NULL;
 }

@@ -1,5 +1,5 @@
 /*
- * The one table of what the server answers: method, path, least role, handler. Paths match exactly,
+ * The one table of what the server answers: method, path, who may, handler. Paths match exactly,
  * segment by segment, case-sensitively; `{…}` takes one segment. A new endpoint is one line here
  * and one handler in api/handlers.h.
  */
@@ -11,7 +11,7 @@
 struct route {
     const char *method; /* "GET" ..., or "WS" for a WebSocket */
     const char *path;
-    enum role role;
+    unsigned who;                             /* set of roles; ROLE_ANYONE = needs none */
     void (*handler)(struct request *request); /* answers exactly once; NULL for WebSockets */
 };
 
@@ -26,5 +26,8 @@ enum route_result {
  * request->parameter. `allow` >= 64 bytes. */
 enum route_result route_find(struct request *request, const char *method, struct slice path,
                              const struct route **route, char allow[64]);
+
+/* The table itself, for those who compare it with something: `index` from 0, NULL at its end. */
+const struct route *route_at(size_t index);
 
 #endif

@@ -55,7 +55,7 @@ void sync_put_warnings(struct json_writer *writer, const struct gateway *gateway
         sync_put_warning(writer, PROBLEM_MESH_WITHOUT_SECRET,
                          "Chưa có mesh_secret: chỉ kết nối được với central trên cùng máy");
     }
-    if (gateway->auth == API_AUTH_OPEN) {
+    if (gateway->is_open) {
         sync_put_warning(writer, PROBLEM_OPEN_WITHOUT_AUTH,
                          "HTTP mở cho mọi máy trong mạng mà không cần đăng nhập");
     }

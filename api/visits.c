@@ -314,7 +314,7 @@ static void change(struct request *request, struct command *command, const json_
     struct json_writer writer;
     struct answer answer;
 
-    command->author = text_of(body, "author");
+    command->author = caller_author(request, body);
     command->reason = text_of(body, "reason");
     if (decision_ask(request, command, &answer) != 0) {
         return;

@@ -8,6 +8,7 @@
 
 #include "bus/replica.h"
 #include "proto/bytes.h"
+#include "proto/limits.h"
 #include "proto/problem.h"
 
 #include <stdbool.h>
@@ -36,6 +37,11 @@ struct config {
     char api_token[256];
     char cors_origins[16][128];
     size_t cors_count;
+    char proxies[LIMIT_PROXIES][16]; /* numeric; their word about the client is believed */
+    size_t proxy_count;
+    uint32_t
+        camera_addresses[LIMIT_CAMERAS]; /* of cameras.items with a numeric ip, network order */
+    size_t camera_address_count;
     struct config_limits limits;
     /* accepted and checked now, used by later parts: ws_peers, ws_peer_port, retention_days,
      * bus{port, replay_port, bind, secret}, cameras{heartbeat_timeout_s, items}, peer link/timezone

@@ -5,6 +5,7 @@
 
 #include "proto/ids.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -247,6 +248,14 @@ bool config_check_ws_peers(const char *text, struct config_wrong *wrong)
 bool config_check_data_dir(const char *text, struct config_wrong *wrong)
 {
     return *text ? true : config_is_wrong(wrong, "the default is \"data\"", "is empty");
+}
+
+bool config_check_proxy(const char *text, struct config_wrong *wrong)
+{
+    struct in_addr address;
+    return inet_pton(AF_INET, text, &address) == 1 ||
+           config_is_wrong(wrong, "a numeric address, such as 127.0.0.1",
+                           "\"%s\" is no IPv4 address", text);
 }
 
 bool config_check_origin(const char *text, struct config_wrong *wrong)

@@ -102,6 +102,7 @@ bool config_check_link(const char *text, struct config_wrong *wrong);
 bool config_check_ws_peers(const char *text, struct config_wrong *wrong);
 bool config_check_data_dir(const char *text, struct config_wrong *wrong);
 bool config_check_origin(const char *text, struct config_wrong *wrong);
+bool config_check_proxy(const char *text, struct config_wrong *wrong);
 
 /* ---- keys ---- */
 
@@ -113,6 +114,7 @@ enum config_type {
     CONFIG_OBJECT,
     CONFIG_PEERS,   /* array of objects with `members` */
     CONFIG_ORIGINS, /* array of texts */
+    CONFIG_PROXIES, /* array of addresses */
     CONFIG_ANY      /* object or array, not looked into */
 };
 
@@ -148,6 +150,12 @@ int config_read(struct config *config, const json_t *document, bool accept_unkno
 /* Checks that look at several settings at once, after each was checked alone. */
 void config_check_whole(struct config *config, const json_t *document,
                         struct config_report *report);
+
+/* ---- trust ---- */
+
+/* The addresses of `cameras.items`, an object or a list of objects with `ip`. Entries without a
+ * numeric address mean nobody, and so do those beyond LIMIT_CAMERAS. */
+void config_find_cameras(struct config *config, const json_t *document);
 
 /* ---- address ---- */
 

@@ -45,15 +45,15 @@ static json_t *peers_json(const struct config *config)
     return peers;
 }
 
-static json_t *origins_json(const struct config *config)
+static json_t *texts_json(const char *first, size_t size, size_t count)
 {
-    json_t *origins = need(json_array());
-    for (size_t i = 0; i < config->cors_count; i++) {
-        if (json_array_append_new(origins, need(json_string(config->cors_origins[i])))) {
+    json_t *texts = need(json_array());
+    for (size_t i = 0; i < count; i++) {
+        if (json_array_append_new(texts, need(json_string(first + i * size)))) {
             abort(); /* out of memory */
         }
     }
-    return origins;
+    return texts;
 }
 
 static json_t *bus_json(const struct config *config)
@@ -91,7 +91,10 @@ int config_json(const struct config *config, struct buffer *out)
     add(root, "log_format", json_string(config->log_format));
     add(root, "auth", json_string(config->auth));
     add(root, "api_token_set", json_boolean(config->api_token[0]));
-    add(root, "cors_origins", origins_json(config));
+    add(root, "cors_origins",
+        texts_json(config->cors_origins[0], sizeof config->cors_origins[0], config->cors_count));
+    add(root, "trusted_proxies",
+        texts_json(config->proxies[0], sizeof config->proxies[0], config->proxy_count));
     add(root, "retention_days", json_integer(config->retention_days));
     add(root, "bus", bus_json(config));
     add(root, "limits", limits_json(&config->limits));

@@ -93,6 +93,7 @@ const struct config_key CONFIG_KEYS[] = {
     TEXT("auth", "PARKMESH_AUTH", config_check_auth, CONFIG_MEMBER(auth)),
     SECRET("api_token", "PARKMESH_API_TOKEN", config_check_token, CONFIG_MEMBER(api_token)),
     GROUP("cors_origins", CONFIG_ORIGINS, NULL),
+    GROUP("trusted_proxies", CONFIG_PROXIES, NULL),
     TEXT("ws_peers", NULL, config_check_ws_peers, UNUSED),
     NUMBER("ws_peer_port", NULL, CONFIG_UINT16, 1, 65535, UNUSED),
     NUMBER("retention_days", NULL, CONFIG_INT64, 0, 36500, CONFIG_MEMBER(retention_days)),

@@ -142,31 +142,53 @@ static void read_number(struct reading *reading, const struct config_key *key, v
     store_number(key, base, right ? json_integer_value(value) : 0);
 }
 
-static void read_origins(struct reading *reading, const json_t *value,
-                         const struct config_path *path)
+/* A list of texts. */
+struct texts {
+    const char *example;
+    char *first; /* where the first one goes, the others right behind */
+    size_t size, most;
+    size_t *count;
+    config_check_fn check;
+};
+
+static void read_texts(struct reading *reading, const struct texts *texts, const json_t *value,
+                       const struct config_path *path)
 {
-    struct config *config = reading->config;
-    size_t most = sizeof config->cors_origins / sizeof config->cors_origins[0];
+    const struct config_key key = {
+        .name = path->key, .type = CONFIG_TEXT, .size = texts->size, .check = texts->check};
     struct config_wrong wrong;
     if (!json_is_array(value)) {
-        wrong_type(reading, path, value, "a list of texts", "[\"https://parking.example\"]");
+        wrong_type(reading, path, value, "a list of texts", texts->example);
         return;
     }
-    if (json_array_size(value) > most) {
+    if (json_array_size(value) > texts->most) {
         (void)config_is_wrong(&wrong, NULL, "has %zu entries, at most %zu are kept",
-                              json_array_size(value), most);
+                              json_array_size(value), texts->most);
         config_error(reading->report, path, CONFIG_AT_VALUE, &wrong);
         return;
     }
-    config->cors_count = json_array_size(value);
-    for (size_t i = 0; i < config->cors_count; i++) {
-        const struct config_key key = {.name = "cors_origins",
-                                       .type = CONFIG_TEXT,
-                                       .size = sizeof config->cors_origins[i],
-                                       .check = config_check_origin};
+    *texts->count = json_array_size(value);
+    for (size_t i = 0; i < *texts->count; i++) {
         const struct config_path element = {path, NULL, i};
-        read_text(reading, &key, config->cors_origins[i], json_array_get(value, i), &element);
+        read_text(reading, &key, texts->first + i * texts->size, json_array_get(value, i),
+                  &element);
     }
+}
+
+static void read_list(struct reading *reading, enum config_type type, const json_t *value,
+                      const struct config_path *path)
+{
+    struct config *config = reading->config;
+    const struct texts origins = {"[\"https://parking.example\"]",
+                                  config->cors_origins[0],
+                                  sizeof config->cors_origins[0],
+                                  sizeof config->cors_origins / sizeof config->cors_origins[0],
+                                  &config->cors_count,
+                                  config_check_origin};
+    const struct texts proxies = {"[\"192.168.1.5\"]",       config->proxies[0],
+                                  sizeof config->proxies[0], LIMIT_PROXIES,
+                                  &config->proxy_count,      config_check_proxy};
+    read_texts(reading, type == CONFIG_ORIGINS ? &origins : &proxies, value, path);
 }
 
 static void read_peers(struct reading *reading, const json_t *value,
@@ -192,8 +214,8 @@ static void read_object(struct reading *reading, const struct config_key *keys, 
             }
         } else if (key->type == CONFIG_TEXT) {
             read_text(reading, key, base, value, &path);
-        } else if (key->type == CONFIG_ORIGINS) {
-            read_origins(reading, value, &path);
+        } else if (key->type == CONFIG_ORIGINS || key->type == CONFIG_PROXIES) {
+            read_list(reading, key->type, value, &path);
         } else if (key->type == CONFIG_PEERS) {
             read_peers(reading, value, &path);
         } else if (key->type == CONFIG_ANY) {

@@ -6,6 +6,7 @@
 #include "proto/log.h"
 #include "storage/fold.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -176,11 +177,36 @@ static int check_auth(const struct config *config, char listeners[][80], size_t 
     return 0;
 }
 
+/* Addresses as the API takes them; borrows from both. */
+static struct api_trust trust_of(const struct config *config, uint32_t proxies[LIMIT_PROXIES])
+{
+    struct api_trust trust = {.cameras = config->camera_addresses,
+                              .camera_count = config->camera_address_count,
+                              .proxies = proxies};
+
+    for (size_t i = 0; i < config->proxy_count; i++) {
+        struct in_addr address;
+        if (inet_pton(AF_INET, config->proxies[i], &address) == 1) { /* it was checked */
+            proxies[trust.proxy_count++] = address.s_addr;
+        }
+    }
+    return trust;
+}
+
+static void follow_trust(struct services *services, const struct config *config)
+{
+    uint32_t proxies[LIMIT_PROXIES];
+    struct api_trust trust = trust_of(config, proxies);
+
+    api_set_trust(services->api, &trust);
+}
+
 static int start_api(struct services *services, const struct config *config,
                      struct problem *problem)
 {
     char listeners[API_LISTENERS][80];
     size_t count = config_http_listeners(config, listeners, API_LISTENERS - 1);
+    uint32_t proxies[LIMIT_PROXIES];
     struct api_options options = {.database = services->database,
                                   .node = config->id,
                                   .version = PARKMESH_VERSION,
@@ -198,22 +224,18 @@ static int start_api(struct services *services, const struct config *config,
     for (size_t i = 0; i < config->cors_count && i < API_ORIGINS; i++) {
         options.cors_origins[i] = config->cors_origins[i];
     }
-    options.auth = API_AUTH_LOCAL;
-    if (strcmp(config->auth, "open") == 0) {
-        options.auth = API_AUTH_OPEN;
-    } else if (config->api_token[0] != '\0') {
-        options.auth = API_AUTH_TOKEN;
-        options.api_token = config->api_token;
-    }
+    options.is_open = strcmp(config->auth, "open") == 0;
+    options.api_token = config->api_token;
+    options.trust = trust_of(config, proxies);
     services->api = api_start(&options, problem);
     if (services->api == NULL) {
         return -1;
     }
     for (size_t i = 0; i < count; i++) {
         log_info("HTTP_LISTENING", "address=%s auth=%s", listeners[i],
-                 options.auth == API_AUTH_OPEN ? "open"
-                 : config->api_token[0]        ? "token"
-                                               : "local");
+                 options.is_open        ? "open"
+                 : config->api_token[0] ? "token"
+                                        : "accounts");
     }
     return 0;
 }
@@ -308,6 +330,7 @@ int services_change(struct services *services, const struct config *old, const s
         return -1; /* the mesh kept its old state */
     }
     if (!api_differs(old, new)) {
+        follow_trust(services, new);
         return 0;
     }
     api_stop(&services->api);

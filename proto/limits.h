@@ -60,6 +60,8 @@
 
 /* HTTP */
 #define LIMIT_HTTP_THREADS 64        /* workers for plain requests; one per open connection */
+#define LIMIT_CAMERAS 256            /* cameras of one central; the largest site known has 40 */
+#define LIMIT_PROXIES 16             /* addresses of trusted proxies */
 #define LIMIT_WS_CLIENTS 64          /* each holds one worker for its whole life */
 #define LIMIT_HTTP_BODY (256 * 1024) /* bytes of one request body */
 #define LIMIT_HTTP_BODY_MS 5000      /* a body must be complete by then */
@@ -81,6 +83,12 @@
                                    * of LIMIT_HTTP_THREADS leaves the others to everybody else */
 #define LIMIT_AFTER_POSITIONS 16  /* positions that one read may wait for */
 #define LIMIT_AFTER_MS 5000       /* how long it waits unless it says otherwise */
+
+/* Calls of ours to other machines over HTTP */
+#define LIMIT_CALLS 32             /* at once, of one request: a settings change asks each camera */
+#define LIMIT_CALL_CONNECT_MS 3000 /* a machine in the same network answers in one */
+#define LIMIT_CALL_MS 5000         /* from start to end; a person waits for it */
+#define LIMIT_CALL_BYTES (64 * 1024) /* of an answer that is collected */
 
 /* Database */
 #define LIMIT_CACHE_KIB 8192                 /* SQLite page cache of the writer */

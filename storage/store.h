@@ -60,6 +60,7 @@ enum store_run_result {
     STORE_RUN_OLD,     /* all known, same bytes */
     STORE_RUN_GAP,     /* starts beyond our head + 1: pull */
     STORE_RUN_FORK,    /* our chain at run->from - 1, or a known event, differs */
+    STORE_RUN_PART,    /* store_repair: mended, and what lies before the run is damaged, too */
     STORE_RUN_FAILED   /* problem is set */
 };
 
@@ -70,11 +71,12 @@ enum store_run_result store_append_run(struct store *store, const struct run *ru
                                        struct problem *problem);
 
 /*
- * Mends damage: a peer's run that starts from our chain at run->from - 1 and joins the chain that
- * our rows or our head tell. Rows of it that are damaged or missing are replaced, and what they say
- * is derived again. APPLIED: something was mended. OLD: nothing was damaged. GAP: we do not hold
- * that stream or its head is below, or the peer has erased a body that we may not lose. FORK: the
- * run proves nothing about our rows. Nothing beyond our head is taken.
+ * Mends damage: a peer's run that leads to the chain that one of our rows or our head tells, and so
+ * has the very events that this chain was made of. Rows up to there that are damaged or missing are
+ * replaced, and what they say is derived again. APPLIED: something was mended. OLD: nothing was
+ * damaged. PART: it does not begin at our chain, so the run that ends at run->from mends more. GAP:
+ * we do not hold that stream or its head is below, or the peer has erased a body that we may not
+ * lose. FORK: the run proves nothing about our rows. Nothing beyond our head is taken.
  */
 enum store_run_result store_repair(struct store *store, const struct run *run, int64_t now_ms,
                                    struct problem *problem);

@@ -284,7 +284,7 @@ START_TEST(test_open_auth_allows_every_origin)
     struct stand stand;
 
     stand_prepare(&stand);
-    stand.options.auth = API_AUTH_OPEN;
+    stand.options.is_open = true;
     stand_start(&stand);
     expect(&stand, "POST", "/api/edge/event", "Origin: http://ui.example\r\n", ENTRY, 200,
            "Access-Control-Allow-Origin: *\r\n");
@@ -300,7 +300,6 @@ START_TEST(test_token)
     struct stand stand;
 
     stand_prepare(&stand);
-    stand.options.auth = API_AUTH_TOKEN;
     stand.options.api_token = "secret-token";
     stand_start(&stand);
     expect(&stand, "GET", "/api/stats", NULL, NULL, 200, NULL);

@@ -111,10 +111,12 @@ START_TEST(everything_set)
         " \"bind\": \"*\", \"timezone\": \"Asia/Ho_Chi_Minh\", \"heartbeat_ms\": 200,"
         " \"data_dir\": \"/var/lib/x\", \"log_format\": \"json\", \"auth\": \"token\","
         " \"api_token\": \"0123456789abcdef\", \"cors_origins\": [\"*\", \"http://a.b:1\"],"
+        " \"trusted_proxies\": [\"127.0.0.1\", \"10.0.0.5\"],"
         " \"ws_peers\": \"open\", \"ws_peer_port\": 9003, \"retention_days\": 365,"
         " \"bus\": {\"port\": 7001, \"replay_port\": 7002, \"bind\": \"127.0.0.1\","
         " \"secret\": \"fedcba9876543210\"}, \"cameras\": {\"heartbeat_timeout_s\": 60,"
-        " \"items\": []}, \"limits\": {\"http_threads\": 8, \"ws_clients\": 0, \"readers\": 2,"
+        " \"items\": [{\"ip\": \"10.20.0.31\"}, {\"ip\": \"camera.local\"}, 5]}, \"limits\": "
+        "{\"http_threads\": 8, \"ws_clients\": 0, \"readers\": 2,"
         " \"body_bytes\": 65536}, \"peer_centrals\": [{\"id\": \"b\", \"ip\": \"10.0.0.1\","
         " \"link\": \"websocket\", \"timezone\": \"UTC\"}]}");
     ck_assert_str_eq(text_of(&warnings), "");
@@ -128,6 +130,10 @@ START_TEST(everything_set)
     ck_assert_str_eq(config.api_token, "0123456789abcdef");
     ck_assert_uint_eq(config.cors_count, 2);
     ck_assert_str_eq(config.cors_origins[1], "http://a.b:1");
+    ck_assert_uint_eq(config.proxy_count, 2);
+    ck_assert_str_eq(config.proxies[1], "10.0.0.5");
+    ck_assert_uint_eq(config.camera_address_count, 1);
+    ck_assert_uint_eq(config.camera_addresses[0], inet_addr("10.20.0.31"));
     ck_assert_int_eq(config.retention_days, 365);
     ck_assert_uint_eq(config.bus_port, 7001);
     ck_assert_uint_eq(config.replay_port, 7002);

@@ -93,6 +93,8 @@ static const struct {
     {"{" OWN ", \"limits\": {\"readers\": 4294967297}}", "1:79", "4294967297 is over 32", ""},
     {"{" OWN ", \"retention_days\": -1}", "1:75", "-1 is under 0", ""},
     {"{" OWN ", \"cameras\": {\"items\": 5}}", "1:78", "must be an object or a list", ""},
+    {"{" OWN ", \"trusted_proxies\": [\"proxy\"]}", "1:77", "\"proxy\" is no IPv4 address",
+     "a numeric address"},
     {"{" OWN ", \"ws_peer_port\": 8000}", "1:73", "port 8000 is also that of", ""},
     {"{" OWN ", \"p2p_port\": 9000}", "1:57", "unknown key \"p2p_port\"",
      "it belongs inside \"this_central\""},

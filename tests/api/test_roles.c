@@ -1,0 +1,110 @@
+/*
+ * Who may do what: a cell for each route and role, held against the server's own table both ways.
+ * A new route needs a row here: whoever adds it says who may.
+ */
+#include "api/caller.h"
+#include "api/route.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ALL "vohem"
+
+/* Letters of those who may: viewer, operator, head (admin), edge, metrics. */
+static const struct row {
+    const char *method, *path, *who;
+} ROWS[] = {
+    {"GET", "/", "voh"},
+    {"GET", "/livez", ALL},
+    {"GET", "/readyz", ALL},
+    {"GET", "/api/status", "voh"},
+    {"POST", "/api/edge/event", "ohe"},
+    {"GET", "/api/parking/history", "voh"},
+    {"GET", "/api/parking/history/changes", "voh"},
+    {"PUT", "/api/parking/history/{history_id}", "oh"},
+    {"DELETE", "/api/parking/history/{history_id}", "oh"},
+    {"GET", "/api/parking/fees", "voh"},
+    {"PUT", "/api/parking/fees", "h"},
+    {"GET", "/api/stats", "voh"},
+    {"GET", "/api/p2p/config", "h"},
+    {"PUT", "/api/p2p/config", "h"},
+    {"GET", "/api/p2p/status", "voh"},
+    {"GET", "/api/p2p/sync-state", "voh"},
+    {"GET", "/api/v1/sync", "voh"},
+    {"GET", "/api/v1/sync/diff", "voh"},
+    {"POST", "/api/p2p/start", "h"},
+    {"POST", "/api/p2p/stop", "h"},
+    {"WS", "/ws/history", "voh"},
+};
+
+static const struct {
+    char letter;
+    unsigned role;
+} ROLES[] = {{'v', ROLE_VIEWER},
+             {'o', ROLE_OPERATOR},
+             {'h', ROLE_ADMIN},
+             {'e', ROLE_EDGE},
+             {'m', ROLE_METRICS}};
+
+static const struct row *row_of(const struct route *route)
+{
+    const struct row *found = NULL;
+
+    for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
+        if (strcmp(ROWS[i].method, route->method) == 0 && strcmp(ROWS[i].path, route->path) == 0) {
+            ck_assert_msg(found == NULL, "two rows for %s %s", route->method, route->path);
+            found = &ROWS[i];
+        }
+    }
+    return found;
+}
+
+START_TEST(every_route_has_a_row_and_every_row_a_route)
+{
+    size_t count = 0;
+
+    for (const struct route *route = route_at(0); route != NULL; route = route_at(++count)) {
+        ck_assert_msg(row_of(route) != NULL, "no row says who may %s %s", route->method,
+                      route->path);
+    }
+    ck_assert_uint_eq(count, sizeof ROWS / sizeof ROWS[0]); /* no row twice, so none is left over */
+}
+END_TEST
+
+START_TEST(every_cell)
+{
+    const struct caller nobody = {.how = CALLER_NOBODY};
+
+    for (size_t i = 0; route_at(i) != NULL; i++) {
+        const struct route *route = route_at(i);
+        const struct row *row = row_of(route);
+        ck_assert_ptr_nonnull(row);
+        for (size_t j = 0; j < sizeof ROLES / sizeof ROLES[0]; j++) {
+            const struct caller caller = {.roles = caller_includes(ROLES[j].role)};
+            ck_assert_msg(
+                caller_may(&caller, route->who) == (strchr(row->who, ROLES[j].letter) != NULL),
+                "%s at %s %s", caller_role_name(ROLES[j].role), route->method, route->path);
+        }
+        ck_assert_msg(caller_may(&nobody, route->who) == (strcmp(row->who, ALL) == 0),
+                      "nobody at %s %s", route->method, route->path);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("roles");
+    TCase *tests = tcase_create("matrix");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_test(tests, every_route_has_a_row_and_every_row_a_route);
+    tcase_add_test(tests, every_cell);
+    suite_add_tcase(suite, tests);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
