@@ -6,6 +6,7 @@
  */
 #include "api/api.h"
 
+#include "api/await.h"
 #include "api/call.h"
 #include "api/gateway.h"
 #include "api/respond.h"
@@ -154,7 +155,9 @@ static bool serve(struct request *request)
         return false;
     }
     if (route->handler != NULL) {
-        route->handler(request);
+        if (strcmp(route->method, "GET") != 0 || await_positions(request) == 0) {
+            route->handler(request);
+        }
         return false;
     }
     if (push_full(request->gateway->push)) {
@@ -365,6 +368,7 @@ struct api *api_start(const struct api_options *options, struct problem *problem
     api->gateway.trust = trust_new();
     trust_set(api->gateway.trust, &options->trust);
     api->gateway.push = push_new(&options->node, chosen(options->ws_clients, LIMIT_WS_CLIENTS));
+    api->gateway.progress = progress_new();
     (void)mg_init_library(0); /* counts users; without features it cannot fail */
     if (start_server(api, options, problem) != 0) {
         goto exit_library;
@@ -373,6 +377,7 @@ struct api *api_start(const struct api_options *options, struct problem *problem
 
 exit_library:
     (void)mg_exit_library();
+    progress_destroy(&api->gateway.progress);
     push_destroy(&api->gateway.push);
     trust_destroy(&api->gateway.trust);
     call_stop();
@@ -413,12 +418,14 @@ void api_stop(struct api **api)
     }
     gateway = &(*api)->gateway;
     atomic_store(&gateway->stopping, true);
+    progress_stop(gateway->progress);
     wait_for_answers(gateway);
     atomic_store(&gateway->abandon, true);
     push_stop(gateway->push);
     mg_stop((*api)->context);
     (void)mg_exit_library();
     call_stop();
+    progress_destroy(&gateway->progress);
     push_destroy(&gateway->push);
     trust_destroy(&gateway->trust);
     readers_destroy(&gateway->readers);
