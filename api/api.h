@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 struct api;
+struct cameras;
 
 #define API_LISTENERS 4
 #define API_ORIGINS 16
@@ -31,12 +32,14 @@ struct api_options {
     const char *listeners[API_LISTENERS]; /* "127.0.0.1:8000"; NULL-terminated */
     const char *database;                 /* path, opened read-only */
     struct node_id node;
+    struct cameras *cameras; /* must outlive the server */
     const char *version;
     bool is_open; /* every address may everything, as in the existing system; warned about */
     const char *api_token; /* who sends it is an administrator; NULL = none */
     struct api_trust trust;
     const char *cors_origins[API_ORIGINS + 1]; /* "http://10.0.0.5:3000" or "*"; NULL-terminated */
-    uint32_t http_threads, ws_clients, readers, body_bytes; /* 0 = the default of limits.h */
+    /* 0 = the default of limits.h */
+    uint32_t http_threads, ws_clients, readers, body_bytes, ws_ping_ms;
 };
 
 /* Starts listening. NULL with a problem: PORT_IN_USE, ADDRESS_UNAVAILABLE, PERMISSION (naming the

@@ -17,6 +17,10 @@ void status_ready(struct request *request);
 /* gate.c: what cameras report */
 void gate_event(struct request *request);
 
+/* heartbeat.c, camera_list.c: cameras and how they do */
+void heartbeat_post(struct request *request);
+void camera_list_get(struct request *request);
+
 /* visits.c: the history and its corrections */
 void visits_list(struct request *request);
 void visits_changes(struct request *request);

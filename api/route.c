@@ -11,6 +11,8 @@ static const struct route ROUTES[] = {
     {"GET", "/readyz", ROLE_ANYONE, status_ready},
     {"GET", "/api/status", ROLE_VIEWER, status_summary},
     {"POST", "/api/edge/event", ROLE_OPERATOR | ROLE_EDGE, gate_event},
+    {"POST", "/api/edge/heartbeat", ROLE_OPERATOR | ROLE_EDGE, heartbeat_post},
+    {"GET", "/api/cameras", ROLE_VIEWER, camera_list_get},
     {"GET", "/api/parking/history", ROLE_VIEWER, visits_list},
     {"GET", "/api/parking/history/changes", ROLE_VIEWER, visits_changes},
     {"PUT", "/api/parking/history/{history_id}", ROLE_OPERATOR, visits_edit},

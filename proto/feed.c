@@ -58,8 +58,8 @@ bool feed_filter_matches(const struct feed_filter *filter, const struct node_id 
     for (size_t i = 0; i < filter->kind_count && !wanted; i++) {
         wanted = filter->kinds[i] == kind;
     }
-    if (!wanted || (filter->central.text[0] != '\0' &&
-                    strcmp(filter->central.text, node->text) != 0)) {
+    if (!wanted ||
+        (filter->central.text[0] != '\0' && strcmp(filter->central.text, node->text) != 0)) {
         return false;
     }
     if (filter->topic[0] == '\0') {

@@ -8,12 +8,16 @@
 #include <stdint.h>
 
 /* Names */
-#define LIMIT_NODE_ID 63     /* bytes; an id must fit a file name and a ZeroMQ routing id */
-#define LIMIT_EVENT_ID 200   /* bytes; `<central>_<ms>_<plate>` with room for foreign systems */
-#define LIMIT_PLATE 64       /* bytes of plate text; the longest real plate has 12 */
-#define LIMIT_PLATE_MIN 6    /* characters A-Z0-9 of a usable plate (existing cameras' rule) */
-#define LIMIT_TEXT 512       /* bytes of any other text field of an event (names, sources) */
-#define LIMIT_JSON_TEXT 8192 /* bytes of JSON text kept inside one event body */
+#define LIMIT_NODE_ID 63       /* bytes; an id must fit a file name and a ZeroMQ routing id */
+#define LIMIT_EVENT_ID 200     /* bytes; `<central>_<ms>_<plate>` with room for foreign systems */
+#define LIMIT_PLATE 64         /* bytes of plate text; the longest real plate has 12 */
+#define LIMIT_PLATE_PART 2     /* bytes; shorter parts of plates are looked for row by row */
+#define LIMIT_PLATE_MIN 6      /* characters A-Z0-9 of a usable plate (existing cameras' rule) */
+#define LIMIT_TEXT 512         /* bytes of any other text field of an event (names, sources) */
+#define LIMIT_JSON_TEXT 8192   /* bytes of JSON text kept inside one event body */
+#define LIMIT_ELEMENT_ID 64    /* bytes of the id of an element of a list */
+#define LIMIT_ELEMENTS 2000    /* of one list of settings: a PUT of it is one commit */
+#define LIMIT_CAPACITY 1000000 /* vehicles of one lot */
 
 /* Events and messages */
 #define LIMIT_HEADER_BYTES 256            /* packed header; the real one has under 40 */
@@ -36,7 +40,7 @@
 #define LIMIT_BATCH_COMMANDS 512         /* commands in one commit; more wait for the next */
 #define LIMIT_BATCH_LIVE 512             /* live peer events in one commit */
 #define LIMIT_FACTS_QUEUE 256            /* commits that a slow listener may lag; then it resyncs */
-#define LIMIT_COMMAND_BYTES (128 * 1024) /* one command or answer between threads */
+#define LIMIT_COMMAND_BYTES (384 * 1024) /* one command between threads: a list sent as a body */
 
 /* Mesh */
 #define LIMIT_PEERS 128            /* configured centrals */
@@ -60,7 +64,6 @@
 
 /* HTTP */
 #define LIMIT_HTTP_THREADS 64        /* workers for plain requests; one per open connection */
-#define LIMIT_CAMERAS 256            /* cameras of one central; the largest site known has 40 */
 #define LIMIT_PROXIES 16             /* addresses of trusted proxies */
 #define LIMIT_WS_CLIENTS 64          /* each holds one worker for its whole life */
 #define LIMIT_HTTP_BODY (256 * 1024) /* bytes of one request body */
@@ -69,21 +72,33 @@
 #define LIMIT_READERS_WAIT_MS 2000   /* then 503 with Retry-After */
 #define LIMIT_COMMAND_WAIT_MS 10000  /* a request waits this long for the writer, then 503 */
 #define LIMIT_WS_QUEUE 256           /* messages queued per WebSocket client; then it is cut */
-#define LIMIT_WS_FRAME 65536         /* bytes of one frame from a WebSocket client */
-#define LIMIT_PAGE_ROWS 256          /* history rows fetched in one short read transaction */
+#define LIMIT_WS_QUEUE_BYTES (1024 * 1024) /* the same in bytes */
+#define LIMIT_WS_FRAME 65536               /* bytes of one message from a WebSocket client */
+#define LIMIT_WS_PING_MS 20000 /* between pings; who is silent from one to the next is cut */
+#define LIMIT_WS_CLOSE_MS 1000 /* a client may take so long to answer a close frame */
+#define LIMIT_NOTICE_MS 100    /* between two notices to one page */
+#define LIMIT_PAGE_ROWS 256    /* history rows fetched in one short read transaction */
 
 /* The feed */
-#define LIMIT_FEEDS 10000         /* starts remembered; older cursors are not known any more */
-#define LIMIT_FEED_KINDS 32       /* kinds that one filter may name */
-#define LIMIT_FEED_PAGE 1000      /* events in one answer */
-#define LIMIT_FEED_BYTES (512 * 1024) /* about where an answer ends; one event more may fit behind */
-#define LIMIT_FEED_SCAN 20000     /* events looked at in one read transaction, wanted or not */
-#define LIMIT_FEED_WAIT_S 30      /* the longest wait of one request for news */
-#define LIMIT_WAITERS 16          /* requests that wait at once; each holds a worker, and a quarter
-                                   * of LIMIT_HTTP_THREADS leaves the others to everybody else */
-#define LIMIT_AFTER_POSITIONS 16  /* positions that one read may wait for */
-#define LIMIT_AFTER_MS 5000       /* how long it waits unless it says otherwise */
+#define LIMIT_FEEDS 10000    /* starts remembered; older cursors are not known any more */
+#define LIMIT_FEED_KINDS 32  /* kinds that one filter may name */
+#define LIMIT_FEED_PAGE 1000 /* events in one answer */
+#define LIMIT_FEED_BYTES \
+    (512 * 1024)              /* about where an answer ends; one event more may fit behind */
+#define LIMIT_FEED_SCAN 20000 /* events looked at in one read transaction, wanted or not */
+#define LIMIT_FEED_WAIT_S 30  /* the longest wait of one request for news */
+#define LIMIT_WAITERS                                                                              \
+    16                           /* requests that wait at once; each holds a worker, and a quarter \
+                                  * of LIMIT_HTTP_THREADS leaves the others to everybody else */
+#define LIMIT_AFTER_POSITIONS 16 /* positions that one read may wait for */
+#define LIMIT_AFTER_MS 5000      /* how long it waits unless it says otherwise */
 
+/* Cameras */
+#define LIMIT_CAMERAS 256       /* configured at one central; the largest site known has 40 */
+#define LIMIT_CAMERAS_KNOWN 512 /* configured or heard of; then the longest silent one goes */
+#define LIMIT_CAMERA_ID ((INT64_C(1) << 53) - 1)    /* browsers compute with doubles */
+#define LIMIT_CAMERA_NAME 128                       /* bytes; it stands on a button */
+#define LIMIT_CAMERA_FORGET_MS (24LL * 3600 * 1000) /* a silent one that nobody configured */
 /* Calls of ours to other machines over HTTP */
 #define LIMIT_CALLS 32             /* at once, of one request: a settings change asks each camera */
 #define LIMIT_CALL_CONNECT_MS 3000 /* a machine in the same network answers in one */
@@ -94,6 +109,8 @@
 #define LIMIT_CACHE_KIB 8192                 /* SQLite page cache of the writer */
 #define LIMIT_READER_CACHE_KIB 1024          /* of each read-only handle */
 #define LIMIT_WAL_BYTES (16LL * 1024 * 1024) /* checkpoint when the WAL has grown by this */
+#define LIMIT_PLATES_NEW 256                 /* plates waiting for their index; then all of them */
+#define LIMIT_COUNT_CELLS 64                 /* sums changed by a batch, kept in memory */
 #define LIMIT_BUSY_MS 2000                   /* wait for a lock held by a foreign program */
 
 /* Configuration file */

@@ -202,7 +202,7 @@ int history_feed(struct history *history, const struct feed_cursor *after,
                  const struct feed_filter *filter, history_event_fn offer, void *context,
                  struct history_feed *out, struct problem *problem)
 {
-    struct walk walk = {.db = history_database(history)};
+    struct walk walk = {.db = history->db};
     struct problem spare;
 
     *out = (struct history_feed){.is_known = false};
@@ -220,8 +220,8 @@ int history_head(struct history *history, const struct stream *stream, uint64_t 
     sqlite3_stmt *stmt = NULL;
 
     *seq = 0;
-    if (sql_prepare(history_database(history),
-                    "SELECT head FROM stream WHERE node = ? AND epoch = ?", &stmt, problem)) {
+    if (sql_prepare(history->db, "SELECT head FROM stream WHERE node = ? AND epoch = ?", &stmt,
+                    problem)) {
         return -1;
     }
     struct sql sql = sql_start(stmt);

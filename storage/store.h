@@ -16,6 +16,7 @@
 #include "proto/problem.h"
 #include "proto/run.h"
 #include "proto/tariff.h"
+#include "storage/settings.h"
 #include "storage/visit.h"
 
 struct store;
@@ -144,6 +145,23 @@ int store_visit_json(struct store *store, struct slice event_id, struct buffer *
 
 /* Tariff in force at an instant. */
 int store_tariff(struct store *store, int64_t at_ms, struct tariff *out, struct problem *problem);
+
+/*
+ * Settings that are lists: STAFF_UPDATE, SUBSCRIPTION_UPDATE. Calls back for each element in force,
+ * in no order; non-zero stops and is returned. The callback must not call store_*. `etag` (may be
+ * NULL): of the whole list, see settings.h. 0, or -1 with a problem.
+ */
+int store_elements(struct store *store, enum event_kind kind, settings_element_fn each,
+                   void *context, struct digest *etag, struct problem *problem);
+
+/* The lot of a location as it is in force: 1, 0 when there is none, -1. Slices live until the next
+ * store_* call. */
+int store_lot(struct store *store, struct slice location, struct settings_lot *lot,
+              struct problem *problem);
+
+/* Whether the log has ever held an event of one of the kinds 5, 9, 10, 11 with an effect: 1, 0, -1.
+ */
+int store_has_setting(struct store *store, enum event_kind kind, struct problem *problem);
 
 /* Log state after the last commit. */
 struct digest store_log_digest(const struct store *store);

@@ -303,6 +303,7 @@ static int forget(struct store *store, int64_t visit, const struct event *event,
         texts_add(&store->touched_plates, event->plate_id);
     }
     if (event->plate_id.data && !same_plate) {
+        texts_add(&store->lost, event->plate_id);
         sql = store_sql(store, STORE_PLATE_DROP);
         sql_bind_text(&sql, event->plate_id);
         sql_bind_int(&sql, visit);
@@ -338,6 +339,10 @@ int store_forget(struct store *store, const struct store_place *place, int64_t v
             drop_by(store, STORE_CHANGE_DROP, place->stream, place->seq, problem)) {
             return -1;
         }
+    }
+    /* A damaged event may no longer tell its kind. */
+    if (store_element_drop(store, place->stream, place->seq, problem)) {
+        return -1;
     }
     return drop_setting(store, place->stream, place->seq, problem);
 }

@@ -1,5 +1,6 @@
 #include "support_stand.h"
 
+#include "api/cameras.h"
 #include "proto/command.h"
 #include "proto/event.h"
 #include "proto/report.h"
@@ -220,6 +221,7 @@ void stand_prepare(struct stand *stand)
     stand->options = (struct api_options){.listeners = {stand->listener},
                                           .database = stand->database,
                                           .version = "1.2.3",
+                                          .cameras = cameras_new(),
                                           .http_threads = 8,
                                           .ws_clients = 3};
     assert(node_id_parse(slice_text("c1"), &stand->options.node));
@@ -259,6 +261,7 @@ void stand_free(struct stand *stand)
     char path[128];
 
     api_stop(&stand->api);
+    cameras_destroy(&stand->options.cameras);
     zactor_destroy(&stand->node);
     zsock_destroy(&stand->facts);
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
@@ -495,14 +498,16 @@ struct reply stand_ask(const struct stand *stand, const char *method, const char
     return reply;
 }
 
-int stand_websocket(const struct stand *stand, int receive_buffer)
+int stand_websocket(const struct stand *stand, const char *target, int receive_buffer)
 {
     int fd = stand_connect(stand, receive_buffer);
     struct buffer head = {0};
 
-    stand_send_text(fd, "GET /ws/history HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
-                        "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+    stand_send_text(fd,
+                    "GET %s HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+                    "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+                    target);
     assert(read_until(fd, &head, "\r\n\r\n"));
     assert(memcmp(head.data, "HTTP/1.1 101", 12) == 0);
     buffer_free(&head);
@@ -517,11 +522,13 @@ int stand_frame(int fd, char *out, size_t size, size_t *len)
         return -1;
     }
     *len = (size_t)second & 0x7f;
-    if (*len == 126) {
-        *len = (size_t)stand_read_byte(fd) << 8;
-        *len |= (size_t)stand_read_byte(fd);
+    if (*len >= 126) {
+        int bytes = *len == 126 ? 2 : 8;
+        for (*len = 0; bytes > 0; bytes--) {
+            *len = *len << 8 | (size_t)stand_read_byte(fd);
+        }
     }
-    assert(*len < 127 || *len < size);
+    assert(*len < size);
     for (size_t i = 0; i < *len; i++) {
         int byte = stand_read_byte(fd);
         if (byte < 0) {
@@ -535,11 +542,17 @@ int stand_frame(int fd, char *out, size_t size, size_t *len)
 
 void stand_send_frame(int fd, int first_byte, const char *payload, size_t len)
 {
-    char frame[8 + 125] = {(char)first_byte, (char)(0x80 | len), 0, 0, 0, 0};
+    char head[14] = {(char)first_byte};
+    size_t used = 2;
 
-    assert(len <= 125);
-    if (len > 0) {
-        memcpy(frame + 6, payload, len);
+    if (len < 126) {
+        head[1] = (char)(0x80 | len);
+    } else { /* 64 bits, also where 16 would do; the mask is 0 */
+        head[1] = (char)(0x80 | 127);
+        for (int shift = 56; shift >= 0; shift -= 8) {
+            head[used++] = (char)(len >> shift & 0xff);
+        }
     }
-    stand_send(fd, frame, 6 + len);
+    stand_send(fd, head, used + 4);
+    stand_send(fd, payload, len);
 }

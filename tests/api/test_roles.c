@@ -20,6 +20,8 @@ static const struct row {
     {"GET", "/readyz", ALL},
     {"GET", "/api/status", "voh"},
     {"POST", "/api/edge/event", "ohe"},
+    {"POST", "/api/edge/heartbeat", "ohe"},
+    {"GET", "/api/cameras", "voh"},
     {"GET", "/api/parking/history", "voh"},
     {"GET", "/api/parking/history/changes", "voh"},
     {"PUT", "/api/parking/history/{history_id}", "oh"},
