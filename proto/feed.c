@@ -180,7 +180,10 @@ static void tell_change(const struct teller *teller, const struct event *event)
     tell_text(teller, "author", event->author);
     tell_text(teller, "reason", event->reason);
     tell_json(teller, "before", event->before);
+    tell_text(teller, "item", event->item);
     tell_json(teller, "settings", event->json);
+    tell_number(teller, "valid_from", FEED_TIME, event->valid_from_ms);
+    tell_number(teller, "valid_to", FEED_TIME, event->valid_to_ms);
     tell_places(teller, "supersedes", places, event_supersedes(event, places));
     tell_text(teller, "target_node", event->target_node);
     tell_unsigned(teller, "target_epoch", event->target_epoch);
