@@ -76,9 +76,12 @@ static void add_common(struct preamble *head, struct request *request, int statu
     add(head, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
     if (request->allow_origin != NULL) {
         add(head,
-            "Access-Control-Allow-Origin: %s\r\n"
-            "Access-Control-Expose-Headers: X-Request-Id\r\nVary: Origin\r\n",
-            request->allow_origin);
+            "Access-Control-Allow-Origin: %s\r\nVary: Origin\r\n"
+            "Access-Control-Expose-Headers: X-Request-Id%s\r\n",
+            request->allow_origin, request->etag[0] != '\0' ? ", ETag" : "");
+    }
+    if (request->etag[0] != '\0') {
+        add(head, "ETag: \"%s\"\r\n", request->etag);
     }
     if (status == 401) {
         add(head, "WWW-Authenticate: Bearer\r\n");
@@ -398,6 +401,7 @@ void respond_preflight(struct request *request)
     (void)respond_json(request);
     send_whole(request, 200,
                "Access-Control-Allow-Methods: " RESPOND_METHODS "\r\n"
-               "Access-Control-Allow-Headers: Content-Type, Authorization, X-Request-Id\r\n"
+               "Access-Control-Allow-Headers: Content-Type, Authorization, If-Match,"
+               " X-Request-Id\r\n"
                "Access-Control-Max-Age: 600\r\n");
 }
