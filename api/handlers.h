@@ -14,6 +14,9 @@ void status_summary(struct request *request);
 void status_live(struct request *request);
 void status_ready(struct request *request);
 
+/* openapi.c: the description of all this */
+void openapi_get(struct request *request);
+
 /* gate.c: what cameras report */
 void gate_event(struct request *request);
 

@@ -9,6 +9,7 @@ static const struct route ROUTES[] = {
     {"GET", "/", ROLE_VIEWER, status_root},
     {"GET", "/livez", ROLE_ANYONE, status_live},
     {"GET", "/readyz", ROLE_ANYONE, status_ready},
+    {"GET", "/api/openapi.json", ROLE_ANYONE, openapi_get},
     {"GET", "/api/status", ROLE_VIEWER, status_summary},
     {"POST", "/api/edge/event", ROLE_OPERATOR | ROLE_EDGE, gate_event},
     {"POST", "/api/edge/heartbeat", ROLE_OPERATOR | ROLE_EDGE, heartbeat_post},
