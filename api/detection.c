@@ -85,10 +85,8 @@ static int each(void *context, const struct visit *visit)
 /* 0 or -1. */
 static int find(struct history *history, struct look *look, struct problem *problem)
 {
-    const struct history_query query = {.limit = -1,
-                                        .now_ms = look->now_ms,
-                                        .status = "IN",
-                                        .search = slice_text(look->plate.id)};
+    const struct history_query query = {
+        .limit = -1, .now_ms = look->now_ms, .status = "IN", .search = slice_text(look->plate.id)};
     bool from_log;
 
     if (history_each(history, &query, each, look, problem) < 0 ||
@@ -139,7 +137,8 @@ static void put_vehicle(struct json_writer *writer, const struct look *look)
     json_put_key(writer, "confidence");
     json_put_number(writer, look->confidence);
     json_set_bool(writer, "is_subscriber", look->is_subscriber);
-    json_set_text(writer, "customer_type", look->is_subscriber ? look->subscription.type : "regular");
+    json_set_text(writer, "customer_type",
+                  look->is_subscriber ? look->subscription.type : "regular");
     if (slice_equal(look->direction, slice_text("ENTRY"))) {
         json_set_bool(writer, "already_inside", look->is_inside);
         if (look->is_inside) {

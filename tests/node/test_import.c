@@ -63,8 +63,8 @@ START_TEST(each_file_is_taken_over_once)
 {
     put("staff.json", "[{\"id\":1,\"name\":\"An\",\"status\":\"active\"},{\"name\":\"Lan\"}]",
         house.now_ms - HOUSE_HOUR);
-    put("subscriptions.json",
-        "[{\"id\":1,\"plate_number\":\"51F-204.17\",\"status\":\"active\"}]", house.now_ms);
+    put("subscriptions.json", "[{\"id\":1,\"plate_number\":\"51F-204.17\",\"status\":\"active\"}]",
+        house.now_ms);
     put("parking_fees.json", "{\"fee_base\":1,\"fee_per_hour\":null}", house.now_ms);
     import();
     ck_assert_int_eq(in_force(EVENT_STAFF_UPDATE), 2);
