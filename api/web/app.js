@@ -18,6 +18,7 @@ const SCREENS = [
   { name: "mesh", role: "viewer" },
   { name: "conflicts", role: "viewer" },
   { name: "lots", role: "viewer" },
+  { name: "cameras", role: "viewer" },
   { name: "people", role: "viewer" },
   { name: "cards", role: "viewer" },
   { name: "tariff", role: "viewer" },
