@@ -6,6 +6,7 @@
  */
 #include "api/api.h"
 
+#include "api/call.h"
 #include "api/gateway.h"
 #include "api/respond.h"
 #include "api/route.h"
@@ -357,6 +358,10 @@ struct api *api_start(const struct api_options *options, struct problem *problem
         free(api);
         return NULL;
     }
+    if (call_start() != 0) {
+        (void)problem_set(problem, PROBLEM_INTERNAL, NULL, "libcurl does not start");
+        goto destroy_readers;
+    }
     api->gateway.trust = trust_new();
     trust_set(api->gateway.trust, &options->trust);
     api->gateway.push = push_new(&options->node, chosen(options->ws_clients, LIMIT_WS_CLIENTS));
@@ -370,6 +375,8 @@ exit_library:
     (void)mg_exit_library();
     push_destroy(&api->gateway.push);
     trust_destroy(&api->gateway.trust);
+    call_stop();
+destroy_readers:
     readers_destroy(&api->gateway.readers);
     free(api);
     return NULL;
@@ -411,6 +418,7 @@ void api_stop(struct api **api)
     push_stop(gateway->push);
     mg_stop((*api)->context);
     (void)mg_exit_library();
+    call_stop();
     push_destroy(&gateway->push);
     trust_destroy(&gateway->trust);
     readers_destroy(&gateway->readers);
