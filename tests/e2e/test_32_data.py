@@ -44,14 +44,17 @@ def d_02_p_01_p_06_look_ups_use_indexes(mesh):
     a.entry(mesh.plate())
     database = sqlite3.connect("file:%s?mode=ro" % a.database, uri=True)
     try:
-        for column in ("event_id", "plate_id"):
+        for table, column in (("visit", "name"), ("visit_plate", "plate")):
             plan = " ".join(str(step) for step in database.execute(
-                "EXPLAIN QUERY PLAN SELECT * FROM history WHERE %s = 'x'" % column))
-            expect("SEARCH" in plan and "INDEX" in plan and "SCAN" not in plan, column, plan)
-        unique = [line[2] for line in database.execute("PRAGMA index_list(history)") if [
-            item[2] for item in database.execute("PRAGMA index_info(%s)" % line[1])] ==
-            ["event_id"]]
-        expect(1 in unique, "event_id is not unique")
+                "EXPLAIN QUERY PLAN SELECT * FROM %s WHERE %s = 'x'" % (table, column)))
+            expect("SEARCH" in plan and "SCAN" not in plan, table, plan)
+        plan = str(database.execute(
+            "EXPLAIN QUERY PLAN SELECT * FROM history WHERE id = 1").fetchall())
+        expect("SEARCH" in plan, "a visit's row", plan)
+        unique = [index for index in database.execute("PRAGMA index_list(visit)").fetchall()
+                  if index[2] and [column[2] for column in database.execute(
+                      "PRAGMA index_info(%s)" % index[1])] == ["name"]]
+        expect(unique, "event_id is not unique")
     finally:
         database.close()
 
