@@ -72,8 +72,12 @@
 #define LIMIT_READERS_WAIT_MS 2000   /* then 503 with Retry-After */
 #define LIMIT_COMMAND_WAIT_MS 10000  /* a request waits this long for the writer, then 503 */
 #define LIMIT_WS_QUEUE 256           /* messages queued per WebSocket client; then it is cut */
-#define LIMIT_WS_FRAME 65536         /* bytes of one frame from a WebSocket client */
-#define LIMIT_PAGE_ROWS 256          /* history rows fetched in one short read transaction */
+#define LIMIT_WS_QUEUE_BYTES (1024 * 1024) /* the same in bytes */
+#define LIMIT_WS_FRAME 65536               /* bytes of one message from a WebSocket client */
+#define LIMIT_WS_PING_MS 20000 /* between pings; who is silent from one to the next is cut */
+#define LIMIT_WS_CLOSE_MS 1000 /* a client may take so long to answer a close frame */
+#define LIMIT_NOTICE_MS 100    /* between two notices to one page */
+#define LIMIT_PAGE_ROWS 256    /* history rows fetched in one short read transaction */
 
 /* Calls of ours to other machines over HTTP */
 #define LIMIT_CALLS 32             /* at once, of one request: a settings change asks each camera */
