@@ -266,6 +266,7 @@ static uint32_t chosen(uint32_t value, uint32_t otherwise)
 static void copy_options(struct gateway *gateway, const struct api_options *options)
 {
     gateway->node = options->node;
+    gateway->cameras = options->cameras;
     gateway->is_open = options->is_open;
     gateway->body_bytes = chosen(options->body_bytes, LIMIT_HTTP_BODY);
     gateway->any_origin = options->is_open;

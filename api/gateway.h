@@ -7,6 +7,7 @@
 
 #include "api/api.h"
 #include "api/ask.h"
+#include "api/cameras.h"
 #include "api/push.h"
 #include "api/readers.h"
 #include "api/trust.h"
@@ -28,6 +29,7 @@ struct gateway {
     struct readers *readers;
     struct trust *trust;
     struct push *push;
+    struct cameras *cameras; /* borrowed from whoever started the server */
     atomic_bool ready;
     atomic_bool stopping;  /* new work is refused */
     atomic_bool abandon;   /* waiting for the node ends */
