@@ -60,10 +60,11 @@ def w_04_deletion_refreshes_lots(mesh):
     entered = a.entry(mesh.plate()).json
     fixed = mesh.plate()
     path = "/api/parking/history/%d" % entered["history_id"]
-    a.put(path, {"plate_id": fixed, "plate_view": fixed})
-    a.delete(path)
     wanted = ("ENTRY", "EXIT", "LOCATION_UPDATE", "PARKING_LOT_CONFIG_UPDATE")
     for kind in ("updated", "deleted"):
+        answer = a.put(path, {"plate_id": fixed, "plate_view": fixed}) if kind == "updated" else \
+            a.delete(path)
+        expect_equal(answer.status, 200, str(answer))
         data = socket.wait_for(about(entered["event_id"], type=kind), 10 * SLOW)["data"]
         expect(data.get("event_type") in wanted, kind, data)
 
