@@ -66,3 +66,25 @@ void cameras_look(struct cameras *cameras, cameras_look_fn look, void *context)
     look(context, &cameras->table, clock_mono_ms());
     (void)pthread_mutex_unlock(&cameras->mutex);
 }
+
+static void copy_settings(void *context, const struct camera_table *table, int64_t mono_ms)
+{
+    struct camera_settings *settings = context;
+
+    (void)mono_ms; /* settings do not age */
+    settings->items = bytes_allocate(table->count, sizeof settings->items[0]);
+    settings->timeout_ms = table->timeout_ms;
+    for (size_t i = 0; i < table->count; i++) {
+        if (table->items[i].configured) {
+            settings->items[settings->count++] = table->items[i].setting;
+        }
+    }
+}
+
+struct camera_settings cameras_settings(struct cameras *cameras)
+{
+    struct camera_settings settings = {0};
+
+    cameras_look(cameras, copy_settings, &settings);
+    return settings;
+}

@@ -27,4 +27,7 @@ bool cameras_find(struct cameras *cameras, int64_t id, struct camera *out);
 typedef void (*cameras_look_fn)(void *context, const struct camera_table *table, int64_t mono_ms);
 void cameras_look(struct cameras *cameras, cameras_look_fn look, void *context);
 
+/* A copy of what is configured; the caller frees `items`. */
+struct camera_settings cameras_settings(struct cameras *cameras);
+
 #endif
