@@ -11,6 +11,7 @@
 #define LIMIT_NODE_ID 63       /* bytes; an id must fit a file name and a ZeroMQ routing id */
 #define LIMIT_EVENT_ID 200     /* bytes; `<central>_<ms>_<plate>` with room for foreign systems */
 #define LIMIT_PLATE 64         /* bytes of plate text; the longest real plate has 12 */
+#define LIMIT_PLATE_PART 2     /* bytes; shorter parts of plates are looked for row by row */
 #define LIMIT_PLATE_MIN 6      /* characters A-Z0-9 of a usable plate (existing cameras' rule) */
 #define LIMIT_TEXT 512         /* bytes of any other text field of an event (names, sources) */
 #define LIMIT_JSON_TEXT 8192   /* bytes of JSON text kept inside one event body */
@@ -98,6 +99,8 @@
 #define LIMIT_CACHE_KIB 8192                 /* SQLite page cache of the writer */
 #define LIMIT_READER_CACHE_KIB 1024          /* of each read-only handle */
 #define LIMIT_WAL_BYTES (16LL * 1024 * 1024) /* checkpoint when the WAL has grown by this */
+#define LIMIT_PLATES_NEW 256                 /* plates waiting for their index; then all of them */
+#define LIMIT_COUNT_CELLS 64                 /* sums changed by a batch, kept in memory */
 #define LIMIT_BUSY_MS 2000                   /* wait for a lock held by a foreign program */
 
 /* Configuration file */
