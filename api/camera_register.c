@@ -37,13 +37,14 @@ static bool is_heard_from(const struct camera *camera, const char *sender)
     return camera != NULL && camera->heard && strcmp(camera->address, sender) == 0;
 }
 
-/* The one camera that sends heartbeats from there and is configured for no other address; 0 when
- * there is none, or several. */
+/* The one camera that sends heartbeats from where the request came from, when that is the box
+ * itself and not a machine between; 0 when there is none, or several. One that is configured for
+ * another address is not it. */
 static int64_t heard_from(const struct camera_table *table, const struct box *box)
 {
     int64_t found = 0;
 
-    for (size_t i = 0; i < table->count; i++) {
+    for (size_t i = 0; i < table->count && strcmp(box->sender, box->ip) == 0; i++) {
         if (is_heard_from(&table->items[i], box->sender)) {
             if (found != 0) {
                 return 0;

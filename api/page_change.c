@@ -338,7 +338,8 @@ static int read_section(struct page_change *change, const char *name, const json
                                        : fail(change, "%s phải là một object", name);
     }
     /* The lot is read last, when the cameras are known. */
-    if (strcmp(name, "parking_lot") != 0 && !is_as_shown(change, name, section)) {
+    if (!(strcmp(name, "parking_lot") == 0 && json_is_object(section)) &&
+        !is_as_shown(change, name, section)) {
         leave_out(change, name, NULL);
     }
     return 0;
@@ -357,7 +358,7 @@ int page_change_read(struct page_change *change, const json_t *body)
             return -1;
         }
     }
-    return lot == NULL ? 0 : read_lot(change, lot);
+    return json_is_object(lot) ? read_lot(change, lot) : 0;
 }
 
 void page_change_free(struct page_change *change)

@@ -33,14 +33,15 @@ class _Server(http.server.ThreadingHTTPServer):
 class CameraBox:
     """Listens on port 5000 of `ip`. `requests` holds (method, path, JSON) in order; `answers` maps
     a path to (status, headers, body) in place of the usual answer. `gate`, when set, is waited for
-    before anything is answered."""
+    before anything is answered. `ended` is set when a stream has ended."""
 
     def __init__(self, ip):
         self.ip = ip
         self.requests = []
         self.answers = {}
         self.gate = None
-        self.frames = threading.Semaphore(0)
+        self.frames = 0
+        self.more = threading.Condition()
         self.ended = threading.Event()
         self.closed = False
         self._lock = threading.Lock()
@@ -49,10 +50,17 @@ class CameraBox:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def close(self):
-        self.closed = True
-        self.frames.release()
+        with self.more:
+            self.closed = True
+            self.more.notify_all()
         self._server.shutdown()
         self._server.server_close()
+
+    def film(self):
+        """One more frame for each stream; those that begin later get all of them."""
+        with self.more:
+            self.frames += 1
+            self.more.notify_all()
 
     def seen(self, path):
         with self._lock:
@@ -96,7 +104,7 @@ class CameraBox:
         handler.wfile.write(body)
 
     def _stream(self, handler, kind):
-        """A frame each time that `frames` is released, until the central goes or close()."""
+        """Every frame that was filmed, until the central goes or close()."""
         handler.send_response(200)
         handler.send_header("Content-Type", "multipart/x-mixed-replace; boundary=" + BOUNDARY)
         handler.send_header("Connection", "close")
@@ -104,7 +112,8 @@ class CameraBox:
         number = 0
         try:
             while True:
-                self.frames.acquire()  # pylint: disable=consider-using-with
+                with self.more:
+                    self.more.wait_for(lambda: self.closed or self.frames > number)
                 if self.closed:
                     break
                 number += 1

@@ -8,6 +8,7 @@ import threading
 
 from camera_box import CameraBox
 from cluster import SLOW, expect, expect_equal, free_port, run, wait_until
+from websocket import PING, PONG, TEXT, WebSocket
 
 CONFIG = "/api/config"
 SYNC = "/api/edge/sync-config"
@@ -344,19 +345,18 @@ def video(cluster):
     for kind in ("raw", "annotated"):
         known.ended.clear()
         viewer = Viewer(a, 3, kind)
+        known.film()
         head = viewer.read_until(b"\r\n\r\n")
         expect(b" 200 " in head and b"multipart/x-mixed-replace; boundary=frame" in head, head)
         for number in (1, 2):
-            known.frames.release()
+            known.film()
             viewer.read_until(b"%s picture %d" % (kind.encode(), number))
         viewer.close()
 
         def gone():
-            known.frames.release()
+            known.film()
             return known.ended.is_set()
         wait_until(gone, 20, "the box is let go when the client went")
-    while known.frames.acquire(blocking=False):
-        pass
     answer = a.get("/api/stream/raw?camera_id=77")
     expect_equal((answer.status, "error" in answer.json), (404, True), str(answer))
     expect_equal(a.get("/api/stream/raw").status, 422, "which camera")
@@ -369,6 +369,13 @@ def video(cluster):
         viewer.read_until(b"\r\n\r\n")
     answer = a.get("/api/stream/annotated?camera_id=3")
     expect_equal((answer.status, answer.code), (503, "BUSY"), "a cap")
+    viewers[0].close()
+
+    def free():
+        known.film()
+        viewers[0] = Viewer(a, 3, "annotated")
+        return b" 200 " in viewers[0].read_until(b"\r\n\r\n")
+    wait_until(free, 20, "a place is free again")
     a.stop()
     for viewer in viewers:
         viewer.read_end()
@@ -395,7 +402,52 @@ def addresses_move_last(cluster):
     expect_equal(cameras(a)[3]["ip"], known.ip, "with its cameras")
 
 
-run(k_01_k_08_silence, k_03_heartbeat_without_camera, k_07_k_10_removed_and_unconfigured,
+def told(page, predicate):
+    """The cameras by id of the first list that fits."""
+    def fits(message):
+        expect_equal(message["type"], "cameras_update", "type")
+        return predicate({camera["id"]: camera for camera in message["data"]["cameras"]})
+    data = page.wait_for(fits, 60 * SLOW)["data"]
+    return {camera["id"]: camera for camera in data["cameras"]}
+
+
+def k_02_p_07_pages_hear_of_it(cluster):
+    a = lone(cluster, cameras={"heartbeat_timeout_s": 5})
+    page = WebSocket(a.ip, a.api_port, "/ws/cameras")
+    expect_equal(page.receive(), {"type": "cameras_update", "data": {
+        "total": 0, "online": 0, "offline": 0, "cameras": []}}, "the list at once")
+    page.send(b"ping")
+    expect_equal(page.frame(), (TEXT, b"pong"), "keep-alive")
+    beat(a, 3)
+    expect_equal(told(page, lambda c: 3 in c), cameras(a), "the list as GET has it")
+    # P-07: counters alone are told when they have gathered, in one list.
+    for number in range(100):
+        beat(a, 3, events_sent=1000 + number)
+    lists = []
+    shown = told(page, lambda c: lists.append(c) or c[3]["events_sent"] == 1099)
+    expect(len(lists) < 20, "lists for 100 heartbeats:", len(lists))
+    # K-02: silence, told once and without anybody asking.
+    if shown[3]["status"] == "online":
+        shown = told(page, lambda c: c[3]["status"] == "offline")
+    expect_equal(shown[3]["connection_lost"], True, "flag")
+    post(a, {"edge_cameras": {"3": {"ip": "127.0.0.9", "name": "known"}}})
+    shown = told(page, lambda c: True)
+    expect_equal(shown[3]["name"], "known", "the next list is about the settings: K-02, once")
+    a.post(SYNC, {"edge_cameras": {"4": {"ip": "127.0.0.8"}}})
+    told(page, lambda c: 4 in c)
+    post(a, {"edge_cameras": {}})
+    told(page, lambda c: not c)
+    a.signal(15)
+    while True:
+        opcode, payload = page.frame()
+        if opcode == PING:
+            page.send(payload, PONG)
+        elif opcode == 8:
+            break
+    expect_equal(a.wait_end(), 0, "stopped")
+
+
+run(k_01_k_08_silence, k_02_p_07_pages_hear_of_it, k_03_heartbeat_without_camera, k_07_k_10_removed_and_unconfigured,
     c_01_nothing_is_ignored_silently, f_04_one_tariff, c_05_boxes_are_told_at_once,
     k_04_k_05_one_box_registers, lots_everywhere, k_06_every_box_says_1,
     s_06_only_configured_boxes_are_called, offers, video, addresses_move_last)
