@@ -62,6 +62,9 @@ void lists_staff_put(struct request *request);
 void lists_subscriptions_get(struct request *request);
 void lists_subscriptions_put(struct request *request);
 
+/* detection.c: what a barrier would do */
+void detection_look(struct request *request);
+
 /* lots.c: how full the lots are */
 void lots_occupancy(struct request *request);
 

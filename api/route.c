@@ -27,6 +27,7 @@ static const struct route ROUTES[] = {
     {"DELETE", "/api/parking/history/{history_id}", ROLE_OPERATOR, visits_delete},
     {"GET", "/api/parking/fees", ROLE_VIEWER, money_fees_get},
     {"PUT", "/api/parking/fees", ROLE_ADMIN, money_fees_put},
+    {"POST", "/api/edge/detection", ROLE_OPERATOR | ROLE_EDGE, detection_look},
     {"GET", "/api/parking/state", ROLE_VIEWER, visits_inside},
     {"GET", "/api/parking/occupancy", ROLE_VIEWER, lots_occupancy},
     {"GET", "/api/staff", ROLE_VIEWER, lists_staff_get},

@@ -296,6 +296,7 @@ static void release(struct store *store)
     free(store->members);
     free(store->cuts);
     free(store->spans);
+    free(store->subscriptions);
     free(store->plate_list);
     free(store->items);
     free(store->fact_visits);

@@ -36,6 +36,7 @@ static const struct row {
     {"DELETE", "/api/parking/history/{history_id}", "oh"},
     {"GET", "/api/parking/fees", "voh"},
     {"PUT", "/api/parking/fees", "h"},
+    {"POST", "/api/edge/detection", "ohe"},
     {"GET", "/api/parking/state", "voh"},
     {"GET", "/api/parking/occupancy", "voh"},
     {"GET", "/api/staff", "voh"},
