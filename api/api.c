@@ -6,6 +6,7 @@
  */
 #include "api/api.h"
 
+#include "api/await.h"
 #include "api/call.h"
 #include "api/gateway.h"
 #include "api/respond.h"
@@ -158,7 +159,9 @@ static bool serve(struct request *request)
         return false;
     }
     if (route->handler != NULL) {
-        route->handler(request);
+        if (strcmp(route->method, "GET") != 0 || await_positions(request) == 0) {
+            route->handler(request);
+        }
         return false;
     }
     return push_admit(request->gateway->push, request, route->path);
@@ -367,6 +370,7 @@ struct api *api_start(const struct api_options *options, struct problem *problem
     trust_set(api->gateway.trust, &options->trust);
     api->gateway.push =
         push_new(chosen(options->ws_clients, LIMIT_WS_CLIENTS), options->ws_ping_ms);
+    api->gateway.progress = progress_new();
     api->ws_history = ws_history_new(api->gateway.push, &options->node);
     api->ws_cameras = ws_cameras_new(api->gateway.push, options->cameras);
     (void)mg_init_library(0); /* counts users; without features it cannot fail */
@@ -378,6 +382,7 @@ struct api *api_start(const struct api_options *options, struct problem *problem
 exit_library:
     (void)mg_exit_library();
     ws_cameras_stop(api->ws_cameras);
+    progress_destroy(&api->gateway.progress);
     push_destroy(&api->gateway.push);
     ws_cameras_destroy(&api->ws_cameras);
     ws_history_destroy(&api->ws_history);
@@ -420,6 +425,7 @@ void api_stop(struct api **api)
     }
     gateway = &(*api)->gateway;
     atomic_store(&gateway->stopping, true);
+    progress_stop(gateway->progress);
     wait_for_answers(gateway);
     atomic_store(&gateway->abandon, true);
     ws_cameras_stop((*api)->ws_cameras);
@@ -427,6 +433,7 @@ void api_stop(struct api **api)
     mg_stop((*api)->context);
     (void)mg_exit_library();
     call_stop();
+    progress_destroy(&gateway->progress);
     push_destroy(&gateway->push);
     ws_cameras_destroy(&(*api)->ws_cameras);
     ws_history_destroy(&(*api)->ws_history);
