@@ -55,6 +55,7 @@ static const struct row {
     {"POST", "/api/p2p/stop", "h"},
     {"WS", "/ws/history", "voh"},
     {"WS", "/ws/cameras", "voh"},
+    {"WS", "/ws/edge", "ohe"},
 };
 
 static const struct {
