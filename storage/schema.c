@@ -224,6 +224,8 @@ static const char *const MIGRATIONS[SCHEMA_VERSION] = {
     " PRIMARY KEY(sid, seq)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX element_item ON element(kind, item);"
     "CREATE INDEX element_in_force ON element(kind, item) WHERE in_force = 1;"
+    "CREATE INDEX history_location ON history(last_location, last_location_ms)"
+    " WHERE status = 'IN' AND last_location IS NOT NULL;"
     "CREATE INDEX element_plate ON element(plate, item) WHERE plate IS NOT NULL;"
     "PRAGMA user_version = 2;",
 
