@@ -5,7 +5,7 @@
 #define API_VISIT_ROW_H
 
 #include "api/json.h"
-#include "storage/visit.h"
+#include "storage/history.h"
 
 /* An object. */
 void visit_row_json(struct json_writer *writer, const struct visit *visit);

@@ -11,14 +11,14 @@ from cluster import expect, expect_equal, run, wait_equal_digests, wait_linked, 
 DAY = "2026-03-29"  # Europe/Berlin: 23 hours
 
 
-def ask(central, path, wanted=200, **query):
-    answer = central.get(path + ("?" + urllib.parse.urlencode(query) if query else ""))
+def ask(asked, path, wanted=200, **query):
+    answer = asked.get(path + ("?" + urllib.parse.urlencode(query) if query else ""))
     expect_equal(answer.status, wanted, "%s %s %s" % (path, query, answer))
     return answer
 
 
-def names(central, **query):
-    return [v["event_id"] for v in ask(central, "/api/v1/visits", **query).json["visits"]]
+def names(asked, **query):
+    return [v["event_id"] for v in ask(asked, "/api/v1/visits", **query).json["visits"]]
 
 
 def fill(central, plates, minutes=10):
@@ -101,6 +101,7 @@ def story_and_changes(cluster):
     a.entry("51F-204.17", "v1")
     wait_equal_digests([a, b])
     path = "/api/v1/visits/v1"
+    wait_until(lambda: b.get(path).status == 200, 20, "the visit at B")
     story = ask(a, path)
     etag = story.headers["ETag"]
     expect_equal(ask(b, path).headers["ETag"], etag, "one name of the state everywhere")
