@@ -65,13 +65,17 @@
 /* HTTP */
 #define LIMIT_HTTP_THREADS 64        /* workers for plain requests; one per open connection */
 #define LIMIT_PROXIES 16             /* addresses of trusted proxies */
-#define LIMIT_WS_CLIENTS 64          /* each holds one worker for its whole life */
+#define LIMIT_WS_CLIENTS 600         /* pages; each holds one worker and one writing thread */
 #define LIMIT_HTTP_BODY (256 * 1024) /* bytes of one request body */
 #define LIMIT_HTTP_BODY_MS 5000      /* a body must be complete by then */
 #define LIMIT_READERS 4              /* read-only database handles lent to requests */
 #define LIMIT_READERS_WAIT_MS 2000   /* then 503 with Retry-After */
 #define LIMIT_COMMAND_WAIT_MS 10000  /* a request waits this long for the writer, then 503 */
-#define LIMIT_WS_QUEUE 256           /* messages queued per WebSocket client; then it is cut */
+#define LIMIT_WS_EDGES 64            /* camera boxes; their places are not taken by pages */
+#define LIMIT_EDGE_INSIDE 2000       /* visits told to a box that has just come, the newest */
+#define LIMIT_EDGE_INSIDE_BYTES (1024 * 1024) /* the same as messages */
+#define LIMIT_EDGE_BURST 100 /* ENTRYs of one commit; more are told from the database */
+#define LIMIT_WS_QUEUE 256   /* messages queued per WebSocket client; then it is cut */
 #define LIMIT_WS_QUEUE_BYTES (1024 * 1024) /* the same in bytes */
 #define LIMIT_WS_FRAME 65536               /* bytes of one message from a WebSocket client */
 #define LIMIT_WS_PING_MS 20000 /* between pings; who is silent from one to the next is cut */
@@ -104,6 +108,12 @@
 #define LIMIT_CALL_CONNECT_MS 3000 /* a machine in the same network answers in one */
 #define LIMIT_CALL_MS 5000         /* from start to end; a person waits for it */
 #define LIMIT_CALL_BYTES (64 * 1024) /* of an answer that is collected */
+
+#define LIMIT_CAMERAS_TELL_MS 5000 /* between two lists that differ in counters and times only */
+#define LIMIT_CAMERAS_SILENCE_MS 30000 /* a page that says nothing for so long gets a `ping` */
+#define LIMIT_STREAMS 8                /* videos relayed at once; each holds a worker */
+#define LIMIT_STREAM_QUIET_MS 10000    /* a camera without a picture for so long is gone */
+#define LIMIT_OFFER_MS 10000           /* a box sets up its side of a video call */
 
 /* Database */
 #define LIMIT_CACHE_KIB 8192                 /* SQLite page cache of the writer */
