@@ -8,6 +8,7 @@
 #include "api/api.h"
 #include "api/ask.h"
 #include "api/cameras.h"
+#include "api/progress.h"
 #include "api/push.h"
 #include "api/readers.h"
 #include "api/trust.h"
@@ -29,6 +30,7 @@ struct gateway {
     struct readers *readers;
     struct trust *trust;
     struct push *push;
+    struct progress *progress;
     struct cameras *cameras; /* borrowed from whoever started the server */
     atomic_bool ready;
     atomic_bool stopping;  /* new work is refused */

@@ -72,4 +72,7 @@ void sync_put_warning(struct json_writer *writer, enum problem_code code, const 
 /* sync_diff.c: where the log of a peer first differs from ours */
 void sync_diff(struct request *request);
 
+/* feed.c: every event in the order of the commits */
+void feed_events(struct request *request);
+
 #endif

@@ -34,6 +34,7 @@ static const struct route ROUTES[] = {
     {"GET", "/api/p2p/sync-state", ROLE_VIEWER, p2p_sync_state},
     {"GET", "/api/v1/sync", ROLE_VIEWER, sync_matrix},
     {"GET", "/api/v1/sync/diff", ROLE_VIEWER, sync_diff},
+    {"GET", "/api/v1/events", ROLE_VIEWER, feed_events},
     {"POST", "/api/p2p/start", ROLE_ADMIN, p2p_start},
     {"POST", "/api/p2p/stop", ROLE_ADMIN, p2p_stop},
     {"WS", "/ws/history", ROLE_VIEWER, NULL},

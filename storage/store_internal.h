@@ -17,6 +17,7 @@
  *   store_plate.c    the index of parts of plates
  *   store_find.c     questions
  *   store_check.c    digests after an unclean stop, texts after a new zone, rebuilding
+ *   store_feed.c     the feed of this start
  *   store_repair.c   damaged events replaced, a branch moved to another stream
  */
 #ifndef STORAGE_STORE_INTERNAL_H
@@ -467,6 +468,10 @@ int store_row_drop(struct store *store, const struct store_row *row, struct slic
                    struct problem *problem);
 /* Reads the columns of STORE_FIND_*; slices live in `arena`. */
 void store_row_read(const struct sql *sql, struct arena *arena, struct visit *visit);
+
+/* store_feed.c */
+/* Records the feed of this start, which begins behind the newest lsn. 0 or -1. */
+int store_feed_add(struct store *store, struct problem *problem);
 
 /* store_count.c */
 /* Takes a row out of the sums (`was`) and another in (`is`); NULL: there is none. */

@@ -43,6 +43,7 @@ static const struct row {
     {"GET", "/api/p2p/sync-state", "voh"},
     {"GET", "/api/v1/sync", "voh"},
     {"GET", "/api/v1/sync/diff", "voh"},
+    {"GET", "/api/v1/events", "voh"},
     {"POST", "/api/p2p/start", "h"},
     {"POST", "/api/p2p/stop", "h"},
     {"WS", "/ws/history", "voh"},
