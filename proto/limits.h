@@ -109,6 +109,12 @@
 #define LIMIT_CALL_MS 5000         /* from start to end; a person waits for it */
 #define LIMIT_CALL_BYTES (64 * 1024) /* of an answer that is collected */
 
+#define LIMIT_CAMERAS_TELL_MS 5000 /* between two lists that differ in counters and times only */
+#define LIMIT_CAMERAS_SILENCE_MS 30000 /* a page that says nothing for so long gets a `ping` */
+#define LIMIT_STREAMS 8                /* videos relayed at once; each holds a worker */
+#define LIMIT_STREAM_QUIET_MS 10000    /* a camera without a picture for so long is gone */
+#define LIMIT_OFFER_MS 10000           /* a box sets up its side of a video call */
+
 /* Database */
 #define LIMIT_CACHE_KIB 8192                 /* SQLite page cache of the writer */
 #define LIMIT_READER_CACHE_KIB 1024          /* of each read-only handle */
