@@ -123,7 +123,7 @@ static bool may_use(struct request *request, const struct route *route)
     if (caller_may(&request->caller, route->who)) {
         return true;
     }
-    if (request->caller.how == CALLER_KEY) {
+    if (caller_is_authenticated(&request->caller)) {
         respond_error(request, PROBLEM_FORBIDDEN, "Vai trò của bạn không được phép làm việc này");
     } else {
         respond_error(request, PROBLEM_UNAUTHORIZED,
@@ -267,6 +267,7 @@ static uint32_t chosen(uint32_t value, uint32_t otherwise)
 static void copy_options(struct gateway *gateway, const struct api_options *options)
 {
     gateway->node = options->node;
+    (void)snprintf(gateway->database, sizeof gateway->database, "%s", options->database);
     gateway->is_open = options->is_open;
     gateway->body_bytes = chosen(options->body_bytes, LIMIT_HTTP_BODY);
     gateway->any_origin = options->is_open;
@@ -354,10 +355,15 @@ struct api *api_start(const struct api_options *options, struct problem *problem
     api->gateway.readers =
         readers_new(options->database, chosen(options->readers, LIMIT_READERS), problem);
     if (api->gateway.readers == NULL) {
-        free(api);
-        return NULL;
+        goto free_api;
+    }
+    api->gateway.identity = identity_new(options->database, problem);
+    if (api->gateway.identity == NULL) {
+        goto free_readers;
     }
     api->gateway.trust = trust_new();
+    api->gateway.throttle = throttle_new();
+    api->gateway.hashing = hashing_new();
     trust_set(api->gateway.trust, &options->trust);
     api->gateway.push = push_new(&options->node, chosen(options->ws_clients, LIMIT_WS_CLIENTS));
     (void)mg_init_library(0); /* counts users; without features it cannot fail */
@@ -369,8 +375,13 @@ struct api *api_start(const struct api_options *options, struct problem *problem
 exit_library:
     (void)mg_exit_library();
     push_destroy(&api->gateway.push);
+    hashing_destroy(&api->gateway.hashing);
+    throttle_destroy(&api->gateway.throttle);
     trust_destroy(&api->gateway.trust);
+    identity_destroy(&api->gateway.identity);
+free_readers:
     readers_destroy(&api->gateway.readers);
+free_api:
     free(api);
     return NULL;
 }
@@ -412,7 +423,10 @@ void api_stop(struct api **api)
     mg_stop((*api)->context);
     (void)mg_exit_library();
     push_destroy(&gateway->push);
+    hashing_destroy(&gateway->hashing);
+    throttle_destroy(&gateway->throttle);
     trust_destroy(&gateway->trust);
+    identity_destroy(&gateway->identity);
     readers_destroy(&gateway->readers);
     free(*api);
     *api = NULL;

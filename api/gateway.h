@@ -7,8 +7,11 @@
 
 #include "api/api.h"
 #include "api/ask.h"
+#include "api/hashing.h"
+#include "api/identity.h"
 #include "api/push.h"
 #include "api/readers.h"
+#include "api/throttle.h"
 #include "api/trust.h"
 #include "proto/bytes.h"
 
@@ -17,6 +20,7 @@
 #define GATEWAY_ORIGIN 128 /* bytes of one configured origin, with the NUL */
 
 struct gateway {
+    char database[600]; /* path */
     struct node_id node;
     char version[32];
     bool is_open; /* auth "open": everybody may everything */
@@ -27,6 +31,9 @@ struct gateway {
     uint32_t body_bytes;
     struct readers *readers;
     struct trust *trust;
+    struct identity *identity;
+    struct throttle *throttle;
+    struct hashing *hashing;
     struct push *push;
     atomic_bool ready;
     atomic_bool stopping;  /* new work is refused */

@@ -1,5 +1,6 @@
 #include "api/handlers.h"
 
+#include "api/audit.h"
 #include "api/respond.h"
 #include "proto/command.h"
 #include "proto/event.h"

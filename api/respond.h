@@ -11,6 +11,9 @@
 /* Starts (again) an empty body. */
 struct json_writer respond_json(struct request *request);
 
+/* One more header of the answer; a short value of ours, never input. Before sending. */
+void respond_header(struct request *request, const char *name, const char *value);
+
 /* Sends what was written, as JSON. A body that did not fit becomes a 500. */
 void respond_send(struct request *request, int status);
 

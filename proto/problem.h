@@ -39,8 +39,14 @@
     X(NOT_FOUND, 0, 404)         /* no such path */                                               \
     X(METHOD_NOT_ALLOWED, 0, 405)                                                                 \
     X(PARAMETER_INVALID, 65, 422) /* query or path parameter */                                   \
-    X(UNAUTHORIZED, 77, 401)      /* api_token missing or wrong */                                \
+    X(UNAUTHORIZED, 77, 401)      /* no credentials, or none that are valid */                    \
     X(FORBIDDEN, 77, 403)         /* Origin or Host not allowed */                                \
+    X(LOGIN_FAILED, 77, 401)      /* account or password wrong */                                 \
+    X(TOO_MANY_ATTEMPTS, 75, 429) /* failed logins of this account or from this address */        \
+    X(NAME_TAKEN, 65, 409)        /* another account or token has this name */                    \
+    X(LAST_ADMIN, 65, 409)        /* without it nobody could manage accounts */                   \
+    X(REVISION_MISMATCH, 65, 412) /* If-Match: somebody else changed it meanwhile */              \
+    X(LIMIT_REACHED, 65, 409)     /* as many as this central keeps */                             \
     X(BUSY, 75, 503)              /* the writer or all readers are busy; retry */                 \
     X(STOPPING, 75, 503)                                                                          \
     X(MESH_MISMATCH, 0, 403) /* peer has another mesh secret */                                   \

@@ -14,7 +14,7 @@ OURS = {
     "proto": set(),
     "storage": {"proto"},
     "bus": {"proto"},
-    "api": {"proto", "storage/history.h"},
+    "api": {"proto", "storage/history.h", "storage/accounts.h", "storage/audit.h"},
     "node": {"proto", "storage", "bus", "api"},
 }
 

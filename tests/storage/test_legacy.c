@@ -2,6 +2,7 @@
 #include "support_store.h"
 
 #include "proto/localtime.h"
+#include "storage/schema.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -214,7 +215,7 @@ START_TEST(missing_and_stray_columns)
     central_open(&a);
     ck_assert_int_eq(central_number(&a, "SELECT id FROM history"), 3);
     ck_assert_int_eq(central_number(&a, "SELECT entry_ms FROM history") == ENTRY_MS, 1);
-    ck_assert_int_eq(central_number(&a, "PRAGMA user_version"), 1);
+    ck_assert_int_eq(central_number(&a, "PRAGMA user_version"), SCHEMA_VERSION);
     central_reopen(&a);
 }
 END_TEST

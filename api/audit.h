@@ -1,0 +1,15 @@
+/*
+ * Lines of the local audit for changes that are no events: configuration, mesh. Worker threads.
+ */
+#ifndef API_AUDIT_H
+#define API_AUDIT_H
+
+#include "api/request.h"
+#include "proto/access.h"
+
+/* Notes a change that was made: by whom as caller_author says, about `subject`, with `detail` (""
+ * = none; never a secret). When the line cannot be written the log tells it: the change stands. */
+void audit_note(struct request *request, enum audit_kind kind, const json_t *body,
+                const char *subject, const char *detail);
+
+#endif
