@@ -6,9 +6,11 @@
  */
 #include "api/api.h"
 
+#include "api/call.h"
 #include "api/gateway.h"
 #include "api/respond.h"
 #include "api/route.h"
+#include "api/ws_history.h"
 #include "proto/clock.h"
 #include "proto/command.h"
 #include "proto/log.h"
@@ -27,6 +29,7 @@
 
 struct api {
     struct gateway gateway;
+    struct ws_history *ws_history;
     struct mg_context *context;
     atomic_bool starting;
     pthread_t starter;    /* binds the listeners, so that its complaints are about them */
@@ -156,11 +159,7 @@ static bool serve(struct request *request)
         route->handler(request);
         return false;
     }
-    if (push_full(request->gateway->push)) {
-        respond_error(request, PROBLEM_BUSY, "Quá nhiều kết nối WebSocket");
-        return false;
-    }
-    return true;
+    return push_admit(request->gateway->push, request, route->path);
 }
 
 static int begin_request(struct mg_connection *connection)
@@ -307,7 +306,7 @@ static int start_server(struct api *api, const struct api_options *options, stru
                               "request_timeout_ms",
                               "5000",
                               "enable_websocket_ping_pong",
-                              "yes",
+                              "no", /* push_writer.c pings */
                               "websocket_timeout_ms",
                               "5000",
                               "decode_url",
@@ -335,7 +334,7 @@ static int start_server(struct api *api, const struct api_options *options, stru
     }
     (void)snprintf(threads, sizeof threads, "%u",
                    (unsigned)(chosen(options->http_threads, LIMIT_HTTP_THREADS) +
-                              chosen(options->ws_clients, LIMIT_WS_CLIENTS)));
+                              push_places(api->gateway.push)));
     api->starter = pthread_self();
     atomic_store(&api->starting, true);
     api->context = mg_start(&callbacks, api, settings);
@@ -343,7 +342,7 @@ static int start_server(struct api *api, const struct api_options *options, stru
     if (api->context == NULL) {
         return bind_problem(api, ports, problem);
     }
-    push_serve(api->gateway.push, api->context);
+    push_serve(api->gateway.push, api->context, &api->gateway);
     return 0;
 }
 
@@ -359,13 +358,19 @@ struct api *api_start(const struct api_options *options, struct problem *problem
     }
     api->gateway.identity = identity_new(options->database, problem);
     if (api->gateway.identity == NULL) {
-        goto free_readers;
+        goto destroy_readers;
+    }
+    if (call_start() != 0) {
+        (void)problem_set(problem, PROBLEM_INTERNAL, NULL, "libcurl does not start");
+        goto destroy_identity;
     }
     api->gateway.trust = trust_new();
     api->gateway.throttle = throttle_new();
     api->gateway.hashing = hashing_new();
     trust_set(api->gateway.trust, &options->trust);
-    api->gateway.push = push_new(&options->node, chosen(options->ws_clients, LIMIT_WS_CLIENTS));
+    api->gateway.push =
+        push_new(chosen(options->ws_clients, LIMIT_WS_CLIENTS), options->ws_ping_ms);
+    api->ws_history = ws_history_new(api->gateway.push, &options->node);
     (void)mg_init_library(0); /* counts users; without features it cannot fail */
     if (start_server(api, options, problem) != 0) {
         goto exit_library;
@@ -375,11 +380,14 @@ struct api *api_start(const struct api_options *options, struct problem *problem
 exit_library:
     (void)mg_exit_library();
     push_destroy(&api->gateway.push);
+    ws_history_destroy(&api->ws_history);
     hashing_destroy(&api->gateway.hashing);
     throttle_destroy(&api->gateway.throttle);
     trust_destroy(&api->gateway.trust);
+    call_stop();
+destroy_identity:
     identity_destroy(&api->gateway.identity);
-free_readers:
+destroy_readers:
     readers_destroy(&api->gateway.readers);
 free_api:
     free(api);
@@ -422,7 +430,9 @@ void api_stop(struct api **api)
     push_stop(gateway->push);
     mg_stop((*api)->context);
     (void)mg_exit_library();
+    call_stop();
     push_destroy(&gateway->push);
+    ws_history_destroy(&(*api)->ws_history);
     hashing_destroy(&gateway->hashing);
     throttle_destroy(&gateway->throttle);
     trust_destroy(&gateway->trust);

@@ -36,7 +36,8 @@ struct api_options {
     const char *api_token; /* who sends it is an administrator; NULL = none */
     struct api_trust trust;
     const char *cors_origins[API_ORIGINS + 1]; /* "http://10.0.0.5:3000" or "*"; NULL-terminated */
-    uint32_t http_threads, ws_clients, readers, body_bytes; /* 0 = the default of limits.h */
+    /* 0 = the default of limits.h */
+    uint32_t http_threads, ws_clients, readers, body_bytes, ws_ping_ms;
 };
 
 /* Starts listening. NULL with a problem: PORT_IN_USE, ADDRESS_UNAVAILABLE, PERMISSION (naming the

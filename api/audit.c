@@ -37,6 +37,21 @@ void audit_note(struct request *request, enum audit_kind kind, const json_t *bod
     }
 }
 
+void audit_configuration(struct request *request, const json_t *change)
+{
+    json_t *members = (json_t *)(uintptr_t)change; /* iterating changes nothing */
+    char keys[256] = "";
+
+    for (void *at = json_object_iter(members); at; at = json_object_iter_next(members, at)) {
+        size_t used = strlen(keys);
+        const char *name = json_object_iter_key(at);
+        if (used + strlen(name) + 3 < sizeof keys) {
+            (void)snprintf(keys + used, sizeof keys - used, "%s%s", used > 0 ? ", " : "", name);
+        }
+    }
+    audit_note(request, AUDIT_CONFIGURATION_CHANGED, NULL, request->gateway->node.text, keys);
+}
+
 /* ---- GET /api/v1/audit ----------------------------------------------------------------------- */
 
 struct filter {

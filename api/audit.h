@@ -12,4 +12,8 @@
 void audit_note(struct request *request, enum audit_kind kind, const json_t *body,
                 const char *subject, const char *detail);
 
+/* The same for a change of the configuration: names the members of `change` at its top, and never
+ * a value, for some are secrets. */
+void audit_configuration(struct request *request, const json_t *change);
+
 #endif

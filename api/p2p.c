@@ -115,9 +115,9 @@ void p2p_config_put(struct request *request)
     if (body == NULL) {
         return;
     }
-    json_decref(body);
     question.json = request->body;
     if (ask_supervisor(request, &question, &ask, &answer) == 0) {
+        audit_configuration(request, body);
         writer = respond_json(request);
         json_put_open(&writer, '{');
         json_put_key(&writer, "success");
@@ -132,6 +132,7 @@ void p2p_config_put(struct request *request)
         respond_send(request, 200);
     }
     ask_destroy(&ask);
+    json_decref(body);
 }
 
 static void order(struct request *request, enum supervisor_verb verb, const char *done)
@@ -144,6 +145,8 @@ static void order(struct request *request, enum supervisor_verb verb, const char
         return;
     }
     if (ask_supervisor(request, &question, &ask, &answer) == 0) {
+        audit_note(request, verb == SUPERVISOR_MESH_START ? AUDIT_MESH_STARTED : AUDIT_MESH_STOPPED,
+                   NULL, request->gateway->node.text, "");
         respond_message(request, done);
     }
     ask_destroy(&ask);

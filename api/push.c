@@ -1,342 +1,193 @@
 #include "api/push.h"
 
-#include "api/notice.h"
-#include "proto/clock.h"
+#include "api/push_internal.h"
+#include "api/respond.h"
 #include "proto/fact.h"
-#include "proto/limits.h"
 #include "proto/log.h"
 
-#include <arpa/inet.h>
 #include <civetweb.h>
-#include <czmq.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 
-#define PUSH_PATH "/ws/history"
-#define PUSH_STACK ((size_t)128 * 1024)
-#define PUSH_DESCRIPTORS 8192 /* highest looked at; they are given out from the lowest */
-#define PUSH_STOP_MS 1000     /* clients get this long to take the close frame */
+#define PUSH_STOP_MS 1000 /* clients get this long to take the close frame */
 
-/* Close codes of RFC 6455, 7.4.1 */
-#define CLOSE_GOING_AWAY 1001
-#define CLOSE_PROTOCOL 1002
-#define CLOSE_TOO_BIG 1009
-#define CLOSE_TRY_LATER 1013
-
-/* One message, shared by the queues of all clients; freed with its last reference. */
-struct message {
-    unsigned refs; /* under push.mutex */
-    size_t len;
-    char text[];
-};
-
-enum client_state {
-    CLIENT_OPEN,
-    CLIENT_GOING, /* say 1001 and end */
-    CLIENT_CUT    /* write nothing more */
-};
-
-struct client {
-    struct push *push;
-    struct mg_connection *connection;
-    int socket; /* to shut it down; -1 = unknown */
-    pthread_t thread;
-    pthread_cond_t changed;
-    enum client_state state;
-    struct message *queue[LIMIT_WS_QUEUE]; /* a ring */
-    size_t head, count;
-};
-
-/* The mutex guards the clients, their queues and states, and the references of messages. */
-struct push {
-    struct node_id node;
-    uint32_t clients_max;
-    zactor_t *actor;
-    pthread_mutex_t mutex;
-    pthread_cond_t left; /* a client was removed */
-    struct client **clients;
-    uint32_t count;
-    bool stopping;
-    uint64_t last_batch; /* actor only; 0 = unknown */
-};
-
-/* ---- queues (mutex held) --------------------------------------------------------------------- */
-
-static struct message *message_new(struct slice text)
-{
-    struct message *message = bytes_allocate(1, sizeof *message + text.len);
-
-    message->refs = 1;
-    message->len = text.len;
-    memcpy(message->text, text.data, text.len);
-    return message;
-}
-
-static void message_release(struct message *message)
-{
-    if (--message->refs == 0) {
-        free(message);
-    }
-}
-
-/* Ends a client at once, also when its thread is stuck in a write. */
-static void cut(struct client *client)
-{
-    client->state = CLIENT_CUT;
-    if (client->socket >= 0) {
-        (void)shutdown(client->socket, SHUT_RDWR); /* fails only when it is closed already */
-    }
-    (void)pthread_cond_signal(&client->changed);
-}
-
-static void enqueue(struct client *client, struct message *message)
-{
-    if (client->state != CLIENT_OPEN) {
-        return;
-    }
-    if (client->count == LIMIT_WS_QUEUE) {
-        log_warn("WS_SLOW", "path=%s queued=%d", PUSH_PATH, LIMIT_WS_QUEUE);
-        cut(client);
-        return;
-    }
-    client->queue[(client->head + client->count++) % LIMIT_WS_QUEUE] = message;
-    message->refs++;
-    (void)pthread_cond_signal(&client->changed);
-}
-
-static struct message *dequeue(struct client *client)
-{
-    struct message *message = client->queue[client->head];
-
-    client->head = (client->head + 1) % LIMIT_WS_QUEUE;
-    client->count--;
-    return message;
-}
-
-/* ---- a client's thread ----------------------------------------------------------------------- */
-
-static bool write_text(struct client *client, const struct message *message)
-{
-    /* a partly sent frame comes back as a short count */
-    return mg_websocket_write(client->connection, MG_WEBSOCKET_OPCODE_TEXT, message->text,
-                              message->len) == (int)message->len;
-}
-
-static void write_close(struct mg_connection *connection, unsigned code)
-{
-    char payload[2] = {(char)(code >> 8), (char)(code & 0xff)};
-
-    /* The connection ends now, whether or not the client hears why. */
-    (void)mg_websocket_write(connection, MG_WEBSOCKET_OPCODE_CONNECTION_CLOSE, payload, 2);
-}
-
-static void *client_run(void *argument)
-{
-    struct client *client = argument;
-    struct push *push = client->push;
-
-    (void)pthread_mutex_lock(&push->mutex);
-    for (;;) {
-        struct message *message;
-        bool written;
-        while (client->state == CLIENT_OPEN && client->count == 0) {
-            (void)pthread_cond_wait(&client->changed, &push->mutex);
-        }
-        if (client->state != CLIENT_OPEN) {
-            break;
-        }
-        message = dequeue(client);
-        (void)pthread_mutex_unlock(&push->mutex);
-        written = write_text(client, message);
-        (void)pthread_mutex_lock(&push->mutex);
-        message_release(message);
-        if (!written) {
-            cut(client);
-        }
-    }
-    if (client->state == CLIENT_GOING) {
-        (void)pthread_mutex_unlock(&push->mutex);
-        write_close(client->connection, CLOSE_GOING_AWAY);
-        (void)pthread_mutex_lock(&push->mutex);
-        cut(client);
-    }
-    (void)pthread_mutex_unlock(&push->mutex);
-    return NULL;
-}
-
-/*
- * civetweb does not tell a connection's socket, and its mg_close_connection may be called from
- * another thread only while the reader is certain to be in its loop. So the socket is looked up
- * once by its peer, in the ready handler; the close handler joins our thread before civetweb closes
- * it.
+/* ---- to everybody -----------------------------------------------------------------------------
  */
-static int find_socket(const struct mg_request_info *info)
-{
-    long most = sysconf(_SC_OPEN_MAX);
-    int found = -1;
 
-    for (int fd = 0; fd < most && fd < PUSH_DESCRIPTORS; fd++) {
-        struct sockaddr_in local, peer;
-        socklen_t local_len = sizeof local, peer_len = sizeof peer;
-        char text[INET_ADDRSTRLEN];
-        if (getpeername(fd, (struct sockaddr *)&peer, &peer_len) != 0 ||
-            peer.sin_family != AF_INET || ntohs(peer.sin_port) != info->remote_port ||
-            getsockname(fd, (struct sockaddr *)&local, &local_len) != 0 ||
-            ntohs(local.sin_port) != info->server_port ||
-            inet_ntop(AF_INET, &peer.sin_addr, text, sizeof text) == NULL ||
-            strcmp(text, info->remote_addr) != 0) {
-            continue;
-        }
-        if (found >= 0) {
-            return -1; /* two of our addresses, one peer port: better none than the wrong one */
-        }
-        found = fd;
+void push_all(struct push_channel *channel, struct slice text)
+{
+    struct push_message *message = push_queue_message(text);
+
+    (void)pthread_mutex_lock(&channel->push->mutex);
+    for (uint32_t i = 0; i < channel->count; i++) {
+        (void)push_queue_put(channel->clients[i], message);
     }
-    return found;
+    push_queue_release(message);
+    (void)pthread_mutex_unlock(&channel->push->mutex);
 }
 
-static int client_start(struct client *client)
+void push_tagged(struct push_channel *channel, const char *except, struct slice text)
 {
-    pthread_attr_t attributes;
-    int rc;
+    struct push_message *message = push_queue_message(text);
 
-    if (pthread_attr_init(&attributes) != 0) {
-        return -1;
-    }
-    rc = pthread_attr_setstacksize(&attributes, PUSH_STACK);
-    if (rc == 0) {
-        rc = pthread_create(&client->thread, &attributes, client_run, client);
-    }
-    (void)pthread_attr_destroy(&attributes); /* cannot fail on Linux */
-    return rc == 0 ? 0 : -1;
-}
-
-static void client_free(struct client *client)
-{
-    while (client->count > 0) {
-        message_release(dequeue(client));
-    }
-    (void)pthread_cond_destroy(&client->changed);
-    free(client);
-}
-
-/* ---- civetweb's callbacks (worker threads) --------------------------------------------------- */
-
-static int on_connect(const struct mg_connection *connection, void *argument)
-{
-    (void)connection;
-    return push_full(argument) ? 1 : 0;
-}
-
-static void on_ready(struct mg_connection *connection, void *argument)
-{
-    struct push *push = argument;
-    struct client *client = bytes_allocate(1, sizeof *client);
-    struct message *hello = message_new(notice_resync());
-    bool accepted;
-
-    client->push = push;
-    client->connection = connection;
-    client->socket = find_socket(mg_get_request_info(connection));
-    (void)pthread_cond_init(&client->changed, NULL); /* cannot fail on Linux */
-    (void)pthread_mutex_lock(&push->mutex);
-    enqueue(client, hello);
-    accepted = !push->stopping && push->count < push->clients_max && client_start(client) == 0;
-    if (accepted) {
-        push->clients[push->count++] = client;
-    }
-    message_release(hello);
-    if (!accepted) {
-        client_free(client);
-    }
-    (void)pthread_mutex_unlock(&push->mutex);
-    if (!accepted) {
-        write_close(connection, CLOSE_TRY_LATER); /* the client closes; else the pings find it */
-    }
-}
-
-static int refuse_frame(struct mg_connection *connection, unsigned code)
-{
-    write_close(connection, code);
-    return 0;
-}
-
-static int on_data(struct mg_connection *connection, int bits, char *data, size_t len,
-                   void *argument)
-{
-    int opcode = bits & 0x0f;
-
-    (void)argument;
-    if (opcode == MG_WEBSOCKET_OPCODE_CONNECTION_CLOSE) {
-        /* echoed; a failure only means that the client did not wait for it */
-        (void)mg_websocket_write(connection, MG_WEBSOCKET_OPCODE_CONNECTION_CLOSE, data,
-                                 len >= 2 ? 2 : 0);
-        return 0;
-    }
-    if (len > LIMIT_WS_FRAME) {
-        return refuse_frame(connection, CLOSE_TOO_BIG);
-    }
-    if ((opcode > MG_WEBSOCKET_OPCODE_BINARY && opcode < MG_WEBSOCKET_OPCODE_CONNECTION_CLOSE) ||
-        opcode > MG_WEBSOCKET_OPCODE_PONG || (bits & 0x70) != 0) {
-        return refuse_frame(connection, CLOSE_PROTOCOL);
-    }
-    return 1; /* what clients say is not listened to */
-}
-
-static void on_close(const struct mg_connection *connection, void *argument)
-{
-    struct push *push = argument;
-    struct client *client = NULL;
-
-    (void)pthread_mutex_lock(&push->mutex);
-    for (uint32_t i = 0; i < push->count && client == NULL; i++) {
-        if (push->clients[i]->connection == connection) {
-            client = push->clients[i];
-            push->clients[i] = push->clients[--push->count];
+    (void)pthread_mutex_lock(&channel->push->mutex);
+    for (uint32_t i = 0; i < channel->count; i++) {
+        const char *tag = channel->clients[i]->tag;
+        if (tag[0] != '\0' && strcmp(tag, except) != 0) {
+            (void)push_queue_put(channel->clients[i], message);
         }
     }
-    if (client != NULL) {
-        cut(client);
-    }
-    (void)pthread_mutex_unlock(&push->mutex);
-    if (client == NULL) {
-        return;
-    }
-    (void)pthread_join(client->thread, NULL);
-    (void)pthread_mutex_lock(&push->mutex);
-    client_free(client);
-    (void)pthread_cond_signal(&push->left);
-    (void)pthread_mutex_unlock(&push->mutex);
+    push_queue_release(message);
+    (void)pthread_mutex_unlock(&channel->push->mutex);
 }
 
-/* ---- the actor ------------------------------------------------------------------------------- */
-
-static void broadcast(void *context, struct slice text)
+void push_notice(struct push_channel *channel, struct slice text)
 {
-    struct push *push = context;
-    struct message *message = message_new(text);
+    struct push_message *message = push_queue_message(text);
 
-    (void)pthread_mutex_lock(&push->mutex);
-    for (uint32_t i = 0; i < push->count; i++) {
-        enqueue(push->clients[i], message);
+    (void)pthread_mutex_lock(&channel->push->mutex);
+    for (uint32_t i = 0; i < channel->count; i++) {
+        push_queue_notice(channel->clients[i], message);
     }
-    message_release(message);
-    (void)pthread_mutex_unlock(&push->mutex);
+    push_queue_release(message);
+    (void)pthread_mutex_unlock(&channel->push->mutex);
 }
 
-static bool has_clients(struct push *push)
+static void wake(struct push_client *client)
 {
-    bool some;
+    client->wants = true;
+    (void)pthread_cond_signal(&client->changed);
+}
+
+void push_wake(struct push_channel *channel)
+{
+    (void)pthread_mutex_lock(&channel->push->mutex);
+    for (uint32_t i = 0; i < channel->count; i++) {
+        wake(channel->clients[i]);
+    }
+    (void)pthread_mutex_unlock(&channel->push->mutex);
+}
+
+uint32_t push_count(struct push_channel *channel)
+{
+    uint32_t count;
+
+    (void)pthread_mutex_lock(&channel->push->mutex);
+    count = channel->count;
+    (void)pthread_mutex_unlock(&channel->push->mutex);
+    return count;
+}
+
+/* ---- to one client ----------------------------------------------------------------------------
+ */
+
+void push_send(struct push_client *client, struct slice text)
+{
+    struct push_message *message = push_queue_message(text);
+
+    (void)pthread_mutex_lock(&client->channel->push->mutex);
+    (void)push_queue_put(client, message);
+    push_queue_release(message);
+    (void)pthread_mutex_unlock(&client->channel->push->mutex);
+}
+
+bool push_offer(struct push_client *client, struct slice text)
+{
+    struct push_message *message = push_queue_message(text);
+    bool taken;
+
+    (void)pthread_mutex_lock(&client->channel->push->mutex);
+    taken = push_queue_has_room(client) && push_queue_put(client, message);
+    client->wants = client->wants || !taken;
+    push_queue_release(message);
+    (void)pthread_mutex_unlock(&client->channel->push->mutex);
+    return taken;
+}
+
+void push_notify(struct push_client *client, struct slice text)
+{
+    struct push_message *message = push_queue_message(text);
+
+    (void)pthread_mutex_lock(&client->channel->push->mutex);
+    push_queue_notice(client, message);
+    push_queue_release(message);
+    (void)pthread_mutex_unlock(&client->channel->push->mutex);
+}
+
+void push_wake_one(struct push_client *client)
+{
+    (void)pthread_mutex_lock(&client->channel->push->mutex);
+    wake(client);
+    (void)pthread_mutex_unlock(&client->channel->push->mutex);
+}
+
+void push_close(struct push_client *client, enum push_code code)
+{
+    (void)pthread_mutex_lock(&client->channel->push->mutex);
+    push_queue_close(client, code);
+    (void)pthread_mutex_unlock(&client->channel->push->mutex);
+}
+
+bool push_claim(struct push_client *client, const char *tag)
+{
+    struct push_channel *channel = client->channel;
+    bool replaced = false;
+
+    (void)pthread_mutex_lock(&channel->push->mutex);
+    for (uint32_t i = 0; i < channel->count; i++) {
+        struct push_client *other = channel->clients[i];
+        if (other != client && strcmp(other->tag, tag) == 0) {
+            other->tag[0] = '\0';
+            replaced = true;
+        }
+    }
+    (void)snprintf(client->tag, sizeof client->tag, "%s", tag);
+    (void)pthread_mutex_unlock(&channel->push->mutex);
+    return replaced;
+}
+
+void push_set_own(struct push_client *client, void *own)
+{
+    client->own = own;
+}
+
+void *push_own(const struct push_client *client)
+{
+    return client->own;
+}
+
+struct worker *push_worker(const struct push_client *client)
+{
+    return mg_get_thread_pointer(client->connection);
+}
+
+/* ---- facts (the actor) ------------------------------------------------------------------------
+ */
+
+/* Whether anybody wants to hear a fact. */
+static bool has_listeners(struct push *push)
+{
+    bool some = false;
 
     (void)pthread_mutex_lock(&push->mutex);
-    some = push->count > 0;
+    for (size_t i = 0; i < push->channel_count && !some; i++) {
+        some = push->channels[i].options.fact != NULL && push->channels[i].count > 0;
+    }
     (void)pthread_mutex_unlock(&push->mutex);
     return some;
+}
+
+static void tell_channels(struct push *push, const struct fact *fact)
+{
+    for (size_t i = 0; i < push->channel_count; i++) {
+        struct push_channel *channel = &push->channels[i];
+        if (channel->options.fact != NULL && push_count(channel) > 0) {
+            channel->options.fact(channel->options.context, fact);
+        }
+    }
 }
 
 static void take_fact(struct push *push, struct slice bytes)
@@ -344,7 +195,7 @@ static void take_fact(struct push *push, struct slice bytes)
     struct fact fact;
 
     /* Nobody looks: not worth unpacking. Who comes later fetches everything first. */
-    if (!has_clients(push)) {
+    if (!has_listeners(push)) {
         push->last_batch = 0;
         return;
     }
@@ -353,9 +204,9 @@ static void take_fact(struct push *push, struct slice bytes)
         return;
     }
     if (push->last_batch != 0 && fact.batch != push->last_batch + 1) {
-        broadcast(push, notice_resync());
+        tell_channels(push, NULL);
     } else {
-        notice_each(&fact, &push->node, broadcast, push);
+        tell_channels(push, &fact);
     }
     push->last_batch = fact.batch;
     fact_free(&fact);
@@ -411,40 +262,107 @@ static void push_actor(zsock_t *pipe, void *argument)
     zsock_destroy(&facts);
 }
 
-/* ---- life ------------------------------------------------------------------------------------ */
+/* ---- coming -----------------------------------------------------------------------------------
+ */
 
-struct push *push_new(const struct node_id *node, uint32_t clients_max)
+static uint32_t places_of(const struct push_channel *channel)
+{
+    return channel->options.clients_max != 0 ? channel->options.clients_max
+                                             : channel->push->clients_max;
+}
+
+bool push_fits(const struct push_channel *channel)
+{
+    uint32_t taken = channel->options.clients_max != 0 ? channel->count : channel->push->shared;
+
+    return !channel->push->stopping && taken < places_of(channel) &&
+           channel->count < places_of(channel);
+}
+
+bool push_admit(struct push *push, struct request *request, const char *path)
+{
+    for (size_t i = 0; i < push->channel_count; i++) {
+        struct push_channel *channel = &push->channels[i];
+        bool fits;
+        if (strcmp(channel->options.path, path) != 0) {
+            continue;
+        }
+        (void)pthread_mutex_lock(&push->mutex);
+        fits = push_fits(channel);
+        (void)pthread_mutex_unlock(&push->mutex);
+        if (!fits) {
+            respond_error(request, PROBLEM_BUSY, "Quá nhiều kết nối WebSocket");
+            return false;
+        }
+        return channel->options.admit == NULL ||
+               channel->options.admit(channel->options.context, request) == 0;
+    }
+    respond_error(request, PROBLEM_NOT_FOUND, "no such path");
+    return false;
+}
+
+/* ---- life -------------------------------------------------------------------------------------
+ */
+
+struct push *push_new(uint32_t clients_max, uint32_t ping_ms)
 {
     struct push *push = bytes_allocate(1, sizeof *push);
-    pthread_condattr_t attributes;
 
-    push->node = *node;
     push->clients_max = clients_max;
-    push->clients = bytes_allocate(clients_max, sizeof(struct client *));
+    push->ping_ms = ping_ms != 0 ? ping_ms : LIMIT_WS_PING_MS;
     /* None of these can fail with valid arguments on Linux. */
     (void)pthread_mutex_init(&push->mutex, NULL);
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&push->left, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
-    push->actor = zactor_new(push_actor, push);
-    assert(push->actor != NULL);
+    (void)pthread_condattr_init(&push->monotonic);
+    (void)pthread_condattr_setclock(&push->monotonic, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&push->left, &push->monotonic);
     return push;
 }
 
-void push_serve(struct push *push, struct mg_context *context)
+struct push_channel *push_add(struct push *push, const struct push_options *options)
 {
-    mg_set_websocket_handler(context, PUSH_PATH, on_connect, on_ready, on_data, on_close, push);
+    struct push_channel *channel = &push->channels[push->channel_count];
+
+    assert(push->channel_count < PUSH_CHANNELS && push->actor == NULL);
+    push->channel_count++;
+    channel->push = push;
+    channel->options = *options;
+    channel->clients = bytes_allocate(places_of(channel), sizeof(struct push_client *));
+    return channel;
 }
 
-bool push_full(struct push *push)
+uint32_t push_places(const struct push *push)
 {
-    bool full;
+    uint32_t places = push->clients_max;
 
-    (void)pthread_mutex_lock(&push->mutex);
-    full = push->stopping || push->count >= push->clients_max;
-    (void)pthread_mutex_unlock(&push->mutex);
-    return full;
+    for (size_t i = 0; i < push->channel_count; i++) {
+        places += push->channels[i].options.clients_max;
+    }
+    return places;
+}
+
+void push_serve(struct push *push, struct mg_context *context, struct gateway *gateway)
+{
+    push->gateway = gateway;
+    push->actor = zactor_new(push_actor, push);
+    assert(push->actor != NULL);
+    for (size_t i = 0; i < push->channel_count; i++) {
+        push_reader_register(&push->channels[i], context);
+    }
+}
+
+/* The mutex is held. */
+static void close_all(struct push *push, void (*end)(struct push_client *client))
+{
+    for (size_t i = 0; i < push->channel_count; i++) {
+        for (uint32_t j = 0; j < push->channels[i].count; j++) {
+            end(push->channels[i].clients[j]);
+        }
+    }
+}
+
+static void say_going_away(struct push_client *client)
+{
+    push_queue_close(client, PUSH_GOING_AWAY);
 }
 
 void push_stop(struct push *push)
@@ -457,18 +375,11 @@ void push_stop(struct push *push)
     until.tv_sec += PUSH_STOP_MS / 1000;
     (void)pthread_mutex_lock(&push->mutex);
     push->stopping = true;
-    for (uint32_t i = 0; i < push->count; i++) {
-        if (push->clients[i]->state == CLIENT_OPEN) {
-            push->clients[i]->state = CLIENT_GOING;
-        }
-        (void)pthread_cond_signal(&push->clients[i]->changed);
-    }
-    while (push->count > 0 && rc != ETIMEDOUT) {
+    close_all(push, say_going_away);
+    while (push->total > 0 && rc != ETIMEDOUT) {
         rc = pthread_cond_timedwait(&push->left, &push->mutex, &until);
     }
-    for (uint32_t i = 0; i < push->count; i++) {
-        cut(push->clients[i]);
-    }
+    close_all(push, push_queue_cut);
     (void)pthread_mutex_unlock(&push->mutex);
 }
 
@@ -478,9 +389,12 @@ void push_destroy(struct push **push)
         return;
     }
     zactor_destroy(&(*push)->actor);
+    for (size_t i = 0; i < (*push)->channel_count; i++) {
+        free((*push)->channels[i].clients);
+    }
     (void)pthread_cond_destroy(&(*push)->left);
+    (void)pthread_condattr_destroy(&(*push)->monotonic);
     (void)pthread_mutex_destroy(&(*push)->mutex);
-    free((*push)->clients);
     free(*push);
     *push = NULL;
 }

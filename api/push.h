@@ -1,32 +1,125 @@
 /*
- * Facts to the WebSocket clients of /ws/history. An actor listens to FACTS_ENDPOINT and puts
- * messages into a bounded queue per client; a small thread per client writes them, because
- * civetweb's write blocks for as long as a client does not read. So neither the actor nor one
- * client ever waits for another. A client whose queue is full is cut.
+ * WebSockets. A channel is one path with its hooks; its clients are whoever is connected there.
+ * Each client has a bounded queue and a thread that writes it, because a write blocks for as long
+ * as a client does not read: a slow client is cut and never delays anyone. An actor listens to
+ * FACTS_ENDPOINT and hands each fact to the channels that somebody listens to.
+ *
+ * What a client has to keep to is the same everywhere: text frames of UTF-8 (else 1003, 1007), no
+ * message over LIMIT_WS_FRAME (1009), an answer to the ping that comes every LIMIT_WS_PING_MS.
  */
 #ifndef API_PUSH_H
 #define API_PUSH_H
 
-#include "proto/ids.h"
+#include "proto/bytes.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct push;
+struct push_channel;
+struct push_client;
+struct fact;
+struct gateway;
 struct mg_context;
+struct request;
+struct worker;
 
-/* Starts listening. FACTS_ENDPOINT must be bound. */
-struct push *push_new(const struct node_id *node, uint32_t clients_max);
+/* Close codes of RFC 6455, 7.4.1 */
+enum push_code {
+    PUSH_NORMAL = 1000,
+    PUSH_GOING_AWAY = 1001,
+    PUSH_PROTOCOL = 1002,
+    PUSH_UNSUPPORTED = 1003, /* binary */
+    PUSH_NOT_TEXT = 1007,    /* not UTF-8, or not what the channel speaks */
+    PUSH_POLICY = 1008,
+    PUSH_TOO_BIG = 1009,
+    PUSH_TRY_LATER = 1013
+};
 
-/* Registers the WebSocket handlers. After the server started. */
-void push_serve(struct push *push, struct mg_context *context);
+#define PUSH_TAG 64 /* bytes of a tag, with the NUL */
 
-/* True when no more clients fit. Any thread. */
-bool push_full(struct push *push);
+/*
+ * One channel. Every hook may be NULL. A client's hooks: `open` first, `close` last and alone;
+ * between them `text` on the client's worker thread, `silence` and `room` on its writing thread, so
+ * these two kinds may run at the same time. What blocks in a hook delays this client only. No hook
+ * is called with a lock held.
+ */
+struct push_options {
+    const char *path;     /* has a line with method WS in the route table */
+    uint32_t clients_max; /* places of its own; 0 = shares those of push_new with the others */
+    uint32_t notice_ms;   /* between two notices (push_notice) to one client */
+    uint32_t silence_ms;  /* without a message until `silence`, and between its calls; 0 = never */
+    void *context;        /* for the hooks; outlives the push */
 
-/* Stops listening, closes every client with 1001; returns when their threads have said so or
- * cannot. Main thread; then the server is stopped, then push_destroy. */
+    /* Before the handshake. 0 = go on; -1 after it answered the request itself. */
+    int (*admit)(void *context, struct request *request);
+    /* Connected. `request` is the handshake, for its parameters; it must not be answered. */
+    void (*open)(void *context, struct push_client *client, struct request *request);
+    /* A whole message. After push_close: those that were sent before the client heard of it. */
+    void (*text)(void *context, struct push_client *client, struct slice text);
+    void (*silence)(void *context, struct push_client *client);
+    /* The queue is empty, and: `open` has just ended, push_offer was refused, or push_wake was
+     * called since. */
+    void (*room)(void *context, struct push_client *client);
+    /* Something was committed; NULL = some facts were missed. Only while there are clients. The
+     * actor's thread, which all channels share: no blocking here. */
+    void (*fact)(void *context, const struct fact *fact);
+    /* Gone. After it returns nobody may use `client`. */
+    void (*close)(void *context, struct push_client *client);
+};
+
+/* No channels yet. `ping_ms` 0 = LIMIT_WS_PING_MS. */
+struct push *push_new(uint32_t clients_max, uint32_t ping_ms);
+
+/* Adds a channel; before push_serve. The options are copied. */
+struct push_channel *push_add(struct push *push, const struct push_options *options);
+
+/* How many clients fit in all channels together: each holds a worker of the server. */
+uint32_t push_places(const struct push *push);
+
+/* Starts listening to facts and registers the WebSocket handlers. FACTS_ENDPOINT must be bound.
+ * `gateway` is that of the requests which `open` gets; NULL in a test. */
+void push_serve(struct push *push, struct mg_context *context, struct gateway *gateway);
+
+/* Before the handshake on `path`: true when it may go on, false after an answer: 503 when no more
+ * clients fit, else what the channel's `admit` said. Worker threads. */
+bool push_admit(struct push *push, struct request *request, const char *path);
+
+/* Stops listening, closes every client with 1001; returns when they have gone or cannot. Main
+ * thread; then the server is stopped, then push_destroy. */
 void push_stop(struct push *push);
 void push_destroy(struct push **push);
+
+/* ---- to everybody on a channel (any thread) -------------------------------------------------- */
+
+void push_all(struct push_channel *channel, struct slice text);
+/* To each that has claimed a tag, but not to the one that has claimed `except` ("" = to all). */
+void push_tagged(struct push_channel *channel, const char *except, struct slice text);
+/* Of the notices within notice_ms a client gets the last one only. */
+void push_notice(struct push_channel *channel, struct slice text);
+/* Has `room` called for each. */
+void push_wake(struct push_channel *channel);
+uint32_t push_count(struct push_channel *channel);
+
+/* ---- to one client (any thread, until its `close` hook has returned) ------------------------- */
+
+/* Queues. A client whose queue is full is cut. */
+void push_send(struct push_client *client, struct slice text);
+/* Queues while half of the queue is free, else returns false; `room` comes when it is empty. */
+bool push_offer(struct push_client *client, struct slice text);
+/* As push_notice. */
+void push_notify(struct push_client *client, struct slice text);
+/* Has `room` called. */
+void push_wake_one(struct push_client *client);
+/* Sends what is queued, then the close frame, and ends. Repeated: the first code counts. */
+void push_close(struct push_client *client, enum push_code code);
+
+/* Gives the client a name for push_tagged. Whoever had it before on this channel loses it: true. */
+bool push_claim(struct push_client *client, const char *tag);
+/* A pointer of the channel's own, NULL at first. */
+void push_set_own(struct push_client *client, void *own);
+void *push_own(const struct push_client *client);
+/* The worker that serves the client: only in `open` and `text`. */
+struct worker *push_worker(const struct push_client *client);
 
 #endif

@@ -290,6 +290,7 @@ struct replica_damage {
     uint32_t stream;
     uint64_t seq;     /* what the reader named */
     uint64_t from;    /* what is asked for */
+    uint64_t last;    /* of the run that was given to the node */
     uint64_t request; /* SYNC_REQUEST under way; 0 = none */
     uint64_t token;   /* REPAIR under way; 0 = none */
     struct node_id peer;

@@ -2,7 +2,9 @@
  * Our own bytes that do not verify. The reader finds them when it reads a run for a peer, and on a
  * slow walk over the whole log that this file paces: one step at a time, none while a peer is being
  * served. What is found is asked of every peer in turn that holds it; the node takes a run only if
- * it begins and ends at our chain, so that it cannot be talked into other events.
+ * it ends at our chain, so that it cannot be talked into other events. Damage may be longer than a
+ * run: then we ask on, run by run, until one ends at our chain, and from there back to where it
+ * begins.
  */
 #include "bus/replica_divergence.h"
 
@@ -35,6 +37,12 @@ static void tell(struct replica *replica, uint32_t stream, uint64_t seq)
                   seq, id->node.text, id->epoch);
 }
 
+/* The chain before may be what is damaged: the run begins one earlier. */
+static uint64_t first_from(const struct replica_damage *damage)
+{
+    return damage->seq > 1 ? damage->seq - 1 : 1;
+}
+
 void replica_mend_noticed(struct replica *replica, uint32_t stream, uint64_t seq)
 {
     struct replica_mend *mend = &replica->mend;
@@ -49,11 +57,9 @@ void replica_mend_noticed(struct replica *replica, uint32_t stream, uint64_t seq
         }
         damage = &mend->damages[mend->damage_count++];
     }
-    /* The chain before may be what is damaged: the run begins one earlier. */
-    *damage = (struct replica_damage){.stream = stream,
-                                      .seq = seq,
-                                      .from = seq > 1 ? seq - 1 : 1,
-                                      .next_ms = replica->now.mono_ms};
+    *damage =
+        (struct replica_damage){.stream = stream, .seq = seq, .next_ms = replica->now.mono_ms};
+    damage->from = first_from(damage);
     tell(replica, stream, seq);
 }
 
@@ -111,6 +117,7 @@ static bool give(struct replica *replica, struct replica_central *peer,
         buffer_free(&packed);
         return false;
     }
+    damage->last = run->from + run->count - 1;
     damage->token = replica_fetch_token(replica);
     damage->next_ms = replica->now.mono_ms + REPLICA_APPLY_MS;
     replica_put(replica,
@@ -162,6 +169,34 @@ static void mended(struct replica *replica, struct replica_damage *damage)
     replica_fetch_replan(replica, replica->now.mono_ms);
 }
 
+/* The run ended at our chain but does not begin there: next the one that ends at its first event,
+ * as long as this one was, and not beyond where we saw damage unless that is mended. */
+static void go_back(struct replica *replica, struct replica_damage *damage)
+{
+    uint64_t first = first_from(damage), length = damage->last - damage->from;
+    uint64_t least = damage->from > first ? first : 1;
+
+    damage->from = damage->from > least + length ? damage->from - length : least;
+    damage->next_ms = replica->now.mono_ms;
+}
+
+/* The run ended nowhere at our chain: the next one may, or the logs part somewhere. */
+static void go_on(struct replica *replica, struct replica_damage *damage)
+{
+    struct replica_central *peer = replica_peer_find(replica, &damage->peer);
+    uint64_t head = replica->streams[damage->stream].head;
+    uint64_t known =
+        peer && damage->stream < peer->view_count ? peer->views[damage->stream].known : 0;
+
+    if (damage->last > damage->from && damage->last < head && damage->last < known) {
+        damage->from = damage->last;
+        damage->next_ms = replica->now.mono_ms;
+    } else if (known) {
+        replica_fork_suspect(replica, peer,
+                             &(struct replica_suspect){.stream = damage->stream, .seq = known});
+    }
+}
+
 bool replica_mend_applied(struct replica *replica, uint64_t token, enum apply_outcome outcome)
 {
     for (size_t i = 0; i < replica->mend.damage_count && token; i++) {
@@ -169,17 +204,14 @@ bool replica_mend_applied(struct replica *replica, uint64_t token, enum apply_ou
         if (damage->token != token) {
             continue;
         }
-        struct replica_central *peer = replica_peer_find(replica, &damage->peer);
         damage->token = 0;
         damage->next_ms = replica->now.mono_ms + LATER_MS;
         if (outcome == APPLY_DONE) {
             mended(replica, damage);
-        } else if (outcome == APPLY_FORK && peer && damage->stream < peer->view_count) {
-            /* It begins or ends elsewhere: where do the two logs part? */
-            replica_fork_suspect(
-                replica, peer,
-                &(struct replica_suspect){.stream = damage->stream,
-                                          .seq = peer->views[damage->stream].known});
+        } else if (outcome == APPLY_PART) {
+            go_back(replica, damage);
+        } else if (outcome == APPLY_FORK) {
+            go_on(replica, damage);
         } else {
             damage->next_ms = replica->now.mono_ms + AGAIN_MS;
         }

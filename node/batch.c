@@ -42,6 +42,9 @@ static int note_result(struct batch *batch, struct request *request, enum store_
     case STORE_RUN_APPLIED:
         request->applied.outcome = APPLY_DONE;
         return store_fold(batch->store, problem);
+    case STORE_RUN_PART:
+        request->applied.outcome = APPLY_PART;
+        return store_fold(batch->store, problem);
     case STORE_RUN_OLD:
         request->applied.outcome = APPLY_DONE;
         return 0;

@@ -1,6 +1,7 @@
 #include "node/decide.h"
 
 #include "node/parking.h"
+#include "node/settings.h"
 
 /* What a decision is made from; the copies live as long as the decision. */
 struct inquiry {
@@ -225,6 +226,10 @@ static int run(struct inquiry *inquiry, const struct command *command, int64_t n
 int decide(struct store *store, const struct node_id *id, const struct command *command,
            int64_t now_ms, struct answer *answer, struct problem *problem)
 {
+    if (settings_is_command(command->kind)) {
+        return settings_decide(store, command, now_ms, 0, answer, problem);
+    }
+
     struct inquiry inquiry; /* 20 KiB of room for texts, which need no zeroes */
     int rc;
 

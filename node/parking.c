@@ -26,18 +26,23 @@ static int refuse(struct parking *parking, enum problem_code code, const char *t
     return -1;
 }
 
+void parking_stamp(struct event *event, int64_t now_ms, uint64_t hlc)
+{
+    event->t_eff = now_ms;
+    event->clock = 0;
+    if (now_ms < CLOCK_EARLIEST_MS || now_ms < hlc_ms(hlc) - CLOCK_BEHIND_MS) {
+        event->clock |= EVENT_CLOCK_SUSPECT;
+    }
+}
+
 /* The device's time when it is plausible, else the central's own; with the clock's quality. */
 static void stamp_time(struct event *event, int64_t device_ms, const struct parking_view *view)
 {
-    event->t_eff = view->now_ms;
-    event->clock = 0;
+    parking_stamp(event, view->now_ms, view->hlc);
     if (device_ms != EVENT_NONE && device_ms >= view->now_ms - LIMIT_DEVICE_LATE_MS &&
         device_ms <= view->now_ms + LIMIT_DEVICE_EARLY_MS) {
         event->t_eff = device_ms;
         event->clock |= EVENT_CLOCK_DEVICE;
-    }
-    if (view->now_ms < CLOCK_EARLIEST_MS || view->now_ms < hlc_ms(view->hlc) - CLOCK_BEHIND_MS) {
-        event->clock |= EVENT_CLOCK_SUSPECT;
     }
 }
 
@@ -67,6 +72,9 @@ static uint32_t kind_of(const struct command *command)
         return EVENT_HISTORY_UNDELETE;
     case COMMAND_TARIFF:
         return EVENT_CONFIG_UPDATE;
+    case COMMAND_STAFF:
+    case COMMAND_SUBSCRIPTIONS:
+    case COMMAND_LOT: /* node/settings */
     case COMMAND_GATE:
         break;
     }

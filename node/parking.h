@@ -59,6 +59,9 @@ int parking_decide(struct parking *parking, const struct parking_view *view);
 void parking_complete(struct parking *parking, const struct position *position,
                       const struct visit *visit, const struct visit *winner);
 
+/* Time and clock quality of an event that happens now at this central. `hlc`: the log's clock. */
+void parking_stamp(struct event *event, int64_t now_ms, uint64_t hlc);
+
 /* The name of a visit that this central makes up: `<central>_<ms>_<plate>`. */
 void parking_visit_name(const struct node_id *node, int64_t ms, const char *plate_id,
                         char out[LIMIT_EVENT_ID + 1]);

@@ -17,7 +17,17 @@ void command_init(struct command *command, enum command_kind kind)
         .location_ms = EVENT_NONE,
         .entry_ms = EVENT_NONE,
         .exit_ms = EVENT_NONE,
+        .capacity = EVENT_NONE,
     };
+}
+
+static void put_bool(msgpack_packer *packer, bool value)
+{
+    if (value) {
+        msgpack_pack_true(packer);
+    } else {
+        msgpack_pack_false(packer);
+    }
 }
 
 /* 0, or -1 with the buffer as long as `before`. */
@@ -36,7 +46,7 @@ int command_pack(const struct command *command, struct buffer *out)
     size_t before = out->len;
 
     wire_packer(&packer, out);
-    msgpack_pack_array(&packer, 21);
+    msgpack_pack_array(&packer, 25);
     msgpack_pack_uint32(&packer, (uint32_t)command->kind);
     msgpack_pack_uint32(&packer, (uint32_t)command->gate);
     wire_put_slice_str(&packer, command->camera_id);
@@ -64,6 +74,10 @@ int command_pack(const struct command *command, struct buffer *out)
     msgpack_pack_array(&packer, 2);
     msgpack_pack_int64(&packer, command->tariff.free_s);
     msgpack_pack_int64(&packer, command->tariff.per_hour);
+    wire_put_slice_str(&packer, command->json);
+    wire_put_slice_str(&packer, command->if_match);
+    msgpack_pack_int64(&packer, command->capacity);
+    put_bool(&packer, command->remove);
     return finish(out, before);
 }
 
@@ -87,7 +101,7 @@ int command_unpack(struct command *command, struct slice bytes)
         return -1;
     }
     struct wire_row row = wire_row(&wire.root);
-    command->kind = (enum command_kind)wire_row_u64(&row, COMMAND_GATE, COMMAND_TARIFF);
+    command->kind = (enum command_kind)wire_row_u64(&row, COMMAND_GATE, COMMAND_LOT);
     command->gate = (enum gate_type)wire_row_u64(&row, 0, GATE_DELETE);
     command->camera_id = wire_row_str(&row, TEXT_BYTES);
     command->camera_name = wire_row_str(&row, TEXT_BYTES);
@@ -108,6 +122,10 @@ int command_unpack(struct command *command, struct slice bytes)
     command->author = wire_row_str(&row, TEXT_BYTES);
     command->reason = wire_row_str(&row, TEXT_BYTES);
     command->tariff = row_tariff(&row);
+    command->json = wire_row_str(&row, TEXT_BYTES);
+    command->if_match = wire_row_str(&row, TEXT_BYTES);
+    command->capacity = wire_row_i64(&row, INT64_MIN, INT64_MAX);
+    command->remove = wire_row_bool(&row);
     wire_close(&wire);
     return row.bad ? -1 : 0;
 }
@@ -128,14 +146,10 @@ int answer_pack(const struct answer *answer, struct buffer *out)
     size_t before = out->len;
 
     wire_packer(&packer, out);
-    msgpack_pack_array(&packer, 15);
+    msgpack_pack_array(&packer, 17);
     msgpack_pack_uint32(&packer, (uint32_t)answer->code);
     wire_put_text(&packer, answer->text);
-    if (answer->deduped) {
-        msgpack_pack_true(&packer);
-    } else {
-        msgpack_pack_false(&packer);
-    }
+    put_bool(&packer, answer->deduped);
     msgpack_pack_uint32(&packer, (uint32_t)answer->gate);
     wire_put_text(&packer, answer->visit);
     wire_put_text(&packer, answer->plate_id);
@@ -150,6 +164,8 @@ int answer_pack(const struct answer *answer, struct buffer *out)
     msgpack_pack_array(&packer, 2);
     msgpack_pack_int64(&packer, answer->tariff.free_s);
     msgpack_pack_int64(&packer, answer->tariff.per_hour);
+    msgpack_pack_int64(&packer, answer->changed);
+    wire_put_text(&packer, answer->etag);
     return finish(out, before);
 }
 
@@ -178,6 +194,8 @@ int answer_unpack(struct answer *answer, struct slice bytes)
     answer->position.stream.epoch = wire_row_u64(&row, 0, UINT64_MAX);
     answer->position.seq = wire_row_u64(&row, 0, UINT64_MAX);
     answer->tariff = row_tariff(&row);
+    answer->changed = wire_row_i64(&row, 0, INT64_MAX);
+    wire_row_text(&row, answer->etag, sizeof answer->etag);
     wire_close(&wire);
     return row.bad ? -1 : 0;
 }

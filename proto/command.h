@@ -18,11 +18,14 @@
 #define COMMAND_SUPERVISOR "inproc://supervisor"
 
 enum command_kind {
-    COMMAND_GATE = 1, /* a camera's event */
-    COMMAND_EDIT,     /* HISTORY_UPDATE */
-    COMMAND_DELETE,   /* HISTORY_DELETE */
-    COMMAND_UNDELETE, /* HISTORY_UNDELETE */
-    COMMAND_TARIFF    /* CONFIG_UPDATE */
+    COMMAND_GATE = 1,      /* a camera's event */
+    COMMAND_EDIT,          /* HISTORY_UPDATE */
+    COMMAND_DELETE,        /* HISTORY_DELETE */
+    COMMAND_UNDELETE,      /* HISTORY_UNDELETE */
+    COMMAND_TARIFF,        /* CONFIG_UPDATE */
+    COMMAND_STAFF,         /* a STAFF_UPDATE for each element that changes */
+    COMMAND_SUBSCRIPTIONS, /* likewise SUBSCRIPTION_UPDATE */
+    COMMAND_LOT            /* PARKING_LOT_CONFIG */
 };
 
 enum gate_type {
@@ -58,6 +61,17 @@ struct command {
 
     /* COMMAND_TARIFF */
     struct tariff tariff;
+
+    /* COMMAND_STAFF, _SUBSCRIPTIONS: the whole list as a JSON array that elements_check
+     * (api/elements.h) has accepted; it is compared with what is in force. */
+    struct slice json;
+    struct slice if_match; /* etag of the list that the author saw; absent = whatever it is.
+                            * COMMAND_TARIFF too */
+
+    /* COMMAND_LOT: `location` names the lot; `camera_id`, `camera_type`, `edge_id` say who counts
+     * there. */
+    int64_t capacity; /* 0..LIMIT_CAPACITY */
+    bool remove;      /* the lot is no more */
 };
 
 void command_init(struct command *command, enum command_kind kind);
@@ -80,6 +94,9 @@ struct answer {
     int64_t fee;               /* EVENT_NONE = absent */
     struct position position;  /* seq 0 = nothing was logged */
     struct tariff tariff;      /* COMMAND_TARIFF: what is in force now */
+    int64_t changed;           /* COMMAND_STAFF, _SUBSCRIPTIONS, _LOT: events logged; `position` is
+                                * that of the last */
+    char etag[33];             /* of the list as it is now; "" = does not apply */
 };
 
 void answer_init(struct answer *answer, enum problem_code code);

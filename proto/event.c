@@ -75,11 +75,14 @@ static const struct field fields[] = {
     FIELD(JSON, TEXT, json, LIMIT_JSON_TEXT),
     FIELD(CLOSES, TEXT, closes, LIMIT_EVENT_ID),
     FIELD(MOVED_FROM, POSITIONS, moved_from, 0),
+    FIELD(ITEM, TEXT, item, LIMIT_ELEMENT_ID),
+    FIELD(VALID_FROM_MS, INTEGER, valid_from_ms, 0),
+    FIELD(VALID_TO_MS, INTEGER, valid_to_ms, 0),
 #undef FIELD
 };
 
 #define FIELD_COUNT (sizeof fields / sizeof *fields)
-_Static_assert(FIELD_COUNT == EVENT_KEY_MOVED_FROM, "one field per key, in order");
+_Static_assert(FIELD_COUNT == EVENT_KEY_VALID_TO_MS, "one field per key, in order");
 _Static_assert(EVENT_KEY_SALT < 64, "known keys fit a bit set");
 
 static const void *member(const struct event *event, const struct field *field)

@@ -48,8 +48,9 @@ enum event_kind {
 #define EVENT_CLOCK_DEVICE 1u  /* t_eff is the device's time, else the central's */
 #define EVENT_CLOCK_SUSPECT 2u /* the central's clock was known to be wrong */
 
-#define EVENT_NONE INT64_MIN /* an absent integer field */
-#define EVENT_REOPEN (-1)    /* exit_ms of a HISTORY_UPDATE: the visit is open again */
+#define EVENT_NONE INT64_MIN    /* an absent integer field */
+#define EVENT_REOPEN (-1)       /* exit_ms of a HISTORY_UPDATE: the visit is open again */
+#define EVENT_REMOVED "REMOVED" /* status of a setting that is no more */
 
 /* Body keys. Numbers are for ever; docs/protocol.md lists them. */
 enum event_key {
@@ -81,7 +82,7 @@ enum event_key {
     EVENT_KEY_EXIT_CAMERA_NAME = 26,
     EVENT_KEY_EXIT_CONFIDENCE = 27,
     EVENT_KEY_EXIT_SOURCE = 28,
-    EVENT_KEY_STATUS = 29,       /* str, IMPORT: IN or OUT */
+    EVENT_KEY_STATUS = 29, /* str, IMPORT: IN or OUT; settings: EVENT_REMOVED, or the element's */
     EVENT_KEY_TARGET_NODE = 30,  /* str: CLOCK_FIX, REDACT: whose stream */
     EVENT_KEY_TARGET_EPOCH = 31, /* uint; 0 = every epoch of the node (CLOCK_FIX) */
     EVENT_KEY_TARGET_FROM = 32,  /* uint seq, inclusive */
@@ -91,7 +92,11 @@ enum event_key {
     EVENT_KEY_JSON = 36,         /* str, JSON: SUBSCRIPTION_UPDATE, STAFF_UPDATE */
     EVENT_KEY_CLOSES = 37,       /* str: EXIT: the visit the exiting central believed it closed */
     EVENT_KEY_MOVED_FROM = 38,   /* [[node, epoch, seq]]: where it was before a fork was mended */
-    EVENT_KEY_SALT = 63          /* bin 16 */
+    EVENT_KEY_ITEM = 39,         /* str: STAFF_, SUBSCRIPTION_UPDATE: the element's id; EXIT: of the
+                                  * subscription by which it was free */
+    EVENT_KEY_VALID_FROM_MS = 40, /* int: SUBSCRIPTION_UPDATE: first instant of its first day */
+    EVENT_KEY_VALID_TO_MS = 41,   /* int: first instant after its last day */
+    EVENT_KEY_SALT = 63           /* bin 16 */
 };
 
 /* A decoded event. Slices borrow from the bytes it was unpacked from; an absent field is a slice
@@ -109,6 +114,8 @@ struct event {
     int64_t device_ms, fee, free_s, per_hour, entry_ms, exit_ms;
     struct slice author, reason, before, json, closes, location, status;
     int64_t location_ms, offset_ms, capacity;
+    struct slice item;
+    int64_t valid_from_ms, valid_to_ms;
     bool is_anomaly;
     struct slice exit_camera_id, exit_camera_name, exit_source;
     double exit_confidence;

@@ -36,6 +36,7 @@ enum apply_outcome {
     APPLY_DONE,   /* durable (new, or known with the same bytes) */
     APPLY_GAP,    /* starts beyond what we hold */
     APPLY_FORK,   /* chain differs; or what was to be mended or moved is not as thought */
+    APPLY_PART,   /* what was to be mended is, but what lies before it is damaged, too */
     APPLY_REFUSED /* not stored (disk full, queue full, stopping); worth another try later */
 };
 

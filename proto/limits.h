@@ -8,12 +8,15 @@
 #include <stdint.h>
 
 /* Names */
-#define LIMIT_NODE_ID 63     /* bytes; an id must fit a file name and a ZeroMQ routing id */
-#define LIMIT_EVENT_ID 200   /* bytes; `<central>_<ms>_<plate>` with room for foreign systems */
-#define LIMIT_PLATE 64       /* bytes of plate text; the longest real plate has 12 */
-#define LIMIT_PLATE_MIN 6    /* characters A-Z0-9 of a usable plate (existing cameras' rule) */
-#define LIMIT_TEXT 512       /* bytes of any other text field of an event (names, sources) */
-#define LIMIT_JSON_TEXT 8192 /* bytes of JSON text kept inside one event body */
+#define LIMIT_NODE_ID 63       /* bytes; an id must fit a file name and a ZeroMQ routing id */
+#define LIMIT_EVENT_ID 200     /* bytes; `<central>_<ms>_<plate>` with room for foreign systems */
+#define LIMIT_PLATE 64         /* bytes of plate text; the longest real plate has 12 */
+#define LIMIT_PLATE_MIN 6      /* characters A-Z0-9 of a usable plate (existing cameras' rule) */
+#define LIMIT_TEXT 512         /* bytes of any other text field of an event (names, sources) */
+#define LIMIT_JSON_TEXT 8192   /* bytes of JSON text kept inside one event body */
+#define LIMIT_ELEMENT_ID 64    /* bytes of the id of an element of a list */
+#define LIMIT_ELEMENTS 2000    /* of one list of settings: a PUT of it is one commit */
+#define LIMIT_CAPACITY 1000000 /* vehicles of one lot */
 
 /* Events and messages */
 #define LIMIT_HEADER_BYTES 256            /* packed header; the real one has under 40 */
@@ -36,7 +39,7 @@
 #define LIMIT_BATCH_COMMANDS 512         /* commands in one commit; more wait for the next */
 #define LIMIT_BATCH_LIVE 512             /* live peer events in one commit */
 #define LIMIT_FACTS_QUEUE 256            /* commits that a slow listener may lag; then it resyncs */
-#define LIMIT_COMMAND_BYTES (128 * 1024) /* one command or answer between threads */
+#define LIMIT_COMMAND_BYTES (384 * 1024) /* one command between threads: a list sent as a body */
 
 /* Mesh */
 #define LIMIT_PEERS 128            /* configured centrals */
@@ -69,8 +72,18 @@
 #define LIMIT_READERS_WAIT_MS 2000   /* then 503 with Retry-After */
 #define LIMIT_COMMAND_WAIT_MS 10000  /* a request waits this long for the writer, then 503 */
 #define LIMIT_WS_QUEUE 256           /* messages queued per WebSocket client; then it is cut */
-#define LIMIT_WS_FRAME 65536         /* bytes of one frame from a WebSocket client */
-#define LIMIT_PAGE_ROWS 256          /* history rows fetched in one short read transaction */
+#define LIMIT_WS_QUEUE_BYTES (1024 * 1024) /* the same in bytes */
+#define LIMIT_WS_FRAME 65536               /* bytes of one message from a WebSocket client */
+#define LIMIT_WS_PING_MS 20000 /* between pings; who is silent from one to the next is cut */
+#define LIMIT_WS_CLOSE_MS 1000 /* a client may take so long to answer a close frame */
+#define LIMIT_NOTICE_MS 100    /* between two notices to one page */
+#define LIMIT_PAGE_ROWS 256    /* history rows fetched in one short read transaction */
+
+/* Calls of ours to other machines over HTTP */
+#define LIMIT_CALLS 32             /* at once, of one request: a settings change asks each camera */
+#define LIMIT_CALL_CONNECT_MS 3000 /* a machine in the same network answers in one */
+#define LIMIT_CALL_MS 5000         /* from start to end; a person waits for it */
+#define LIMIT_CALL_BYTES (64 * 1024) /* of an answer that is collected */
 
 /* Accounts of one central */
 #define LIMIT_ACCOUNTS 256        /* people of one site, and to spare */

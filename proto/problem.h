@@ -32,7 +32,8 @@
     X(NO_OPEN_VISIT, 0, 200)     /* logged; waits as an orphan exit */                            \
     X(VISIT_UNKNOWN, 0, 404)     /* no such visit */                                              \
     X(DELETE_WITHOUT_ID, 0, 200) /* a camera's DELETE that names no visit; nothing was changed */ \
-    X(PLATE_INSIDE, 0, 409)      /* an edit would put a second open visit on this plate */        \
+    X(PRECONDITION_FAILED, 0, 412) /* If-Match names another state than the present one */        \
+    X(PLATE_INSIDE, 0, 409)        /* an edit would put a second open visit on this plate */      \
     X(BODY_TOO_LARGE, 65, 413)                                                                    \
     X(BODY_INCOMPLETE, 65, 400)  /* shorter than Content-Length, or too slow */                   \
     X(LENGTH_AMBIGUOUS, 65, 400) /* Content-Length and Transfer-Encoding together */              \

@@ -6,6 +6,7 @@
  */
 #include "storage/history.h"
 
+#include "storage/settings_internal.h"
 #include "storage/sql.h"
 
 #include "proto/event.h"
@@ -133,6 +134,7 @@ static const char *const QUESTION_SQL[QUESTIONS] = {
 struct history {
     sqlite3 *db;
     sqlite3_stmt *stmt[QUESTIONS];
+    struct settings settings;
     char *found; /* texts of the visit that history_find returned last */
 };
 
@@ -219,7 +221,15 @@ struct history *history_open(const char *path, struct problem *problem)
             return NULL;
         }
     }
+    if (settings_open(history->db, &history->settings, problem)) {
+        history_close(&history);
+    }
     return history;
+}
+
+struct settings *history_settings(struct history *history)
+{
+    return &history->settings;
 }
 
 void history_close(struct history **history)
@@ -230,6 +240,7 @@ void history_close(struct history **history)
     for (int i = 0; i < QUESTIONS; i++) {
         (void)sqlite3_finalize((*history)->stmt[i]); /* repeats an error already reported */
     }
+    settings_close(&(*history)->settings);
     (void)sqlite3_close((*history)->db); /* every statement is finalized: cannot be busy */
     free((*history)->found);
     free(*history);

@@ -196,6 +196,36 @@ static const char *const MIGRATIONS[SCHEMA_VERSION] = {
     "PRAGMA application_id = 1347244872;" /* SCHEMA_APPLICATION_ID */
     "PRAGMA user_version = 1;",
 
+    /* Each event that sets or removes an element of a list: kinds 5 (a lot, item = location), 10
+     * and
+     * 11. in_force = 1: it has the greatest stamp of its element; status 'REMOVED': then there is
+     * no such element. t: t_eff with clock fixes applied. plate, valid_*: of subscriptions. */
+    "CREATE TABLE element("
+    " sid INTEGER NOT NULL,"
+    " seq INTEGER NOT NULL,"
+    " kind INTEGER NOT NULL,"
+    " item TEXT NOT NULL,"
+    " in_force INTEGER NOT NULL,"
+    " t_eff INTEGER NOT NULL,"
+    " t INTEGER NOT NULL,"
+    " hlc INTEGER NOT NULL,"
+    " node TEXT NOT NULL,"
+    " epoch INTEGER NOT NULL,"
+    " status TEXT,"
+    " plate TEXT,"
+    " valid_from INTEGER,"
+    " valid_to INTEGER,"
+    " json TEXT,"
+    " capacity INTEGER,"
+    " camera_id TEXT,"
+    " camera_type TEXT,"
+    " edge_id TEXT,"
+    " PRIMARY KEY(sid, seq)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX element_item ON element(kind, item);"
+    "CREATE INDEX element_in_force ON element(kind, item) WHERE in_force = 1;"
+    "CREATE INDEX element_plate ON element(plate, item) WHERE plate IS NOT NULL;"
+    "PRAGMA user_version = 2;",
+
     /* Who may use this central: local, not derived, never sent to peers. Times in ms UTC; digests
      * and hashes only, never a token or password. */
     "CREATE TABLE account("
@@ -234,7 +264,7 @@ static const char *const MIGRATIONS[SCHEMA_VERSION] = {
     "CREATE INDEX audit_t ON audit(t, id);"
     /* People's changes among the events, for the audit: few, so gates pay nothing. */
     "CREATE INDEX event_change ON event(hlc) WHERE kind IN (5, 6, 7, 8, 9, 10, 11, 12, 13);"
-    "PRAGMA user_version = 2;",
+    "PRAGMA user_version = 3;",
 };
 
 /* Tables that only a database of the Python central has. */

@@ -16,6 +16,7 @@
 #include "proto/problem.h"
 #include "proto/run.h"
 #include "proto/tariff.h"
+#include "storage/settings.h"
 #include "storage/visit.h"
 
 struct store;
@@ -60,6 +61,7 @@ enum store_run_result {
     STORE_RUN_OLD,     /* all known, same bytes */
     STORE_RUN_GAP,     /* starts beyond our head + 1: pull */
     STORE_RUN_FORK,    /* our chain at run->from - 1, or a known event, differs */
+    STORE_RUN_PART,    /* store_repair: mended, and what lies before the run is damaged, too */
     STORE_RUN_FAILED   /* problem is set */
 };
 
@@ -70,11 +72,12 @@ enum store_run_result store_append_run(struct store *store, const struct run *ru
                                        struct problem *problem);
 
 /*
- * Mends damage: a peer's run that starts from our chain at run->from - 1 and joins the chain that
- * our rows or our head tell. Rows of it that are damaged or missing are replaced, and what they say
- * is derived again. APPLIED: something was mended. OLD: nothing was damaged. GAP: we do not hold
- * that stream or its head is below, or the peer has erased a body that we may not lose. FORK: the
- * run proves nothing about our rows. Nothing beyond our head is taken.
+ * Mends damage: a peer's run that leads to the chain that one of our rows or our head tells, and so
+ * has the very events that this chain was made of. Rows up to there that are damaged or missing are
+ * replaced, and what they say is derived again. APPLIED: something was mended. OLD: nothing was
+ * damaged. PART: it does not begin at our chain, so the run that ends at run->from mends more. GAP:
+ * we do not hold that stream or its head is below, or the peer has erased a body that we may not
+ * lose. FORK: the run proves nothing about our rows. Nothing beyond our head is taken.
  */
 enum store_run_result store_repair(struct store *store, const struct run *run, int64_t now_ms,
                                    struct problem *problem);
@@ -142,6 +145,23 @@ int store_visit_json(struct store *store, struct slice event_id, struct buffer *
 
 /* Tariff in force at an instant. */
 int store_tariff(struct store *store, int64_t at_ms, struct tariff *out, struct problem *problem);
+
+/*
+ * Settings that are lists: STAFF_UPDATE, SUBSCRIPTION_UPDATE. Calls back for each element in force,
+ * in no order; non-zero stops and is returned. The callback must not call store_*. `etag` (may be
+ * NULL): of the whole list, see settings.h. 0, or -1 with a problem.
+ */
+int store_elements(struct store *store, enum event_kind kind, settings_element_fn each,
+                   void *context, struct digest *etag, struct problem *problem);
+
+/* The lot of a location as it is in force: 1, 0 when there is none, -1. Slices live until the next
+ * store_* call. */
+int store_lot(struct store *store, struct slice location, struct settings_lot *lot,
+              struct problem *problem);
+
+/* Whether the log has ever held an event of one of the kinds 5, 9, 10, 11 with an effect: 1, 0, -1.
+ */
+int store_has_setting(struct store *store, enum event_kind kind, struct problem *problem);
 
 /* Log state after the last commit. */
 struct digest store_log_digest(const struct store *store);

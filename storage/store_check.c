@@ -237,6 +237,7 @@ static int rebuild(struct store *store, struct problem *problem)
                 "DELETE FROM retry;"
                 "DELETE FROM unpriced;"
                 "DELETE FROM setting;"
+                "DELETE FROM element;"
                 "DELETE FROM redaction",
                 problem)) {
         return store_fail(store, problem);

@@ -9,6 +9,7 @@
  *   store_visit.c    numbers of visits, the events of the one in focus
  *   store_log.c      appending and what is derived from one event
  *   store_setting.c  tariffs, clock fixes, redactions
+ *   store_element.c  elements of lists: staff, subscriptions, lots
  *   store_closure.c  which events a fold needs
  *   store_fold.c     fold, tables history and anomaly
  *   store_row.c      a row of history, written and read
@@ -62,6 +63,13 @@ enum store_statement {
     STORE_SETTING_TIME,
     STORE_SETTING_DROP,
     STORE_SETTINGS,
+    STORE_ELEMENT_ADD,
+    STORE_ELEMENT_ROWS,
+    STORE_ELEMENT_RULE,
+    STORE_ELEMENT_DROP,
+    STORE_ELEMENTS,
+    STORE_LOT,
+    STORE_HAS_SETTING,
     STORE_REDACTION_ADD,
     STORE_REDACTIONS,
     STORE_CHANGE_ADD,
@@ -371,6 +379,14 @@ bool store_is_redacted(const struct store *store, const struct position *positio
 
 /* Its corrected time. */
 int64_t store_time(const struct store *store, const struct position *position, int64_t t_eff);
+
+/* store_element.c */
+/* Staff, a subscription or a lot, set or removed. */
+bool store_is_element(uint32_t kind);
+int store_element_add(struct store *store, const struct position *position,
+                      const struct event *event, struct problem *problem);
+/* Takes back what the event at a position said; harmless when it said nothing. */
+int store_element_drop(struct store *store, size_t stream, uint64_t seq, struct problem *problem);
 
 /* store_closure.c */
 /* Moves what was touched to visits, plates, events: a closed set. The touched visits come first. */

@@ -169,6 +169,9 @@ int store_derive(struct store *store, size_t stream, uint64_t seq, uint64_t lsn,
     if (event->kind == EVENT_CONFIG_UPDATE || event->kind == EVENT_CLOCK_FIX) {
         return store_setting_add(store, &position, event, problem);
     }
+    if (store_is_element(event->kind)) {
+        return store_element_add(store, &position, event, problem);
+    }
     if (event->kind == EVENT_REDACT) {
         return store_redact(store, &position, event, problem);
     }

@@ -1,8 +1,10 @@
 /*
  * Two cures, both inside the caller's batch.
  *
- * Damage is rows that do not hash to the chain beside them. A peer's run that begins at our chain
- * and ends at our chain has, by that, our very bytes: they take the place of the damaged ones.
+ * Damage is rows that do not hash to the chain beside them. A chain is a hash of all that led to
+ * it, so a peer's run that ends at our chain has, by that, our very bytes: they take the place of
+ * the damaged ones. Damage longer than a run is mended from its end: each run ends at the first row
+ * of the one before.
  *
  * A fork is two branches that both verify. One of them keeps the stream; ours, when it is the other
  * one, moves to the stream that we are writing, event by event. What a row said by itself is taken
@@ -239,6 +241,9 @@ static enum store_run_result replace_all(struct work *work, const struct run *ru
     if (missing) {
         return STORE_RUN_GAP;
     }
+    if (!mended && count < run->count && run->from + count <= head->seq) {
+        return STORE_RUN_FORK; /* what is damaged lies behind what it proves */
+    }
     return mended ? STORE_RUN_APPLIED : STORE_RUN_OLD;
 }
 
@@ -256,13 +261,7 @@ enum store_run_result store_repair(struct store *store, const struct run *run, i
         return STORE_RUN_GAP;
     }
     int held = store_chain_at(store, stream, run->from - 1, &before, problem);
-    if (held < 0) {
-        return STORE_RUN_FAILED;
-    }
-    if (held == 0 || !digest_equal(&before, &run->chain_before)) {
-        return STORE_RUN_FORK;
-    }
-    if (start(&work, store, stream, problem)) {
+    if (held < 0 || start(&work, store, stream, problem)) {
         return STORE_RUN_FAILED;
     }
     int join = find_join(&work, run, problem);
@@ -273,7 +272,9 @@ enum store_run_result store_repair(struct store *store, const struct run *run, i
         result = replace_all(&work, run, (size_t)join, problem);
     }
     finish(&work);
-    return result;
+    bool is_mended = result == STORE_RUN_APPLIED || result == STORE_RUN_OLD;
+    bool is_part = held == 0 || !digest_equal(&before, &run->chain_before);
+    return is_mended && is_part ? STORE_RUN_PART : result;
 }
 
 /* ---- a fork ---- */

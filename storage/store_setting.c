@@ -339,6 +339,10 @@ int store_forget(struct store *store, const struct store_place *place, int64_t v
             return -1;
         }
     }
+    /* A damaged event may no longer tell its kind. */
+    if (store_element_drop(store, place->stream, place->seq, problem)) {
+        return -1;
+    }
     return drop_setting(store, place->stream, place->seq, problem);
 }
 

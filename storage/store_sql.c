@@ -1,3 +1,4 @@
+#include "storage/element.h"
 #include "storage/store_internal.h"
 
 /* The columns that store_row_read reads, in its order. */
@@ -65,6 +66,21 @@ static const char *const TEXTS[STORE_STATEMENTS] = {
     [STORE_SETTING_DROP] = "DELETE FROM setting WHERE sid = ? AND seq = ?",
     [STORE_SETTINGS] = "SELECT sid, seq, kind, t_eff, hlc, free_s, per_hour, target_node,"
                        " target_epoch, target_from, target_to, offset_ms FROM setting",
+    [STORE_ELEMENT_ADD] =
+        "INSERT INTO element(sid, seq, kind, item, in_force, t_eff, t, hlc, node, epoch, status,"
+        " plate, valid_from, valid_to, json, capacity, camera_id, camera_type, edge_id)"
+        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [STORE_ELEMENT_ROWS] = "SELECT sid, seq, hlc, in_force FROM element"
+                           " WHERE kind = ?1 AND item = ?2 AND (in_force = 1 OR ?3)",
+    [STORE_ELEMENT_RULE] = "UPDATE element SET in_force = ? WHERE sid = ? AND seq = ?",
+    [STORE_ELEMENT_DROP] = "DELETE FROM element WHERE sid = ? AND seq = ?"
+                           " RETURNING kind, item",
+    [STORE_ELEMENTS] = ELEMENT_LIST_SQL,
+    [STORE_LOT] = "SELECT capacity, camera_id, camera_type, edge_id FROM element"
+                  " WHERE kind = ? AND item = ? AND in_force = 1"
+                  " AND status IS NOT '" EVENT_REMOVED "'",
+    [STORE_HAS_SETTING] = "SELECT 1 FROM element WHERE kind = ?1"
+                          " UNION ALL SELECT 1 FROM setting WHERE kind = ?1 LIMIT 1",
     [STORE_REDACTION_ADD] = "INSERT INTO redaction(sid, seq, target_node, target_epoch,"
                             " target_from, target_to) VALUES(?, ?, ?, ?, ?, ?)",
     [STORE_REDACTIONS] = "SELECT target_node, target_epoch, target_from, target_to FROM redaction",

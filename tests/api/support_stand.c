@@ -491,14 +491,16 @@ struct reply stand_ask(const struct stand *stand, const char *method, const char
     return reply;
 }
 
-int stand_websocket(const struct stand *stand, int receive_buffer)
+int stand_websocket(const struct stand *stand, const char *target, int receive_buffer)
 {
     int fd = stand_connect(stand, receive_buffer);
     struct buffer head = {0};
 
-    stand_send_text(fd, "GET /ws/history HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
-                        "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+    stand_send_text(fd,
+                    "GET %s HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+                    "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+                    target);
     assert(read_until(fd, &head, "\r\n\r\n"));
     assert(memcmp(head.data, "HTTP/1.1 101", 12) == 0);
     buffer_free(&head);
@@ -513,11 +515,13 @@ int stand_frame(int fd, char *out, size_t size, size_t *len)
         return -1;
     }
     *len = (size_t)second & 0x7f;
-    if (*len == 126) {
-        *len = (size_t)stand_read_byte(fd) << 8;
-        *len |= (size_t)stand_read_byte(fd);
+    if (*len >= 126) {
+        int bytes = *len == 126 ? 2 : 8;
+        for (*len = 0; bytes > 0; bytes--) {
+            *len = *len << 8 | (size_t)stand_read_byte(fd);
+        }
     }
-    assert(*len < 127 || *len < size);
+    assert(*len < size);
     for (size_t i = 0; i < *len; i++) {
         int byte = stand_read_byte(fd);
         if (byte < 0) {
@@ -531,11 +535,17 @@ int stand_frame(int fd, char *out, size_t size, size_t *len)
 
 void stand_send_frame(int fd, int first_byte, const char *payload, size_t len)
 {
-    char frame[8 + 125] = {(char)first_byte, (char)(0x80 | len), 0, 0, 0, 0};
+    char head[14] = {(char)first_byte};
+    size_t used = 2;
 
-    assert(len <= 125);
-    if (len > 0) {
-        memcpy(frame + 6, payload, len);
+    if (len < 126) {
+        head[1] = (char)(0x80 | len);
+    } else { /* 64 bits, also where 16 would do; the mask is 0 */
+        head[1] = (char)(0x80 | 127);
+        for (int shift = 56; shift >= 0; shift -= 8) {
+            head[used++] = (char)(len >> shift & 0xff);
+        }
     }
-    stand_send(fd, frame, 6 + len);
+    stand_send(fd, head, used + 4);
+    stand_send(fd, payload, len);
 }

@@ -63,8 +63,8 @@ void stand_reply_free(struct reply *reply);
 /* One request on its own connection. `more`: further header lines, each with \r\n. */
 struct reply stand_ask(const struct stand *stand, const char *method, const char *target,
                        const char *more, const char *body);
-/* A WebSocket on /ws/history after its handshake. */
-int stand_websocket(const struct stand *stand, int receive_buffer);
+/* A WebSocket after its handshake. */
+int stand_websocket(const struct stand *stand, const char *target, int receive_buffer);
 /* Reads one frame; the opcode, or -1 at the end. */
 int stand_frame(int fd, char *out, size_t size, size_t *len);
 /* A masked frame. */

@@ -1,311 +1,391 @@
-/* WebSocket clients of /ws/history. */
+/* Channels and their clients, on a bare server: hooks, queues, close codes. */
 #include "support_stand.h"
 
-#include "api/notice.h"
-#include "proto/event.h"
-#include "proto/run.h"
+#include "api/push.h"
+#include "proto/limits.h"
 
 #include <check.h>
+#include <civetweb.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define RESYNC \
-    "{\"type\":\"history_update\",\"data\":{\"type\":\"resync\",\"event_type\":\"ENTRY\"}}"
+#define PATH "/ws/test"
 
-static void expect_text(int fd, const char *part)
+/* A server with one channel, whose hooks do what a test needs. */
+struct house {
+    struct stand stand; /* for its port only */
+    struct push *push;
+    struct push_channel *channel;
+    struct mg_context *server;
+    atomic_int opened, closed, offered;
+    atomic_bool busy; /* the text hook waits */
+};
+
+/* ---- hooks ------------------------------------------------------------------------------------
+ */
+
+static void on_open(void *context, struct push_client *client, struct request *request)
+{
+    struct house *house = context;
+
+    (void)request;
+    push_send(client, slice_text("hello"));
+    atomic_fetch_add(&house->opened, 1);
+}
+
+static void on_close(void *context, struct push_client *client)
+{
+    struct house *house = context;
+
+    free(push_own(client));
+    atomic_fetch_add(&house->closed, 1);
+}
+
+/* "tag NAME" claims, "close" is closed, anything else comes back. */
+static void on_text(void *context, struct push_client *client, struct slice text)
+{
+    char word[200];
+
+    (void)context;
+    (void)slice_copy(text, word, sizeof word);
+    if (strncmp(word, "tag ", 4) == 0) {
+        push_send(client, slice_text(push_claim(client, word + 4) ? "replaced" : "claimed"));
+    } else if (strcmp(word, "close") == 0) {
+        push_send(client, slice_text("one more"));
+        push_close(client, PUSH_POLICY);
+    } else {
+        push_send(client, text);
+    }
+}
+
+static void on_silence(void *context, struct push_client *client)
+{
+    (void)context;
+    push_send(client, slice_text("ping"));
+}
+
+/* A thousand numbers, each client from its own cursor. */
+static void on_room(void *context, struct push_client *client)
+{
+    struct house *house = context;
+    int *next = push_own(client);
+    char text[16];
+
+    if (next == NULL) {
+        next = bytes_allocate(1, sizeof *next);
+        push_set_own(client, next);
+    }
+    for (; *next < 1000; ++*next) {
+        (void)snprintf(text, sizeof text, "%d", *next);
+        if (!push_offer(client, slice_text(text))) {
+            atomic_fetch_add(&house->offered, 1);
+            return;
+        }
+    }
+}
+
+/* ---- life -------------------------------------------------------------------------------------
+ */
+
+static struct push_options plain(void)
+{
+    return (struct push_options){.path = PATH, .open = on_open, .text = on_text, .close = on_close};
+}
+
+static void house_start(struct house *house, struct push_options options, uint32_t ping_ms)
+{
+    const struct mg_callbacks callbacks = {.begin_request = NULL};
+    const char *settings[] = {
+        "listening_ports",    "127.0.0.1:0", "num_threads", "8", "tcp_nodelay", "1",
+        "request_timeout_ms", "2000",        NULL};
+    struct mg_server_port port;
+
+    memset(house, 0, sizeof *house);
+    (void)signal(SIGPIPE, SIG_IGN);
+    zsys_handler_set(NULL);
+    ck_assert_ptr_nonnull(zsys_init());
+    house->push = push_new(3, ping_ms);
+    options.context = house;
+    house->channel = push_add(house->push, &options);
+    house->server = mg_start(&callbacks, house, settings);
+    ck_assert_ptr_nonnull(house->server);
+    ck_assert_int_eq(mg_get_server_ports(house->server, 1, &port), 1);
+    house->stand.port = port.port;
+    push_serve(house->push, house->server, NULL);
+}
+
+static void house_stop(struct house *house)
+{
+    push_stop(house->push);
+    mg_stop(house->server);
+    push_destroy(&house->push);
+    ck_assert_int_eq(atomic_load(&house->opened), atomic_load(&house->closed));
+    zsys_shutdown();
+}
+
+static void expect(int fd, const char *wanted)
 {
     static char text[70000];
     size_t len;
     int opcode = stand_frame(fd, text, sizeof text, &len);
 
     ck_assert_int_eq(opcode, 1);
-    ck_assert_msg(strstr(text, part) != NULL, "%s lacks %s", text, part);
+    ck_assert_msg(strcmp(text, wanted) == 0, "%.200s, not %.200s", text, wanted);
 }
 
-/* ---- facts ----------------------------------------------------------------------------------- */
-
-/* A run of one event of stream (node, 1). */
-static void pack_run(const char *node, struct event *event, struct buffer *out)
+static void expect_close(int fd, int code)
 {
-    struct buffer header = {0}, body = {0}, items = {0};
-    struct stream stream = {.epoch = 1};
-    struct digest before = {{0}}, hash, after;
+    char text[200];
+    size_t len;
 
-    ck_assert(node_id_parse(slice_text(node), &stream.node));
-    event->hlc = 1;
-    ck_assert_int_eq(event_pack(event, &header, &body), 0);
-    hash = body_hash(buffer_slice(&body));
-    after = chain_next(&before, buffer_slice(&header), &hash);
-    ck_assert_int_eq(run_put_item(&items, buffer_slice(&header), buffer_slice(&body), &hash), 0);
-    ck_assert_int_eq(run_pack(out, &stream, 1, &before, &after, &items, 1), 0);
-    buffer_free(&header);
-    buffer_free(&body);
-    buffer_free(&items);
+    ck_assert_int_eq(stand_frame(fd, text, sizeof text, &len), 8);
+    ck_assert_int_eq(((unsigned char)text[0] << 8) | (unsigned char)text[1], code);
+    ck_assert_int_eq(stand_frame(fd, text, sizeof text, &len), -1);
+    (void)close(fd);
 }
 
-static struct fact_visit visit_row(const char *event_id, const char *status)
+static int join(const struct house *house)
 {
-    return (struct fact_visit){.event_id = slice_text(event_id),
-                               .history_id = 9,
-                               .revision = 1,
-                               .status = slice_text(status),
-                               .plate_id = slice_text("51F20417"),
-                               .plate_view = slice_text("51F-204.17"),
-                               .entry_ms = 0,
-                               .exit_ms = EVENT_NONE,
-                               .fee = 0};
+    int fd = stand_websocket(&house->stand, PATH, 0);
+
+    expect(fd, "hello");
+    return fd;
 }
 
-/* One event and one visit, as the notices say it. */
-struct told {
-    char text[4096];
-    int count;
-};
-
-static void tell(void *context, struct slice message)
+static void say(int fd, const char *text)
 {
-    struct told *told = context;
-
-    told->count++;
-    (void)snprintf(told->text, sizeof told->text, "%.*s", (int)message.len, message.data);
+    stand_send_frame(fd, 0x81, text, strlen(text));
 }
 
-static struct told notice(const char *node, enum fact_origin origin, struct event *event,
-                          const char *status)
+/* ---- tests ------------------------------------------------------------------------------------
+ */
+
+START_TEST(test_messages_and_fragments)
 {
-    struct buffer run = {0};
-    struct fact_event item = {.lsn = 1, .origin = origin};
-    struct fact_visit visit = visit_row("v1", status);
-    struct fact fact = {
-        .batch = 1, .items = &item, .item_count = 1, .visits = &visit, .visit_count = 1};
-    struct node_id self;
-    struct told told = {.count = 0};
+    struct house house;
+    int fd;
 
-    ck_assert(node_id_parse(slice_text("c1"), &self));
-    event->visit = slice_text("v1");
-    event->plate_id = slice_text("51F20417");
-    event->camera_id = slice_text("3");
-    pack_run(node, event, &run);
-    item.run = buffer_slice(&run);
-    notice_each(&fact, &self, tell, &told);
-    buffer_free(&run);
-    return told;
-}
-
-START_TEST(test_notices)
-{
-    static const struct {
-        const char *node;
-        enum fact_origin origin;
-        enum event_kind kind;
-        const char *status, *part;
-    } rows[] = {
-        {"c1", FACT_LOCAL, EVENT_VEHICLE_ENTRY_PENDING, "IN",
-         "{\"type\":\"history_update\",\"data\":{\"event_type\":\"ENTRY\",\"camera_id\":3,"
-         "\"camera_name\":null,\"camera_type\":null,\"success\":true,\"action\":\"ENTRY\","
-         "\"plate_id\":\"51F20417\",\"plate_view\":null,\"history_id\":9,"},
-        {"c1", FACT_LOCAL, EVENT_VEHICLE_ENTRY_PENDING, "SUPERSEDED",
-         "\"success\":false,\"action\":\"ENTRY\",\"code\":\"ALREADY_INSIDE\""},
-        {"c1", FACT_LOCAL, EVENT_VEHICLE_EXIT, "OUT",
-         "\"duration\":\"1 giờ 0 phút\",\"fee\":0,\"event_id\":\"v1\"}}"},
-        {"c2", FACT_LIVE, EVENT_VEHICLE_ENTRY_PENDING, "IN",
-         "\"data\":{\"type\":\"p2p_entry_synced\",\"event_type\":\"ENTRY\",\"event_id\":\"v1\","
-         "\"source_central\":\"c2\",\"edge_id\":3,"},
-        {"c2", FACT_LIVE, EVENT_VEHICLE_EXIT, "OUT",
-         "\"data\":{\"type\":\"p2p_exit_synced\",\"event_type\":\"EXIT\",\"event_id\":\"v1\","
-         "\"exit_central\":\"c2\",\"exit_edge\":3,"},
-        {"c1", FACT_LOCAL, EVENT_LOCATION_UPDATE, "IN",
-         "\"data\":{\"event_type\":\"LOCATION_UPDATE\","},
-        {"c2", FACT_LIVE, EVENT_LOCATION_UPDATE, "IN", "\"action\":\"location_updated\""},
-        {"c1", FACT_LOCAL, EVENT_HISTORY_UPDATE, "IN", "\"type\":\"updated\""},
-        {"c2", FACT_LIVE, EVENT_HISTORY_DELETE, "DELETED",
-         "\"type\":\"deleted\",\"event_type\":\"EXIT\",\"history_id\":9,\"event_id\":\"v1\""},
-        {"c2", FACT_SYNC, EVENT_VEHICLE_EXIT, "OUT", "\"data\":{\"type\":\"visit\""}};
-
-    ck_assert_int_eq(random_start(), 0);
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct event event;
-        struct told told;
-        event_init(&event, rows[i].kind);
-        event.t_eff = 3600000;
-        told = notice(rows[i].node, rows[i].origin, &event, rows[i].status);
-        ck_assert_msg(told.count == 1 && strstr(told.text, rows[i].part) != NULL, "%zu: %d %s", i,
-                      told.count, told.text);
+    house_start(&house, plain(), 0);
+    fd = join(&house);
+    say(fd, "xin chào");
+    expect(fd, "xin chào");
+    stand_send_frame(fd, 0x01, "in ", 3);
+    stand_send_frame(fd, 0x00, "three ", 6);
+    stand_send_frame(fd, 0x89, "", 0); /* control frames come between */
+    stand_send_frame(fd, 0x80, "parts", 5);
+    for (int i = 0; i < 2; i++) { /* in either order */
+        char text[200];
+        size_t len;
+        int opcode = stand_frame(fd, text, sizeof text, &len);
+        ck_assert(opcode == 10 || (opcode == 1 && strcmp(text, "in three parts") == 0));
     }
+    say(fd, "close");
+    expect(fd, "one more");
+    expect_close(fd, 1008);
+    house_stop(&house);
 }
 END_TEST
 
-START_TEST(test_many_changes_are_one_notice)
+START_TEST(test_close_codes)
 {
-    static struct fact_visit visits[NOTICE_MAX + 1];
-    struct fact fact = {.visits = visits, .visit_count = NOTICE_MAX};
-    struct node_id self = {"c1"};
-    struct told told = {.count = 0};
-
-    for (size_t i = 0; i <= NOTICE_MAX; i++) {
-        visits[i] = visit_row("v", "IN");
-    }
-    notice_each(&fact, &self, tell, &told);
-    ck_assert_int_eq(told.count, NOTICE_MAX);
-    told.count = 0;
-    fact.visit_count++;
-    notice_each(&fact, &self, tell, &told);
-    ck_assert_int_eq(told.count, 1);
-    ck_assert_str_eq(told.text, RESYNC);
-}
-END_TEST
-
-/* ---- clients --------------------------------------------------------------------------------- */
-
-static void publish_visit(struct stand *stand, uint64_t batch, const char *event_id)
-{
-    struct fact_visit visit = visit_row(event_id, "IN");
-    struct fact fact = {.batch = batch, .visits = &visit, .visit_count = 1};
-
-    stand_publish(stand, &fact);
-}
-
-START_TEST(test_messages_arrive_in_order)
-{
-    struct stand stand;
-    int a, b;
-
-    stand_new(&stand);
-    a = stand_websocket(&stand, 0);
-    b = stand_websocket(&stand, 0);
-    expect_text(a, RESYNC);
-    expect_text(b, RESYNC);
-    publish_visit(&stand, 1, "v1");
-    publish_visit(&stand, 2, "v2");
-    publish_visit(&stand, 9, "lost"); /* a gap: something was missed */
-    expect_text(a, "\"event_id\":\"v1\"");
-    expect_text(a, "\"event_id\":\"v2\"");
-    expect_text(a, RESYNC);
-    expect_text(b, "\"event_id\":\"v1\"");
-    (void)close(a);
-    publish_visit(&stand, 10, "v3");
-    expect_text(b, "\"event_id\":\"v2\"");
-    expect_text(b, RESYNC);
-    expect_text(b, "\"event_id\":\"v3\"");
-    (void)close(b);
-    stand_free(&stand);
-}
-END_TEST
-
-START_TEST(test_frames_of_clients)
-{
+    static char big[LIMIT_WS_FRAME + 1];
     static const struct {
         int first_byte;
         const char *payload;
-        int code; /* of the close frame */
-    } rows[] = {{0x88, "\x03\xe8", 1000}, {0x83, "x", 1002}, {0xf1, "x", 1002}};
-    struct stand stand;
-    char text[200];
-    size_t len;
-    int fd;
+        size_t len;
+        int code;
+    } rows[] = {{0x88, "\x03\xe8", 2, 1000},   /* echoed */
+                {0x88, "\x03\xed", 2, 1002},   /* 1005 may not be sent */
+                {0x82, "x", 1, 1003},          /* binary */
+                {0x81, "\xff\xfe", 2, 1007},   /* not UTF-8 */
+                {0x81, big, sizeof big, 1009}, /* too long */
+                {0x80, "x", 1, 1002},          /* the end of no message */
+                {0x09, "x", 1, 1002},          /* a fragment of a ping */
+                {0x83, "x", 1, 1002},          /* a reserved opcode */
+                {0xf1, "x", 1, 1002}};         /* reserved bits */
+    struct house house;
 
-    stand_new(&stand);
-    fd = stand_websocket(&stand, 0);
-    expect_text(fd, RESYNC);
-    stand_send_frame(fd, 0x81, "ignored", 7);
-    stand_send_frame(fd, 0x82, "\xff\x00", 2);
-    stand_send_frame(fd, 0x89, "hi", 2);
-    ck_assert_int_eq(stand_frame(fd, text, sizeof text, &len), 10);
-    ck_assert_str_eq(text, "hi");
-    (void)close(fd);
+    memset(big, 'x', sizeof big);
+    house_start(&house, plain(), 0);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        /* the place of the one before is free again once its worker noticed */
-        fd = stand_websocket(&stand, 0);
-        expect_text(fd, RESYNC);
-        stand_send_frame(fd, rows[i].first_byte, rows[i].payload, strlen(rows[i].payload));
-        ck_assert_int_eq(stand_frame(fd, text, sizeof text, &len), 8);
-        ck_assert_int_eq(((unsigned char)text[0] << 8) | (unsigned char)text[1], rows[i].code);
-        ck_assert_int_eq(stand_frame(fd, text, sizeof text, &len), -1);
-        (void)close(fd);
+        int fd = join(&house);
+        stand_send_frame(fd, rows[i].first_byte, rows[i].payload, rows[i].len);
+        expect_close(fd, rows[i].code);
     }
-    stand_free(&stand);
+    for (int i = 0; i < 2; i++) { /* in fragments, too */
+        int fd = join(&house);
+        stand_send_frame(fd, 0x01, big, LIMIT_WS_FRAME);
+        stand_send_frame(fd, 0x80, big, (size_t)(1 - i));
+        if (i == 0) {
+            expect_close(fd, 1009);
+        } else {
+            big[LIMIT_WS_FRAME] = '\0';
+            expect(fd, big);
+            (void)close(fd);
+        }
+    }
+    house_stop(&house);
 }
 END_TEST
 
-/* The answer's status to a WebSocket handshake. */
-static int try_websocket(const struct stand *stand)
+START_TEST(test_tags)
 {
-    struct reply reply = stand_ask(stand, "GET", "/ws/history",
-                                   "Upgrade: websocket\r\nConnection: Upgrade\r\n"
-                                   "Sec-WebSocket-Version: 13\r\n"
-                                   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
-                                   NULL);
-    int status = reply.status;
+    struct house house;
+    int a, b, c;
 
-    stand_reply_free(&reply);
-    return status;
-}
-
-START_TEST(test_too_many_clients)
-{
-    struct stand stand;
-    int fds[3];
-
-    stand_new(&stand);
-    for (int i = 0; i < 3; i++) {
-        fds[i] = stand_websocket(&stand, 0);
-        expect_text(fds[i], RESYNC);
-    }
-    ck_assert_int_eq(try_websocket(&stand), 503);
-    for (int i = 0; i < 3; i++) {
-        (void)close(fds[i]);
-    }
-    stand_free(&stand);
+    house_start(&house, plain(), 0);
+    a = join(&house);
+    b = join(&house);
+    c = join(&house);
+    say(a, "tag 3");
+    expect(a, "claimed");
+    say(b, "tag 4");
+    expect(b, "claimed");
+    push_tagged(house.channel, "3", slice_text("from 3"));
+    push_all(house.channel, slice_text("all"));
+    expect(a, "all");
+    expect(b, "from 3");
+    expect(b, "all");
+    expect(c, "all");
+    say(c, "tag 3");
+    expect(c, "replaced");
+    (void)close(a); /* the older one goes, the newer one keeps the name */
+    push_tagged(house.channel, "", slice_text("still here"));
+    expect(c, "still here");
+    push_tagged(house.channel, "3", slice_text("from the newer one"));
+    expect(b, "still here");
+    expect(b, "from the newer one");
+    (void)close(b);
+    (void)close(c);
+    house_stop(&house);
 }
 END_TEST
 
-/* One client never reads: it is cut, so that its place is free again; the other one gets everything
- * meanwhile. */
+/* One client never reads: it is cut; the other one gets everything meanwhile. */
 START_TEST(test_slow_client_is_cut)
 {
-    static char long_id[201];
-    struct stand stand;
-    uint64_t batch = 0;
+    static char text[1001];
+    struct house house;
     int slow, quick;
 
-    memset(long_id, 'v', sizeof long_id - 1);
-    stand_prepare(&stand);
-    stand.options.ws_clients = 2;
-    stand_start(&stand);
-    slow = stand_websocket(&stand, 2048);
-    quick = stand_websocket(&stand, 0);
-    expect_text(quick, RESYNC);
-    do {
-        ck_assert_uint_lt(batch, 2000000);
+    memset(text, 'v', sizeof text - 1);
+    house_start(&house, plain(), 0);
+    slow = stand_websocket(&house.stand, PATH, 2048);
+    quick = join(&house);
+    for (int round = 0; atomic_load(&house.closed) == 0; round++) {
+        ck_assert_int_lt(round, 10000);
         for (int i = 0; i < 200; i++) {
-            publish_visit(&stand, ++batch, long_id);
+            push_all(house.channel, slice_text(text));
         }
         for (int i = 0; i < 200; i++) {
-            expect_text(quick, "\"type\":\"visit\"");
+            expect(quick, text);
         }
-    } while (try_websocket(&stand) == 503);
+    }
+    ck_assert_uint_eq(push_count(house.channel), 1);
     (void)close(slow);
     (void)close(quick);
-    stand_free(&stand);
+    house_stop(&house);
 }
 END_TEST
 
-START_TEST(test_stop_says_going_away)
+START_TEST(test_room)
 {
-    struct stand stand;
-    char text[200];
-    size_t len;
+    struct push_options options = plain();
+    struct house house;
     int fd;
 
-    stand_new(&stand);
-    fd = stand_websocket(&stand, 0);
-    expect_text(fd, RESYNC);
-    api_stop(&stand.api);
-    ck_assert_int_eq(stand_frame(fd, text, sizeof text, &len), 8);
-    ck_assert_int_eq(((unsigned char)text[0] << 8) | (unsigned char)text[1], 1001);
+    options.room = on_room;
+    house_start(&house, options, 0);
+    fd = join(&house);
+    for (int i = 0; i < 1000; i++) {
+        char text[16];
+        (void)snprintf(text, sizeof text, "%d", i);
+        expect(fd, text);
+    }
+    ck_assert_int_gt(atomic_load(&house.offered), 0);
     (void)close(fd);
-    stand_free(&stand);
+    house_stop(&house);
+}
+END_TEST
+
+START_TEST(test_pings)
+{
+    struct house house;
+    char text[200];
+    size_t len;
+    int live, dead;
+
+    house_start(&house, plain(), 50);
+    live = join(&house);
+    dead = join(&house);
+    while (atomic_load(&house.closed) == 0) {
+        ck_assert_int_eq(stand_frame(live, text, sizeof text, &len), 9);
+        stand_send_frame(live, 0x8a, "", 0);
+    }
+    ck_assert_uint_eq(push_count(house.channel), 1);
+    (void)close(live);
+    (void)close(dead);
+    house_stop(&house);
+}
+END_TEST
+
+START_TEST(test_silence)
+{
+    struct push_options options = plain();
+    struct house house;
+    int fd;
+
+    options.silence_ms = 20;
+    options.silence = on_silence;
+    house_start(&house, options, 0);
+    fd = join(&house);
+    expect(fd, "ping");
+    expect(fd, "ping");
+    (void)close(fd);
+    house_stop(&house);
+}
+END_TEST
+
+START_TEST(test_the_last_notice_arrives)
+{
+    struct push_options options = plain();
+    struct house house;
+    char text[16];
+    size_t len;
+    int fd, told = 0;
+
+    options.notice_ms = 50;
+    house_start(&house, options, 0);
+    fd = join(&house);
+    for (int i = 0; i < 1000; i++) {
+        (void)snprintf(text, sizeof text, "%d", i);
+        push_notice(house.channel, slice_text(text));
+    }
+    do {
+        ck_assert_int_eq(stand_frame(fd, text, sizeof text, &len), 1);
+        told++;
+    } while (strcmp(text, "999") != 0);
+    ck_assert_int_lt(told, 1000);
+    (void)close(fd);
+    house_stop(&house);
+}
+END_TEST
+
+START_TEST(test_places)
+{
+    struct push_options options = plain();
+    struct push *push = push_new(3, 0);
+
+    (void)push_add(push, &options);
+    ck_assert_uint_eq(push_places(push), 3);
+    options.path = "/ws/other";
+    options.clients_max = 5;
+    (void)push_add(push, &options);
+    ck_assert_uint_eq(push_places(push), 8);
+    push_destroy(&push);
 }
 END_TEST
 
@@ -316,13 +396,15 @@ int main(void)
     SRunner *runner = srunner_create(suite);
     int failed;
 
-    tcase_add_test(tests, test_notices);
-    tcase_add_test(tests, test_many_changes_are_one_notice);
-    tcase_add_test(tests, test_messages_arrive_in_order);
-    tcase_add_test(tests, test_frames_of_clients);
-    tcase_add_test(tests, test_too_many_clients);
+    tcase_add_test(tests, test_messages_and_fragments);
+    tcase_add_test(tests, test_close_codes);
+    tcase_add_test(tests, test_tags);
     tcase_add_test(tests, test_slow_client_is_cut);
-    tcase_add_test(tests, test_stop_says_going_away);
+    tcase_add_test(tests, test_room);
+    tcase_add_test(tests, test_pings);
+    tcase_add_test(tests, test_silence);
+    tcase_add_test(tests, test_the_last_notice_arrives);
+    tcase_add_test(tests, test_places);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);

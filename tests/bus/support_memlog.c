@@ -136,6 +136,14 @@ void memlog_damage(struct memlog *log, const struct stream *stream, uint64_t seq
     find(log, stream)->events[seq - 1].body.data[4] ^= 1;
 }
 
+void memlog_damage_chains(struct memlog *log, const struct stream *stream, uint64_t seq,
+                          size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        find(log, stream)->events[seq + i - 1].chain.bytes[7] ^= 1;
+    }
+}
+
 static enum apply_outcome repair_run(struct memlog *log, const struct run *run)
 {
     struct memlog_stream *entry = find(log, &run->stream);
@@ -149,15 +157,23 @@ static enum apply_outcome repair_run(struct memlog *log, const struct run *run)
         chain = chain_next(&chain, run->items[i].header, &run->items[i].body_hash);
         join = digest_equal(&chain, chain_at(entry, run->from + i)) ? i + 1 : join;
     }
-    if (join == 0 || !digest_equal(&run->chain_before, chain_at(entry, run->from - 1))) {
+    if (join == 0) {
         return APPLY_FORK;
     }
+    if (join < run->count && run->from + join <= entry->count &&
+        !memlog_damaged(log, &run->stream, run->from, join)) {
+        return APPLY_FORK;
+    }
+    chain = run->chain_before;
     for (size_t i = 0; i < join; i++) {
         struct memlog_event *event = &entry->events[run->from + i - 1];
+        chain = chain_next(&chain, run->items[i].header, &run->items[i].body_hash);
+        event->chain = chain;
         buffer_clear(&event->body);
         MUST(buffer_append(&event->body, run->items[i].body.data, run->items[i].body.len) == 0);
     }
-    return APPLY_DONE;
+    return digest_equal(&run->chain_before, chain_at(entry, run->from - 1)) ? APPLY_DONE
+                                                                            : APPLY_PART;
 }
 
 enum apply_outcome memlog_repair(struct memlog *log, struct slice packed)

@@ -57,7 +57,10 @@ uint64_t memlog_damaged(const struct memlog *log, const struct stream *stream, u
                         size_t max_events);
 /* Changes a byte of a body, and nothing else. */
 void memlog_damage(struct memlog *log, const struct stream *stream, uint64_t seq);
-/* Mends damage with a packed run that begins and ends at our chain. */
+/* Makes the chains of `count` events from `seq` on wrong. */
+void memlog_damage_chains(struct memlog *log, const struct stream *stream, uint64_t seq,
+                          size_t count);
+/* Mends damage with a packed run that ends at our chain. */
 enum apply_outcome memlog_repair(struct memlog *log, struct slice packed);
 /* Moves events from `from` on to the end of `to`, when our chain is `chain` there. */
 enum apply_outcome memlog_move(struct memlog *log, const struct position *from,

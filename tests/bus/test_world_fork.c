@@ -206,6 +206,32 @@ START_TEST(test_damage_is_mended)
 }
 END_TEST
 
+/* Longer than any run: chains of hundreds of events, with the last ones or without. */
+START_TEST(test_long_damage_is_mended)
+{
+    uint64_t seed = (uint64_t)_i;
+    struct world *world = world_of(seed, 3);
+    world_connect(world, 0, 1);
+    world_connect(world, 1, 2);
+    world_write(world, 0, 2000, seed % 2 ? 20 : 2000);
+    settle(world, seed);
+    struct memlog *log = world_log(world, 1);
+    struct stream stream = log->streams[0].id;
+    memlog_damage_chains(log, &stream, 1 + seed * 97, 1200 + seed * 13);
+    memlog_damage(log, &stream, 900);
+    world_kill(world, 1, 0);
+    world_start(world, 1);
+    for (int i = 0; i < 600 && world_mended(world) < 1; i++) {
+        world_run(world, 1000);
+    }
+    ck_assert_uint_eq(memlog_damaged(log, &stream, 1, SIZE_MAX), 0);
+    ck_assert_uint_eq(world_alarms(world, PROBLEM_CHAIN_BROKEN), 1);
+    ck_assert_uint_eq(world_alarms(world, PROBLEM_CHAIN_MISMATCH), 0);
+    world_check(world);
+    world_destroy(&world);
+}
+END_TEST
+
 /* Nobody has our own events yet: nothing is thrown away, and it is said. */
 START_TEST(test_damage_that_nobody_can_mend_stays)
 {
@@ -296,6 +322,7 @@ int main(void)
     tcase_add_loop_test(tcase, test_a_chain_of_centrals_with_a_fork_at_its_ends, 0, 8);
     tcase_add_loop_test(tcase, test_a_resumed_snapshot, 0, 18);
     tcase_add_loop_test(tcase, test_damage_is_mended, 0, 12);
+    tcase_add_loop_test(tcase, test_long_damage_is_mended, 0, 4);
     tcase_add_test(tcase, test_damage_that_nobody_can_mend_stays);
     tcase_add_test(tcase, test_the_first_difference);
     suite_add_tcase(suite, tcase);

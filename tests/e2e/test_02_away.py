@@ -121,7 +121,7 @@ def away(cluster, zones, clock, leave_by):
     hold_expected(catch_up(centrals, c, start_c), expected)
 
 
-def stopped_politely(cluster):
+def r_07_r_34_r_35_stopped_politely(cluster):
     away(cluster, ("UTC", "UTC", "UTC"), None, lambda c: c.stop())
 
 
@@ -153,4 +153,4 @@ def clock_behind(cluster):
         raise Failure("A sees C's clock off by %s ms, it is 600 s behind" % offset)
 
 
-run(stopped_politely, killed_other_zone_wrong_clock, clock_behind)
+run(r_07_r_34_r_35_stopped_politely, killed_other_zone_wrong_clock, clock_behind)

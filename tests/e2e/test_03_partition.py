@@ -65,7 +65,7 @@ def hold_one_exit_closes(central, centrals, ids):
         expect(log_dump.difference(central) is None, central.name, log_dump.difference(central))
 
 
-def mesh_stopped(cluster):
+def r_09_r_10_mesh_stopped(cluster):
     a, b, c = centrals = start_all(cluster)
     expect_equal(a.post("/api/p2p/stop").json["success"], True, "stop")
     wait_cut(a, (b, c))
@@ -99,7 +99,7 @@ def relayed(cluster):
     return centrals, [relay for pair, relay in relays.items() if "central-1" in pair]
 
 
-def network_silent(cluster):
+def r_24_r_36_network_silent(cluster):
     (a, b, c), around_a = relayed(cluster)
     centrals = (a, b, c)
     for relay in around_a:
@@ -202,4 +202,5 @@ def edited_on_both_sides(cluster):
         expect(log_dump.difference(central) is None, central.name, log_dump.difference(central))
 
 
-run(mesh_stopped, network_silent, network_reset, changes_while_away, edited_on_both_sides)
+run(r_09_r_10_mesh_stopped, r_24_r_36_network_silent, network_reset, changes_while_away,
+    edited_on_both_sides)

@@ -32,7 +32,7 @@ class Stream(threading.Thread):
                 self.refused.append(answer)
 
 
-def killed_under_load(cluster):
+def d_06_killed_under_load(cluster):
     a, b, c = centrals = cluster.mesh("central-1", "central-2", "central-3")
     for central in centrals:
         central.start()
@@ -65,7 +65,7 @@ def killed_under_load(cluster):
     wait_equal_digests(centrals)
 
 
-def exits_survive(cluster):
+def r_31_exits_survive(cluster):
     """R-31: A dies right after the answer to an exit; the others hear of it all the same."""
     a, b = centrals = cluster.mesh("central-1", "central-2")
     for central in centrals:
@@ -81,4 +81,4 @@ def exits_survive(cluster):
         wait_until(lambda n=name: b.visits()[n][5] == "OUT", 20, "exit at B")
 
 
-run(killed_under_load, exits_survive)
+run(d_06_killed_under_load, r_31_exits_survive)

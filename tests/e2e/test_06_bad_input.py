@@ -43,7 +43,7 @@ def address_elsewhere(cluster):
     fails(central, 69, "ADDRESS_UNAVAILABLE", "192.0.2.1")
 
 
-def configuration_wrong(cluster):
+def c_07_d_05_configuration_wrong(cluster):
     central = cluster.new("central-1")
     text = """{
   "this_central": {"id": "bad id!", "ip": "127.0.0.1", "api_port": 99999},
@@ -77,7 +77,7 @@ def configuration_wrong(cluster):
     central.start()
 
 
-def open_to_the_network(cluster):
+def s_01_open_to_the_network(cluster):
     """Beyond loopback, HTTP needs auth; start refuses and names the line to add."""
     central, = cluster.mesh("central-1", bind="0.0.0.0")
     fails(central, 78, "OPEN_WITHOUT_AUTH", '"auth"')
@@ -216,6 +216,6 @@ def no_secret(cluster):
     expect("MESH_WITHOUT_SECRET" in a.log(), "log")
 
 
-run(port_in_use, address_elsewhere, configuration_wrong, open_to_the_network,
+run(port_in_use, address_elsewhere, c_07_d_05_configuration_wrong, s_01_open_to_the_network,
     directory_not_writable, database_newer, database_foreign, database_locked, wrong_secret,
     two_with_one_id, peer_unreachable, no_secret)

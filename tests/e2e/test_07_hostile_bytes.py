@@ -72,7 +72,7 @@ REFUSED = [
 ]
 
 
-def malformed_requests(cluster):
+def s_10_malformed_requests(cluster):
     central, = cluster.mesh("central-1")
     central.start()
     central.entry("30A-000.01")
@@ -212,4 +212,4 @@ def disk_full(cluster):
     central.stop()
 
 
-run(malformed_requests, garbage_on_both_ports, slow_clients, disk_full)
+run(s_10_malformed_requests, garbage_on_both_ports, slow_clients, disk_full)

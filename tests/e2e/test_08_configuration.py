@@ -16,7 +16,7 @@ def link_ages(central):
     return {name: peer["since"] for name, peer in central.peers().items() if peer["connected"]}
 
 
-def put_adds_and_removes(cluster):
+def r_25_put_adds_and_removes(cluster):
     a, b, c = centrals = [cluster.new("central-%d" % number) for number in (1, 2, 3)]
     cluster.connect(a, [b])
     cluster.connect(b, [a])
@@ -60,7 +60,7 @@ def put_adds_and_removes(cluster):
     expect_equal(a.read_config()["peer_centrals"][0]["p2p_port"], c.p2p_port, "port kept again")
 
 
-def put_refused(cluster):
+def r_29_d_05_put_refused(cluster):
     a, b = cluster.mesh("central-1", "central-2")
     a.start()
     b.start()
@@ -86,7 +86,7 @@ def put_refused(cluster):
                  "no temporary files")
 
 
-def ports_move(cluster):
+def r_27_ports_move(cluster):
     a, b = cluster.mesh("central-1", "central-2")
     a.start()
     b.start()
@@ -170,7 +170,7 @@ def this_central(central):
         return None  # the listener is being rebuilt
 
 
-def new_identity(cluster):
+def r_28_new_identity(cluster):
     """R-28: a changed id is the id everywhere, at once, and old visits stay what they were."""
     a, b = cluster.mesh("central-1", "central-2")
     a.start()
@@ -192,4 +192,5 @@ def new_identity(cluster):
     expect_equal((visits[old][7], visits[new][7]), ("central-1", "site_a"), "source_central")
 
 
-run(put_adds_and_removes, put_refused, ports_move, occupied_port, hangup, new_identity)
+run(r_25_put_adds_and_removes, r_29_d_05_put_refused, r_27_ports_move, occupied_port, hangup,
+    r_28_new_identity)

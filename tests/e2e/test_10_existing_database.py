@@ -81,7 +81,7 @@ def build(path, schema=SCHEMA, columns=COLUMNS, rows=ROWS):
     database.close()
 
 
-def opens_in_place(cluster):
+def r_32_opens_in_place(cluster):
     a, b = cluster.mesh("central-1", "central-2", timezone=ZONE)
     build(a.database)
     a.start(ZONE)
@@ -195,4 +195,4 @@ def only_vehicles(cluster):
     expect(central.entry("30A-000.01").json["success"], "entry")
 
 
-run(opens_in_place, both_have_it, early_file, only_vehicles)
+run(r_32_opens_in_place, both_have_it, early_file, only_vehicles)

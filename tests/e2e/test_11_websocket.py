@@ -59,7 +59,7 @@ def local_and_peer(cluster):
         socket.wait_for(lambda m: m["data"].get("type") == "deleted", 10 * SLOW)
 
 
-def after_an_outage(cluster):
+def r_20_after_an_outage(cluster):
     """R-20: what arrives by synchronisation is told, too."""
     a, b = cluster.mesh("central-1", "central-2")
     a.start()
@@ -75,7 +75,7 @@ def after_an_outage(cluster):
     wait_until(lambda: len(b.history()) == 50, 20, "all at B")
 
 
-def unruly_clients(cluster):
+def w_02_w_03_unruly_clients(cluster):
     """W-02, W-03: garbage, clients that do not read, many of them; the gate goes on."""
     central, = cluster.mesh("central-1")
     central.start()
@@ -97,7 +97,7 @@ def unruly_clients(cluster):
     expect_equal(central.get("/api/stats").json["vehicles_in_parking"], 1000, "inside")
 
 
-def origin_and_stop(cluster):
+def s_02_origin_and_stop(cluster):
     """S-02: no other web page listens in. At the end clients are told that it is one (1001)."""
     central, = cluster.mesh("central-1")
     central.start()
@@ -113,4 +113,4 @@ def origin_and_stop(cluster):
     expect_equal(own.close_code, 1001, "close code")
 
 
-run(local_and_peer, after_an_outage, unruly_clients, origin_and_stop)
+run(local_and_peer, r_20_after_an_outage, w_02_w_03_unruly_clients, s_02_origin_and_stop)

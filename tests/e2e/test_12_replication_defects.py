@@ -27,7 +27,7 @@ def at(central, event_id, **fields):
         fields, central.name, central.visits().get(event_id)))
 
 
-def offline_entry_any_zone(cluster):
+def r_01_r_02_offline_entry_any_zone(cluster):
     """R-01, R-02: an entry, and a whole visit, while B is down."""
     a, b = pair(cluster, VIETNAM)
     base = now() - 7200
@@ -42,7 +42,7 @@ def offline_entry_any_zone(cluster):
                  a.get("/api/stats").json["revenue_today"], "revenue")
 
 
-def exit_during_outage(cluster):
+def r_03_r_04_r_14_exit_during_outage(cluster):
     """R-03, R-04, R-14: the exit of a known visit; the next day's fee is from the new entry."""
     a, b = pair(cluster)
     base = now() - 4 * 86400
@@ -58,7 +58,7 @@ def exit_during_outage(cluster):
     expect_equal((left["event_id"], left["fee"]), (again, fee(5400)), "exit at B")
 
 
-def edit_and_delete_during_outage(cluster):
+def r_05_edit_and_delete_during_outage(cluster):
     """R-05: corrections arrive; a central whose disk was replaced does not bring back the dead."""
     a, b = pair(cluster)
     edited = a.entry(plate(1)).json["event_id"]
@@ -87,7 +87,7 @@ def edit_and_delete_during_outage(cluster):
     wait_equal_digests([a, b])
 
 
-def mark_moves_with_data(cluster):
+def r_06_mark_moves_with_data(cluster):
     """R-06: the mark of the last synchronisation says when the logs were equal, nothing else."""
     a, b = pair(cluster)
     a.entry(plate(1))
@@ -108,7 +108,7 @@ def mark_moves_with_data(cluster):
     wait_until(lambda: mark()["central-1"] > before["central-1"], 10, "mark moves on")
 
 
-def other_row_numbers(cluster):
+def r_08_r_15_other_row_numbers(cluster):
     """R-08, R-15: row 1 is another car at B; one change is one change."""
     a, b = cluster.mesh("central-1", "central-2")
     a.start()
@@ -135,7 +135,7 @@ def other_row_numbers(cluster):
     expect(at_b["event_id"] in b.history(), "the other car stays")
 
 
-def exit_before_its_entry(cluster):
+def r_11_exit_before_its_entry(cluster):
     """R-11: B hears of the exit first."""
     a, b = pair(cluster)
     base = now() - 7200
@@ -152,7 +152,7 @@ def exit_before_its_entry(cluster):
     wait_same([a, b])
 
 
-def exit_has_the_entrys_name(cluster):
+def r_12_exit_has_the_entrys_name(cluster):
     """R-12: also when the plate was corrected at one central only a moment ago."""
     a, b = pair(cluster)
     name = a.entry(plate(1)).json["event_id"]
@@ -163,7 +163,7 @@ def exit_has_the_entrys_name(cluster):
     at(a, name, status="OUT", plate_id="51F77777")
 
 
-def late_copy_of_an_exit(cluster):
+def r_13_late_copy_of_an_exit(cluster):
     """R-13: a repeated exit of the last visit does not close the next one."""
     a, b = pair(cluster)
     base = now() - 7200
@@ -181,7 +181,7 @@ def late_copy_of_an_exit(cluster):
                  ("OUT", (base + 60) * 1000, "IN"), "visits")
 
 
-def relay(cluster):
+def r_30_relay(cluster):
     """R-30: A and C know B only; what happens at A is known at C."""
     a, b, c = (cluster.new("central-%d" % number) for number in (1, 2, 3))
     cluster.connect(a, [b])
@@ -198,7 +198,7 @@ def relay(cluster):
     wait_same([a, b, c])
 
 
-def one_sided_configuration(cluster):
+def r_23_one_sided_configuration(cluster):
     """R-23: only B lists A. It is refused until A accepts it, then the link works both ways."""
     a, b = cluster.new("central-1"), cluster.new("central-2")
     cluster.connect(a, [])
@@ -217,7 +217,7 @@ def one_sided_configuration(cluster):
     at(a, b.entry(plate(2)).json["event_id"])
 
 
-def underscore_in_id(cluster):
+def r_33_underscore_in_id(cluster):
     """R-33."""
     a, b = pair(cluster, names=("site_a", "site_b"))
     a.post("/api/p2p/stop")
@@ -230,7 +230,7 @@ def underscore_in_id(cluster):
     wait_same([a, b])
 
 
-def newcomer_knows_old_visits(cluster):
+def r_37_newcomer_knows_old_visits(cluster):
     """R-37: cars inside for more than 7 days are known to a fresh central."""
     need_faketime()
     a, b = cluster.new("central-1"), cluster.new("central-2")
@@ -248,7 +248,7 @@ def newcomer_knows_old_visits(cluster):
     at(a, entered, status="OUT")
 
 
-def clocks_differ(cluster):
+def r_38_t_03_clocks_differ(cluster):
     """R-38, T-03: B ten minutes ahead and in another zone."""
     need_faketime()
     a, b = cluster.mesh("central-1", "central-2")
@@ -267,7 +267,8 @@ def clocks_differ(cluster):
     wait_same([a, b])
 
 
-run(offline_entry_any_zone, exit_during_outage, edit_and_delete_during_outage,
-    mark_moves_with_data, other_row_numbers, exit_before_its_entry, exit_has_the_entrys_name,
-    late_copy_of_an_exit, relay, one_sided_configuration, underscore_in_id,
-    newcomer_knows_old_visits, clocks_differ)
+run(r_01_r_02_offline_entry_any_zone, r_03_r_04_r_14_exit_during_outage,
+    r_05_edit_and_delete_during_outage, r_06_mark_moves_with_data, r_08_r_15_other_row_numbers,
+    r_11_exit_before_its_entry, r_12_exit_has_the_entrys_name, r_13_late_copy_of_an_exit,
+    r_30_relay, r_23_one_sided_configuration, r_33_underscore_in_id, r_37_newcomer_knows_old_visits,
+    r_38_t_03_clocks_differ)

@@ -26,7 +26,7 @@ def stay(central, number, seconds, until=None):
     return answer.json
 
 
-def exit_names_the_entry(cluster):
+def e_01_exit_names_the_entry(cluster):
     """E-01: an exit with the entry's event_id closes the visit; the same exit again is repeated."""
     central = alone(cluster)
     base = now() - 7200
@@ -42,7 +42,7 @@ def exit_names_the_entry(cluster):
     expect_equal(central.event_count(), 2, "events")
 
 
-def edge_delete_and_update(cluster):
+def e_03_e_04_e_06_edge_delete_and_update(cluster):
     """E-03, E-04, E-06: by event_id only, one record each, sound plates only."""
     central = alone(cluster)
     first = central.entry(plate(1)).json["event_id"]
@@ -77,7 +77,7 @@ def edge_delete_and_update(cluster):
     expect_equal([c["change_type"] for c in changes], ["DELETE", "UPDATE"], "changes, newest first")
 
 
-def location_update(cluster):
+def r_18_e_06_location_update(cluster):
     """E-06: over HTTP as over the socket; a sighting from before is stale (R-18)."""
     central = alone(cluster)
     base = now() - 7200
@@ -92,7 +92,7 @@ def location_update(cluster):
                  ("Deck B", base + 600), "location")
 
 
-def already_inside(cluster):
+def e_07_already_inside(cluster):
     """E-07: a final answer, and a retry adds nothing to the log."""
     central = alone(cluster)
     base = now() - 600
@@ -107,7 +107,7 @@ def already_inside(cluster):
     expect_equal(set(central.history()), {name}, "visits")
 
 
-def device_time(cluster):
+def e_08_device_time(cluster):
     """E-08: what a camera queued counts from when it happened, unless that is no sensible time."""
     central = alone(cluster)
     base = now()
@@ -126,7 +126,7 @@ def device_time(cluster):
         expect(answer.status in (200, 400), stamp, answer)
 
 
-def odd_fields(cluster):
+def e_11_d_08_d_10_odd_fields(cluster):
     """E-11, D-08, D-10: no 500, and no poison for those who come after."""
     central = alone(cluster)
     for number, (outer, inner) in enumerate([
@@ -147,7 +147,7 @@ def odd_fields(cluster):
         expect_equal(central.exit(row["plate_view"]).json["success"], True, row["plate_view"])
 
 
-def plates_are_normalised(cluster):
+def d_01_plates_are_normalised(cluster):
     """D-01: edits too; and an edit does not put a plate inside twice."""
     central = alone(cluster)
     one = central.entry(plate(1)).json
@@ -164,7 +164,7 @@ def plates_are_normalised(cluster):
     expect(central.exit("30A12345").json["success"], "exit of the corrected plate")
 
 
-def pages_hold_still(cluster):
+def d_11_pages_hold_still(cluster):
     """D-11: pages neither repeat nor hide rows while cars keep coming; newest entry first."""
     central = alone(cluster)
     base = now() - 3600
@@ -184,7 +184,7 @@ def pages_hold_still(cluster):
     expect_equal(len(central.get("/api/parking/history").json["history"]), 100, "default limit")
 
 
-def filters(cluster):
+def d_12_filters(cluster):
     """D-12 and contract 1.7."""
     central = alone(cluster)
     base = now() - 60
@@ -211,7 +211,7 @@ def filters(cluster):
     expect_equal(found(today_only="false"), everything, "today_only=false")
 
 
-def early_morning(cluster):
+def t_01_t_02_early_morning(cluster):
     """T-01, T-02: at three in the morning, local time, `today` is the local day."""
     need_faketime()
     local = datetime.now(ZoneInfo(VIETNAM))
@@ -231,7 +231,7 @@ def early_morning(cluster):
     expect_equal(central.history()[today]["entry_time"][11:], "02:00:00", "local time")
 
 
-def clock_stepped_back(cluster):
+def t_04_clock_stepped_back(cluster):
     """T-04."""
     need_faketime()
     central = alone(cluster, clock=1800)
@@ -245,7 +245,7 @@ def clock_stepped_back(cluster):
     expect_equal((row["status"], row["duration"]), ("OUT", "0 giờ 0 phút"), row)
 
 
-def duration_and_fee(cluster):
+def f_02_f_03_f_05_duration_and_fee(cluster):
     """F-02, F-03: integers, whole seconds."""
     central = alone(cluster)
     until = now()
@@ -272,7 +272,7 @@ def duration_and_fee(cluster):
     expect_equal(left["fee"], 10000, "F-03, and F-05: at once")
 
 
-def tariff_is_checked_and_replicated(cluster):
+def d_03_f_06_r_21_tariff_is_checked_and_replicated(cluster):
     """F-06, D-03, R-21."""
     a, b = cluster.mesh("central-1", "central-2")
     a.start()
@@ -290,6 +290,7 @@ def tariff_is_checked_and_replicated(cluster):
                lambda: str(b.get("/api/parking/fees")))
 
 
-run(exit_names_the_entry, edge_delete_and_update, location_update, already_inside, device_time,
-    odd_fields, plates_are_normalised, pages_hold_still, filters, early_morning,
-    clock_stepped_back, duration_and_fee, tariff_is_checked_and_replicated)
+run(e_01_exit_names_the_entry, e_03_e_04_e_06_edge_delete_and_update, r_18_e_06_location_update,
+    e_07_already_inside, e_08_device_time, e_11_d_08_d_10_odd_fields, d_01_plates_are_normalised,
+    d_11_pages_hold_still, d_12_filters, t_01_t_02_early_morning, t_04_clock_stepped_back,
+    f_02_f_03_f_05_duration_and_fee, d_03_f_06_r_21_tariff_is_checked_and_replicated)

@@ -210,7 +210,7 @@ def before_hello(cluster):
     peer.until(lambda: events(central) == 2, 10, "after HELLO")
 
 
-def one_id_twice(cluster):
+def r_22_one_id_twice(cluster):
     """Refused while the first lives, taken over when it does not."""
     central, peer = start(cluster)
     double = new_peer(cluster, "pymesh-1")
@@ -314,4 +314,5 @@ def odd_frames(cluster):
     goes_on(central, peer, 1)
 
 
-run(broken_runs, forks, wrong_secret, rejections, before_hello, one_id_twice, garbage, odd_frames)
+run(broken_runs, forks, wrong_secret, rejections, before_hello, r_22_one_id_twice, garbage,
+    odd_frames)

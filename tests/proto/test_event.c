@@ -318,7 +318,7 @@ START_TEST(foreign_bodies)
         {SUITE_LITERAL("\x81\x01\xa1v"), 0},
         {SUITE_LITERAL("\x81\x3e\xc0"), 0},                      /* unknown key 62 */
         {SUITE_LITERAL("\x82\xcd\x01\x00\x91\x01\xa1k\xc0"), 0}, /* unknown keys 256 and "k" */
-        {SUITE_LITERAL("\x82\xff\xc0\x27\x07"), 0},              /* unknown keys -1 and 39 */
+        {SUITE_LITERAL("\x82\xff\xc0\x3e\x07"), 0},              /* unknown keys -1 and 62 */
         {SUITE_LITERAL("\x82\x3e\xc0\x3e\xc0"), 0},              /* unknown, twice */
         {SUITE_LITERAL("\x81\x09\x01"), 0}, /* a whole number is a float, too */
         {SUITE_LITERAL("\x81\x17\xc2"), 0},

@@ -57,7 +57,7 @@ START_TEST(test_apply_answers)
     ck_assert_int_eq(apply_answer_unpack(&read, buffer_slice(&out)), 0);
     ck_assert_uint_eq(read.token, 3);
     ck_assert_int_eq(read.outcome, APPLY_REFUSED);
-    ck_assert_int_eq(apply_answer_unpack(&read, SUITE_BYTES("\x92\x03\x04")), -1);
+    ck_assert_int_eq(apply_answer_unpack(&read, SUITE_BYTES("\x92\x03\x05")), -1);
     buffer_free(&out);
 }
 END_TEST

@@ -149,6 +149,8 @@ static void note_outcome(struct sim *sim, const struct request *request)
     case APPLY_DONE:
         sim_trace_rare(&sim->trace, is_live ? SIM_RARE_PUSHED : SIM_RARE_PULLED);
         break;
+    case APPLY_PART:
+        break;
     case APPLY_GAP:
         sim_trace_rare(&sim->trace, SIM_RARE_GAP);
         break;

@@ -212,22 +212,58 @@ START_TEST(what_does_not_join_is_not_taken)
     central_run(&b, "UPDATE event SET header = x'950103cd03e80500', chain = zeroblob(16)"
                     " WHERE seq IN (3, 4)");
     central_open(&b);
-    /* 2 and 3: the chain at 2 is ours, but 3 proves nothing; then the join is at 2. */
-    ck_assert_int_eq(repair(&b, buffer_slice(&part)), STORE_RUN_OLD);
+    /* 2 and 3: the chain at 2 is ours, but that proves nothing about 3. */
+    ck_assert_int_eq(repair(&b, buffer_slice(&part)), STORE_RUN_FORK);
     buffer_clear(&part);
     central_read(&a, &stream, 3, 2, &part);
     ck_assert_int_eq(repair(&b, buffer_slice(&part)), STORE_RUN_FORK);
-    /* From the middle of the damage. */
+    /* From the middle of the damage to its end: what it proves is taken. */
     buffer_clear(&part);
     central_read(&a, &stream, 4, 3, &part);
-    ck_assert_int_eq(repair(&b, buffer_slice(&part)), STORE_RUN_FORK);
+    ck_assert_int_eq(repair(&b, buffer_slice(&part)), STORE_RUN_PART);
+    ck_assert_int_eq(repair(&b, buffer_slice(&part)), STORE_RUN_PART);
     ck_assert_int_eq(central_number(&b, "SELECT count(*) FROM event WHERE chain = zeroblob(16)"),
-                     2);
+                     1);
     ck_assert_int_eq(repair(&b, buffer_slice(&whole)), STORE_RUN_APPLIED);
     central_assert_equal(&a, &b);
     ck_assert_int_eq(repair(&c, buffer_slice(&whole)), STORE_RUN_GAP); /* not its stream */
     buffer_free(&whole);
     buffer_free(&part);
+}
+END_TEST
+
+/* From its end, run by run; a row that is gone and the head of the stream are among it. */
+START_TEST(long_damage_is_mended_backwards)
+{
+    static const struct {
+        uint64_t from, count;
+        enum store_run_result result;
+    } steps[] = {{1, 100, STORE_RUN_FORK},  {251, 50, STORE_RUN_PART},  {161, 100, STORE_RUN_PART},
+                 {101, 60, STORE_RUN_FORK}, /* does not reach what is whole by now */
+                 {101, 61, STORE_RUN_PART}, {1, 101, STORE_RUN_APPLIED}};
+    struct position first = central_entry(&a, "v0", "30A10000", T0);
+    struct buffer run = {0};
+    for (int i = 1; i < 300; i++) {
+        char name[16], plate[16];
+        (void)snprintf(name, sizeof name, "v%d", i);
+        (void)snprintf(plate, sizeof plate, "30A1%04d", i);
+        central_entry(&a, name, plate, T0 + i * MINUTE);
+    }
+    central_pull(&b, &a, 100);
+    central_close(&b);
+    central_run(&b, "UPDATE event SET chain = zeroblob(16) WHERE seq BETWEEN 7 AND 300;"
+                    "UPDATE event SET body = x'80' WHERE seq = 170;"
+                    "DELETE FROM event WHERE seq = 120");
+    central_open(&b);
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        buffer_clear(&run);
+        central_read(&a, &first.stream, steps[i].from, steps[i].count, &run);
+        ck_assert_int_eq(repair(&b, buffer_slice(&run)), steps[i].result);
+    }
+    central_assert_equal(&a, &b);
+    assert_digests(&b);
+    assert_rebuilds(&b);
+    buffer_free(&run);
 }
 END_TEST
 
@@ -498,6 +534,7 @@ int main(void)
     tcase_add_loop_test(tcase, damage_is_mended_from_a_peer, 0,
                         (int)(sizeof DAMAGES / sizeof *DAMAGES));
     tcase_add_test(tcase, what_does_not_join_is_not_taken);
+    tcase_add_test(tcase, long_damage_is_mended_backwards);
     tcase_add_test(tcase, an_erased_body_mends_only_what_may_be_erased);
     tcase_add_loop_test(tcase, a_branch_moves_with_all_it_says, 1, 4);
     tcase_add_loop_test(tcase, two_holders_move_the_same_branch, 0, 2);

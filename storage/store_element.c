@@ -1,0 +1,198 @@
+/*
+ * Settings that are lists: staff, subscriptions, lots. Each event sets or removes one element; the
+ * one with the greatest stamp is in force, so that edits at separated centrals meet element by
+ * element, in whatever order they arrive. All of them are kept: when one is erased or moved, the
+ * next one comes into force.
+ */
+#include "storage/element.h"
+#include "storage/store_internal.h"
+
+/* An event of an element, as the others of its element are compared with it. */
+struct stamp {
+    uint64_t hlc;
+    struct position position;
+};
+
+bool store_is_element(uint32_t kind)
+{
+    return kind == EVENT_PARKING_LOT_CONFIG || kind == EVENT_SUBSCRIPTION_UPDATE ||
+           kind == EVENT_STAFF_UPDATE;
+}
+
+/* The id of the element; absent when the event has no effect. */
+static struct slice item_of(const struct event *event)
+{
+    struct slice none = {NULL, 0};
+    bool is_lot = event->kind == EVENT_PARKING_LOT_CONFIG;
+    bool is_removal = slice_equal(event->status, slice_text(EVENT_REMOVED));
+    struct slice item = is_lot ? event->location : event->item;
+
+    return item.len > 0 && (is_lot || is_removal || event->json.data) ? item : none;
+}
+
+static bool is_later(const struct stamp *a, const struct stamp *b)
+{
+    if (a->hlc != b->hlc) {
+        return a->hlc > b->hlc;
+    }
+    return position_compare(&a->position, &b->position) > 0;
+}
+
+/* The latest event of an element among those in force, or among all. 1, 0 when there is none, -1.
+ */
+static int find_latest(struct store *store, uint32_t kind, struct slice item, bool among_all,
+                       struct stamp *latest, struct problem *problem)
+{
+    struct sql sql = store_sql(store, STORE_ELEMENT_ROWS);
+    int found = 0;
+    int more;
+
+    sql_bind_int(&sql, kind);
+    sql_bind_text(&sql, item);
+    sql_bind_int(&sql, among_all);
+    while ((more = sql_step(&sql, problem)) > 0) {
+        size_t stream = (size_t)sql_int(&sql, 0) - 1;
+        if (stream >= store->now.stream_count) {
+            continue;
+        }
+        struct stamp stamp = {sql_u64(&sql, 2), {store->streams[stream].stream, sql_u64(&sql, 1)}};
+        if (!found || is_later(&stamp, latest)) {
+            *latest = stamp;
+            found = 1;
+        }
+    }
+    return more < 0 ? store_fail(store, problem) : found;
+}
+
+static int set_in_force(struct store *store, const struct position *position, bool in_force,
+                        struct problem *problem)
+{
+    struct sql sql = store_sql(store, STORE_ELEMENT_RULE);
+    sql_bind_int(&sql, in_force);
+    sql_bind_int(&sql, (int64_t)store_stream_find(store, &position->stream) + 1);
+    sql_bind_u64(&sql, position->seq);
+    return sql_finish(&sql, problem) ? store_fail(store, problem) : 0;
+}
+
+static int64_t capacity_of(const struct event *event)
+{
+    if (event->kind != EVENT_PARKING_LOT_CONFIG) {
+        return EVENT_NONE;
+    }
+    if (event->capacity > LIMIT_CAPACITY) {
+        return LIMIT_CAPACITY;
+    }
+    return event->capacity < 0 ? 0 : event->capacity; /* absent too */
+}
+
+static int add_row(struct store *store, const struct position *position, const struct event *event,
+                   bool in_force, struct problem *problem)
+{
+    struct sql sql = store_sql(store, STORE_ELEMENT_ADD);
+    sql_bind_int(&sql, (int64_t)store_stream_find(store, &position->stream) + 1);
+    sql_bind_u64(&sql, position->seq);
+    sql_bind_int(&sql, event->kind);
+    sql_bind_text(&sql, item_of(event));
+    sql_bind_int(&sql, in_force);
+    sql_bind_int(&sql, event->t_eff);
+    sql_bind_int(&sql, store_time(store, position, event->t_eff));
+    sql_bind_u64(&sql, event->hlc);
+    sql_bind_text(&sql, slice_text(position->stream.node.text));
+    sql_bind_u64(&sql, position->stream.epoch);
+    sql_bind_text(&sql, event->status);
+    sql_bind_text(&sql, event->plate_id);
+    sql_bind_optional(&sql, event->valid_from_ms);
+    sql_bind_optional(&sql, event->valid_to_ms);
+    sql_bind_text(&sql, event->json);
+    sql_bind_optional(&sql, capacity_of(event));
+    sql_bind_text(&sql, event->camera_id);
+    sql_bind_text(&sql, event->camera_type);
+    sql_bind_text(&sql, event->edge_id);
+    return sql_finish(&sql, problem) ? store_fail(store, problem) : 0;
+}
+
+int store_element_add(struct store *store, const struct position *position,
+                      const struct event *event, struct problem *problem)
+{
+    const struct stamp added = {event->hlc, *position};
+    struct stamp present;
+    struct slice item = item_of(event);
+
+    if (!item.data) {
+        return 0;
+    }
+    int found = find_latest(store, event->kind, item, false, &present, problem);
+    if (found < 0) {
+        return -1;
+    }
+    bool in_force = found == 0 || is_later(&added, &present);
+    if (found > 0 && in_force && set_in_force(store, &present.position, false, problem)) {
+        return -1;
+    }
+    return add_row(store, position, event, in_force, problem);
+}
+
+int store_element_drop(struct store *store, size_t stream, uint64_t seq, struct problem *problem)
+{
+    char text[LIMIT_TEXT + 1];
+    struct stamp next;
+
+    struct sql sql = store_sql(store, STORE_ELEMENT_DROP);
+    sql_bind_int(&sql, (int64_t)stream + 1);
+    sql_bind_u64(&sql, seq);
+    int found = sql_step(&sql, problem);
+    if (found <= 0) {
+        return found < 0 ? store_fail(store, problem) : 0;
+    }
+    uint32_t kind = (uint32_t)sql_int(&sql, 0);
+    (void)slice_copy(sql_text(&sql, 1), text, sizeof text); /* from an event: it fits */
+    sql_reset(&sql);
+    found = find_latest(store, kind, slice_text(text), true, &next, problem);
+    return found > 0 ? set_in_force(store, &next.position, true, problem) : found;
+}
+
+int store_elements(struct store *store, enum event_kind kind, settings_element_fn each,
+                   void *context, struct digest *etag, struct problem *problem)
+{
+    if (store_usable(store, problem)) {
+        return -1;
+    }
+    struct sql sql = store_sql(store, STORE_ELEMENTS);
+    sql_bind_int(&sql, kind);
+    int result = element_each(&sql, each, context, etag, problem);
+    return result < 0 ? store_fail(store, problem) : result;
+}
+
+int store_lot(struct store *store, struct slice location, struct settings_lot *lot,
+              struct problem *problem)
+{
+    if (store_usable(store, problem)) {
+        return -1;
+    }
+    arena_clear(&store->answer);
+    struct sql sql = store_sql(store, STORE_LOT);
+    sql_bind_int(&sql, EVENT_PARKING_LOT_CONFIG);
+    sql_bind_text(&sql, location);
+    int found = sql_step(&sql, problem);
+    if (found > 0) {
+        lot->location = arena_copy(&store->answer, location);
+        lot->capacity = sql_int(&sql, 0);
+        lot->camera_id = arena_copy(&store->answer, sql_text(&sql, 1));
+        lot->camera_type = arena_copy(&store->answer, sql_text(&sql, 2));
+        lot->edge_id = arena_copy(&store->answer, sql_text(&sql, 3));
+        sql_reset(&sql);
+    }
+    return found < 0 ? store_fail(store, problem) : found;
+}
+
+int store_has_setting(struct store *store, enum event_kind kind, struct problem *problem)
+{
+    if (store_usable(store, problem)) {
+        return -1;
+    }
+    struct sql sql = store_sql(store, STORE_HAS_SETTING);
+    sql_bind_int(&sql, kind);
+    int found = sql_step(&sql, problem);
+    sql_reset(&sql);
+    return found < 0 ? store_fail(store, problem) : found;
+}

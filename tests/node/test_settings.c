@@ -1,0 +1,207 @@
+/* Staff, subscriptions and lots from command to what is in force, over a real store. */
+#include "support_house.h"
+
+#include "node/decide.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct house house;
+
+static void setup(void)
+{
+    house_start(&house, "central-1");
+}
+
+static void teardown(void)
+{
+    house_stop(&house);
+}
+
+static struct answer set_list(enum command_kind kind, const char *json, const char *if_match)
+{
+    struct command command;
+    command_init(&command, kind);
+    command.json = slice_text(json);
+    command.if_match = slice_text(if_match);
+    command.author = slice_text("An");
+    return house_decide(&house, &command);
+}
+
+static struct answer set_staff(const char *json)
+{
+    return set_list(COMMAND_STAFF, json, NULL);
+}
+
+static struct answer set_lot(const char *name, int64_t capacity, bool remove)
+{
+    struct command command;
+    command_init(&command, COMMAND_LOT);
+    command.location = slice_text(name);
+    command.capacity = capacity;
+    command.camera_id = slice_text("7");
+    command.camera_type = slice_text("PARKING_LOT");
+    command.edge_id = slice_text("10.20.0.41");
+    command.remove = remove;
+    return house_decide(&house, &command);
+}
+
+/* The elements in force as "id=json " in order of arrival at the callback. */
+static int gather(void *context, struct slice item, struct slice json)
+{
+    struct buffer *out = context;
+    return buffer_printf(out, "%.*s=%.*s ", (int)item.len, item.data, (int)json.len, json.data);
+}
+
+static void ck_list(enum event_kind kind, const char *expected)
+{
+    struct buffer text = {0};
+    ck_assert_int_eq(store_begin(house.store, &house.problem), 0);
+    ck_assert_int_eq(store_elements(house.store, kind, gather, &text, NULL, &house.problem), 0);
+    store_rollback(house.store);
+    ck_assert_int_eq(buffer_append(&text, "", 1), 0);
+    ck_assert_str_eq(text.data, expected);
+    buffer_free(&text);
+}
+
+static int64_t capacity_of(const char *name)
+{
+    struct settings_lot lot;
+    ck_assert_int_eq(store_begin(house.store, &house.problem), 0);
+    int found = store_lot(house.store, slice_text(name), &lot, &house.problem);
+    store_rollback(house.store);
+    ck_assert_int_ge(found, 0);
+    return found ? lot.capacity : -1;
+}
+
+#define ONE "{\"id\":1,\"name\":\"An\",\"status\":\"active\"}"
+#define ONE_OFF "{\"id\":1,\"name\":\"An\",\"status\":\"inactive\"}"
+#define TWO "{\"id\":2,\"name\":\"Binh\",\"status\":\"active\"}"
+#define ck_events(count) ck_assert_uint_eq(store_event_count(house.store), (count))
+
+START_TEST(each_changed_element_is_one_event)
+{
+    struct answer answer = set_staff("[" ONE "," TWO "]");
+    ck_assert_msg(answer.code == PROBLEM_OK, "%s", answer.text);
+    ck_assert_int_eq(answer.changed, 2);
+    ck_assert_uint_eq(answer.position.seq, 2);
+    ck_events(2);
+    ck_list(EVENT_STAFF_UPDATE, "1=" ONE " 2=" TWO " ");
+
+    answer = set_staff("[" TWO "," ONE_OFF "]");
+    ck_assert_int_eq(answer.changed, 1);
+    ck_events(3);
+    ck_list(EVENT_STAFF_UPDATE, "1=" ONE_OFF " 2=" TWO " ");
+}
+END_TEST
+
+START_TEST(nothing_changed_is_nothing_logged)
+{
+    struct answer first = set_staff("[" ONE "]");
+    struct answer again = set_staff("[{\"status\":\"active\",\"name\":\"An\",  \"id\":1}]");
+    ck_assert_int_eq(again.code, PROBLEM_OK);
+    ck_assert_int_eq(again.changed, 0);
+    ck_assert_uint_eq(again.position.seq, 0);
+    ck_assert_str_eq(again.etag, first.etag);
+    ck_events(1);
+}
+END_TEST
+
+START_TEST(what_is_not_in_the_list_is_removed)
+{
+    set_staff("[" ONE "," TWO "]");
+    struct answer answer = set_staff("[" TWO "]");
+    ck_assert_int_eq(answer.changed, 1);
+    ck_list(EVENT_STAFF_UPDATE, "2=" TWO " ");
+    answer = set_staff("[]");
+    ck_assert_int_eq(answer.changed, 1);
+    ck_list(EVENT_STAFF_UPDATE, "");
+    answer = set_staff("[" ONE "]"); /* and may come again */
+    ck_assert_int_eq(answer.changed, 1);
+    ck_list(EVENT_STAFF_UPDATE, "1=" ONE " ");
+}
+END_TEST
+
+START_TEST(an_old_etag_changes_nothing)
+{
+    struct answer first = set_staff("[" ONE "]");
+    struct answer second = set_list(COMMAND_STAFF, "[" TWO "]", first.etag);
+    ck_assert_int_eq(second.code, PROBLEM_OK);
+    ck_assert_str_ne(second.etag, first.etag);
+    struct answer late = set_list(COMMAND_STAFF, "[]", first.etag);
+    ck_assert_int_eq(late.code, PROBLEM_PRECONDITION_FAILED);
+    ck_assert_str_eq(late.etag, second.etag);
+    ck_list(EVENT_STAFF_UPDATE, "2=" TWO " ");
+}
+END_TEST
+
+START_TEST(lists_do_not_mix)
+{
+    set_staff("[" ONE "]");
+    struct answer answer =
+        set_list(COMMAND_SUBSCRIPTIONS,
+                 "[{\"id\":1,\"plate_number\":\"51F-204.17\",\"status\":\"active\"}]", NULL);
+    ck_assert_int_eq(answer.changed, 1);
+    ck_list(EVENT_STAFF_UPDATE, "1=" ONE " ");
+    ck_list(EVENT_SUBSCRIPTION_UPDATE,
+            "1={\"id\":1,\"plate_number\":\"51F-204.17\",\"status\":\"active\"} ");
+}
+END_TEST
+
+START_TEST(what_is_in_force_outlives_a_restart_and_a_rebuild)
+{
+    set_staff("[" ONE "," TWO "]");
+    set_staff("[" ONE_OFF "]");
+    set_lot("Deck B", 40, false);
+    house_close(&house);
+    house_open(&house);
+    ck_list(EVENT_STAFF_UPDATE, "1=" ONE_OFF " ");
+    ck_assert_int_eq(store_rebuild(house.store, &house.problem), 0);
+    ck_list(EVENT_STAFF_UPDATE, "1=" ONE_OFF " ");
+    ck_assert_int_eq(capacity_of("Deck B"), 40);
+}
+END_TEST
+
+START_TEST(a_lot_is_set_changed_and_removed)
+{
+    ck_assert_int_eq(set_lot("Deck B", 40, false).changed, 1);
+    ck_assert_int_eq(set_lot("Deck B", 40, false).changed, 0);
+    ck_assert_int_eq(set_lot("Deck B", 50, false).changed, 1);
+    ck_assert_int_eq(capacity_of("Deck B"), 50);
+    ck_assert_int_eq(set_lot("Deck B", 0, true).changed, 1);
+    ck_assert_int_eq(capacity_of("Deck B"), -1);
+    ck_assert_int_eq(set_lot("Deck B", 0, true).changed, 0);
+    ck_events(3);
+}
+END_TEST
+
+START_TEST(a_lot_that_cannot_be_is_refused)
+{
+    ck_assert_int_eq(set_lot("Deck B", -1, false).code, PROBLEM_FIELD_INVALID);
+    ck_assert_int_eq(set_lot("Deck B", LIMIT_CAPACITY + 1, false).code, PROBLEM_FIELD_INVALID);
+    ck_assert_int_eq(set_lot("", 1, false).code, PROBLEM_FIELD_INVALID);
+    ck_events(0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("settings");
+    TCase *tcase = tcase_create("settings");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, each_changed_element_is_one_event);
+    tcase_add_test(tcase, nothing_changed_is_nothing_logged);
+    tcase_add_test(tcase, what_is_not_in_the_list_is_removed);
+    tcase_add_test(tcase, an_old_etag_changes_nothing);
+    tcase_add_test(tcase, lists_do_not_mix);
+    tcase_add_test(tcase, what_is_in_force_outlives_a_restart_and_a_rebuild);
+    tcase_add_test(tcase, a_lot_is_set_changed_and_removed);
+    tcase_add_test(tcase, a_lot_that_cannot_be_is_refused);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
