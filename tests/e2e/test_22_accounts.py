@@ -56,7 +56,7 @@ def own_address():
     raise Skip("this machine has no address but loopback")
 
 
-def first_start_makes_an_administrator(cluster):
+def s_01_first_start_makes_an_administrator(cluster):
     """S-01: off loopback nobody does anything without being somebody."""
     central, = cluster.mesh("central-1", bind="0.0.0.0")
     central.start()
@@ -81,7 +81,7 @@ def first_start_makes_an_administrator(cluster):
     expect_equal(me["how"], "session", "a session survives a restart")
 
 
-def sessions(cluster):
+def s_02_sessions(cluster):
     central, = cluster.mesh("central-1", trusted_proxies=["127.0.0.1"])
     central.start()
     add_account(central, "Lan", "operator")
@@ -288,7 +288,7 @@ def every_cell_over_http(cluster):
                    answer.body[:200])
 
 
-def authors(cluster):
+def s_01_authors(cluster):
     """S-01: who is logged in is the author, whatever the body says."""
     central, = cluster.mesh("central-1")
     central.start()
@@ -347,7 +347,7 @@ def audit(cluster):
     expect_equal(call(first, "GET", "/api/v1/audit?cursor=9-9-9").status, 401, "for administrators")
 
 
-def camera_by_address(cluster):
+def s_05_camera_by_address(cluster):
     """S-05: existing cameras cannot log in; their address opens the gate's door and no other."""
     ip = own_address()
     central, = cluster.mesh("central-1", bind="0.0.0.0",
@@ -401,6 +401,6 @@ def forgotten_password(cluster):
 
 
 if __name__ == "__main__":
-    run(first_start_makes_an_administrator, sessions, sessions_expire, guessing,
-        many_logins_at_once, accounts, tokens, every_cell_over_http, authors, audit,
-        camera_by_address, forgotten_password)
+    run(s_01_first_start_makes_an_administrator, s_02_sessions, sessions_expire, guessing,
+        many_logins_at_once, accounts, tokens, every_cell_over_http, s_01_authors, audit,
+        s_05_camera_by_address, forgotten_password)
