@@ -4,9 +4,9 @@
 #include "api/handlers.h"
 
 #include "api/decision.h"
-#include "api/etag.h"
 #include "api/password.h"
 #include "api/respond.h"
+#include "api/revision.h"
 #include "proto/localtime.h"
 
 #include <stdio.h>
@@ -66,7 +66,7 @@ static void answer_account(struct request *request, struct slice name, int statu
         respond_error(request, PROBLEM_NOT_FOUND, "Không có tài khoản này");
         return;
     }
-    etag_add(request, account.revision);
+    revision_show(request, account.revision);
     writer = respond_json(request);
     json_put_open(&writer, '{');
     json_set_bool(&writer, "success", true);
@@ -154,7 +154,8 @@ static void change(struct request *request, const json_t *body)
                             .author = caller_author(request, body),
                             .reason = request_reason(body)};
 
-    if (etag_match(request, &access.revision) != 0 || read_role(request, body, &access.role) != 0) {
+    if (revision_match(request, &access.revision) != 0 ||
+        read_role(request, body, &access.role) != 0) {
         return;
     }
     if (json_object_get(body, "password") != NULL) {
@@ -189,7 +190,7 @@ void accounts_remove(struct request *request)
     }
     access.author = caller_author(request, body);
     access.reason = request_reason(body);
-    if (etag_match(request, &access.revision) == 0 && decision_access(request, &access) == 0) {
+    if (revision_match(request, &access.revision) == 0 && decision_access(request, &access) == 0) {
         respond_message(request, "Đã xóa tài khoản");
     }
     json_decref(body);

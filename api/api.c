@@ -267,6 +267,7 @@ static void copy_options(struct gateway *gateway, const struct api_options *opti
 {
     gateway->node = options->node;
     (void)snprintf(gateway->database, sizeof gateway->database, "%s", options->database);
+    gateway->cameras = options->cameras;
     gateway->is_open = options->is_open;
     gateway->body_bytes = chosen(options->body_bytes, LIMIT_HTTP_BODY);
     gateway->any_origin = options->is_open;

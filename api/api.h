@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 struct api;
+struct cameras;
 
 #define API_LISTENERS 4
 #define API_ORIGINS 16
@@ -31,6 +32,7 @@ struct api_options {
     const char *listeners[API_LISTENERS]; /* "127.0.0.1:8000"; NULL-terminated */
     const char *database;                 /* path, opened read-only */
     struct node_id node;
+    struct cameras *cameras; /* must outlive the server */
     const char *version;
     bool is_open; /* every address may everything, as in the existing system; warned about */
     const char *api_token; /* who sends it is an administrator; NULL = none */

@@ -7,6 +7,7 @@
 
 #include "api/api.h"
 #include "api/ask.h"
+#include "api/cameras.h"
 #include "api/hashing.h"
 #include "api/identity.h"
 #include "api/push.h"
@@ -35,6 +36,7 @@ struct gateway {
     struct throttle *throttle;
     struct hashing *hashing;
     struct push *push;
+    struct cameras *cameras; /* borrowed from whoever started the server */
     atomic_bool ready;
     atomic_bool stopping;  /* new work is refused */
     atomic_bool abandon;   /* waiting for the node ends */

@@ -14,12 +14,20 @@ void status_summary(struct request *request);
 void status_live(struct request *request);
 void status_ready(struct request *request);
 
+/* openapi.c: the description of all this */
+void openapi_get(struct request *request);
+
 /* gate.c: what cameras report */
 void gate_event(struct request *request);
+
+/* heartbeat.c, camera_list.c: cameras and how they do */
+void heartbeat_post(struct request *request);
+void camera_list_get(struct request *request);
 
 /* visits.c: the history and its corrections */
 void visits_list(struct request *request);
 void visits_changes(struct request *request);
+void visits_inside(struct request *request);
 void visits_edit(struct request *request);
 void visits_delete(struct request *request);
 
@@ -29,6 +37,15 @@ void money_fees_put(struct request *request);
 void money_stats(struct request *request);
 /* The four counters as members of an open object, for the answers that carry them. */
 void money_put_stats(struct json_writer *writer, const struct history_stats *stats);
+
+/* lists.c: staff and subscriptions */
+void lists_staff_get(struct request *request);
+void lists_staff_put(struct request *request);
+void lists_subscriptions_get(struct request *request);
+void lists_subscriptions_put(struct request *request);
+
+/* lots.c: how full the lots are */
+void lots_occupancy(struct request *request);
 
 /* p2p.c: the other centrals */
 void p2p_config_get(struct request *request);

@@ -89,6 +89,7 @@ void money_fees_get(struct request *request)
     if (read_tariff(request, &tariff, &from_log) != 0) {
         return;
     }
+    tariff_tag(&tariff, request->etag, sizeof request->etag);
     writer = respond_json(request);
     json_put_open(&writer, '{');
     json_put_key(&writer, "success");
@@ -128,48 +129,33 @@ static const char *merge_tariff(const json_t *fees, struct tariff *tariff)
 }
 
 /* The whole tariff to set, from the body and what is in force. 0, or -1 after an answer. */
-static int read_change(struct request *request, struct tariff *tariff)
+static int read_change(struct request *request, const json_t *body, struct tariff *tariff)
 {
-    json_t *body = request_object(request);
     const json_t *fees = json_object_get(body, "fees");
     const char *error = NULL;
     bool from_log;
 
-    if (body == NULL) {
-        return -1;
-    }
     if (!json_is_object(fees)) {
         error = "fees phải là một object";
     } else if (read_tariff(request, tariff, &from_log) != 0) {
-        goto answered;
+        return -1;
     } else {
         error = merge_tariff(fees, tariff);
     }
     if (error == NULL) {
-        json_decref(body);
         return 0;
     }
     respond_error(request, PROBLEM_FIELD_INVALID, error);
-answered:
-    json_decref(body);
     return -1;
 }
 
-void money_fees_put(struct request *request)
+static void answer_change(struct request *request, const struct answer *answer)
 {
-    struct command command;
-    struct answer answer;
     struct json_writer writer;
 
-    command_init(&command, COMMAND_TARIFF);
-    if (read_change(request, &command.tariff) != 0) {
-        return;
-    }
-    if (decision_ask(request, &command, &answer) != 0) {
-        return;
-    }
-    if (answer.code != PROBLEM_OK) {
-        decision_refuse(request, &answer);
+    tariff_tag(&answer->tariff, request->etag, sizeof request->etag);
+    if (answer->code != PROBLEM_OK) {
+        decision_refuse(request, answer);
         return;
     }
     writer = respond_json(request);
@@ -178,8 +164,28 @@ void money_fees_put(struct request *request)
     json_put_bool(&writer, true);
     json_put_key(&writer, "message");
     json_put_string(&writer, "Đã cập nhật cấu hình phí gửi xe");
-    put_tariff(&writer, &answer.tariff);
-    decision_put(&writer, &answer);
+    put_tariff(&writer, &answer->tariff);
+    decision_put(&writer, answer);
     json_put_close(&writer, '}');
     respond_send(request, 200);
+}
+
+void money_fees_put(struct request *request)
+{
+    struct command command;
+    struct answer answer;
+    json_t *body = request_object(request);
+
+    if (body == NULL) {
+        return;
+    }
+    command_init(&command, COMMAND_TARIFF);
+    command.author = caller_author(request, body);
+    command.reason = json_member_text(body, "reason");
+    if (request_if_match(request, &command.if_match) == 0 &&
+        read_change(request, body, &command.tariff) == 0 &&
+        decision_ask(request, &command, &answer) == 0) {
+        answer_change(request, &answer);
+    }
+    json_decref(body);
 }

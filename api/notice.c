@@ -202,6 +202,12 @@ static bool put_event(struct json_writer *writer, const struct source *source)
     case EVENT_HISTORY_UNDELETE:
         put_change(writer, source);
         return true;
+    case EVENT_PARKING_LOT_CONFIG:
+        put_string(writer, "event_type", "PARKING_LOT_CONFIG_UPDATE");
+        put_text(writer, "camera_name", source->event.location);
+        put_integer(writer, "capacity",
+                    source->event.capacity == EVENT_NONE ? 0 : source->event.capacity);
+        return true;
     default:
         return false;
     }

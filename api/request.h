@@ -21,11 +21,12 @@ struct request {
     struct slice body;                  /* after request_body */
     struct caller caller;               /* after caller_find */
     bool unread;                        /* a body is still on the wire */
-    bool cookies_count;       /* the page that sends them is ours, or named in cors_origins */
-    char lines[512];          /* more header lines of the answer, see respond_header */
-    const char *allow_origin; /* for Access-Control-Allow-Origin, or NULL; never input */
-    int status;               /* sent; 0 = not answered yet */
-    bool streaming;           /* the head is out, the rest goes in chunks */
+    bool cookies_count;                 /* the page that sends them is ours or in cors_origins */
+    char lines[512];                    /* more header lines of the answer, see respond_header */
+    const char *allow_origin;           /* for Access-Control-Allow-Origin, or NULL; never input */
+    char etag[40];                      /* of what is answered, without quotes; "" = none */
+    int status;                         /* sent; 0 = not answered yet */
+    bool streaming;                     /* the head is out, the rest goes in chunks */
 };
 
 void request_init(struct request *request, struct gateway *gateway,
@@ -51,6 +52,10 @@ int request_query_text(struct request *request, const char *name, char *out, siz
 
 /* The path parameter as a positive integer, named `name` in the 422. 0 or -1. */
 int request_path_id(struct request *request, const char *name, int64_t *out);
+
+/* The state that a change is for: the tag of If-Match without quotes, absent without that header or
+ * for "*". Borrows from the request. 0, or -1 after a 400 for anything but one strong tag. */
+int request_if_match(struct request *request, struct slice *tag);
 
 /* Reads the whole body into request->body: at most body_bytes, within LIMIT_HTTP_BODY_MS, exactly
  * as long as announced. 0, or -1 after 400 or 413. */

@@ -79,6 +79,10 @@ static void add_common(struct preamble *head, struct request *request, int statu
     add(head, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
     if (request->allow_origin != NULL) {
         add(head, "Access-Control-Allow-Origin: %s\r\nVary: Origin\r\n", request->allow_origin);
+        add(head, "%s", request->etag[0] != '\0' ? "Access-Control-Expose-Headers: ETag\r\n" : "");
+    }
+    if (request->etag[0] != '\0') {
+        add(head, "ETag: \"%s\"\r\n", request->etag);
     }
     if (request->cookies_count && request->allow_origin != NULL && !is_any(request->allow_origin)) {
         add(head, "Access-Control-Allow-Credentials: true\r\n");
@@ -372,6 +376,7 @@ void respond_preflight(struct request *request)
     (void)respond_json(request);
     send_whole(request, 200,
                "Access-Control-Allow-Methods: " RESPOND_METHODS "\r\n"
-               "Access-Control-Allow-Headers: Content-Type, Authorization, X-Request-Id\r\n"
+               "Access-Control-Allow-Headers: Content-Type, Authorization, If-Match,"
+               " X-Request-Id\r\n"
                "Access-Control-Max-Age: 600\r\n");
 }

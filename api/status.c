@@ -1,5 +1,6 @@
 #include "api/handlers.h"
 
+#include "api/camera_list.h"
 #include "api/respond.h"
 #include "proto/clock.h"
 
@@ -51,23 +52,6 @@ void status_ready(struct request *request)
     respond_send(request, ready ? 200 : 503);
 }
 
-/* No cameras are known yet; the members are there because clients expect them. */
-static void put_cameras(struct json_writer *writer)
-{
-    json_put_key(writer, "cameras");
-    json_put_open(writer, '{');
-    json_put_key(writer, "total");
-    json_put_int(writer, 0);
-    json_put_key(writer, "online");
-    json_put_int(writer, 0);
-    json_put_key(writer, "offline");
-    json_put_int(writer, 0);
-    json_put_key(writer, "cameras");
-    json_put_open(writer, '[');
-    json_put_close(writer, ']');
-    json_put_close(writer, '}');
-}
-
 /* Kept and passed on, but only a newer version understands them. */
 static void put_unknown(struct json_writer *writer, const struct history_unknown *unknown)
 {
@@ -116,7 +100,10 @@ void status_summary(struct request *request)
     (void)sync_report(request, false, &report); /* without an answer only we can be warned of */
     writer = respond_json(request);
     put_success(&writer, true);
-    put_cameras(&writer);
+    json_put_key(&writer, "cameras");
+    json_put_open(&writer, '{');
+    camera_list_put(&writer, request->gateway->cameras);
+    json_put_close(&writer, '}');
     json_put_key(&writer, "parking");
     json_put_open(&writer, '{');
     money_put_stats(&writer, &stats);

@@ -4,8 +4,8 @@
 #include "api/handlers.h"
 
 #include "api/decision.h"
-#include "api/etag.h"
 #include "api/respond.h"
+#include "api/revision.h"
 #include "proto/clock.h"
 #include "proto/localtime.h"
 
@@ -64,7 +64,7 @@ static void answer_token(struct request *request, struct slice name, int status,
         respond_error(request, PROBLEM_NOT_FOUND, "Không có token này");
         return;
     }
-    etag_add(request, token.revision);
+    revision_show(request, token.revision);
     writer = respond_json(request);
     json_put_open(&writer, '{');
     json_set_bool(&writer, "success", true);
@@ -153,7 +153,8 @@ static void change(struct request *request, const json_t *body)
                             .author = caller_author(request, body),
                             .reason = request_reason(body)};
 
-    if (etag_match(request, &access.revision) != 0 || read_members(request, body, &access) != 0) {
+    if (revision_match(request, &access.revision) != 0 ||
+        read_members(request, body, &access) != 0) {
         return;
     }
     describe(&access, detail, sizeof detail);
@@ -182,7 +183,7 @@ void tokens_revoke(struct request *request)
     }
     access.author = caller_author(request, body);
     access.reason = request_reason(body);
-    if (etag_match(request, &access.revision) == 0 && decision_access(request, &access) == 0) {
+    if (revision_match(request, &access.revision) == 0 && decision_access(request, &access) == 0) {
         respond_message(request, "Đã thu hồi token");
     }
     json_decref(body);

@@ -190,6 +190,40 @@ void visits_list(struct request *request)
     respond_send(request, 200);
 }
 
+/* ---- GET /api/parking/state ------------------------------------------------------------------ */
+
+void visits_inside(struct request *request)
+{
+    struct history_query query = {.limit = -1, .now_ms = clock_wall_ms(), .status = "IN"};
+    struct listing listing;
+    struct history_stats stats;
+    struct problem problem = {.code = PROBLEM_OK};
+    struct history *history = readers_take(request->gateway->readers, true, &problem);
+    int rc;
+
+    if (history == NULL) {
+        respond_problem(request, &problem);
+        return;
+    }
+    rc = history_stats(history, query.now_ms, &stats, &problem);
+    listing_start(&listing, request, "vehicles_in_parking");
+    if (rc == 0) {
+        rc = history_each(history, &query, each_visit, &listing, &problem);
+    }
+    readers_give(request->gateway->readers, true, &history);
+    if (rc != 0) {
+        respond_cut(request, &problem);
+        return;
+    }
+    json_put_close(&listing.writer, ']');
+    json_put_key(&listing.writer, "stats");
+    json_put_open(&listing.writer, '{');
+    money_put_stats(&listing.writer, &stats);
+    json_put_close(&listing.writer, '}');
+    json_put_close(&listing.writer, '}');
+    respond_send(request, 200);
+}
+
 /* ---- GET /api/parking/history/changes -------------------------------------------------------- */
 
 /* A row as somebody saw it. It may come from another central, so it is looked at before it is taken

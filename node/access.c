@@ -34,7 +34,7 @@ static bool is_seen(const struct change *change, int64_t revision)
 
 static int refuse_unseen(struct change *change)
 {
-    return refuse(change, PROBLEM_REVISION_MISMATCH, "Đã có người thay đổi, hãy tải lại");
+    return refuse(change, PROBLEM_PRECONDITION_FAILED, "Đã có người thay đổi, hãy tải lại");
 }
 
 /* False after a refusal. */

@@ -11,8 +11,8 @@
 
 /*
  * Carries `access` out and leaves a line in the audit. Fills `answer`: OK, or nothing is stored and
- * NAME_TAKEN, NOT_FOUND, REVISION_MISMATCH, LAST_ADMIN, LIMIT_REACHED or FIELD_INVALID. 0; -1 with
- * `problem` when the store failed, as for node/decide.h.
+ * NAME_TAKEN, NOT_FOUND, PRECONDITION_FAILED, LAST_ADMIN, LIMIT_REACHED or FIELD_INVALID. 0; -1
+ * with `problem` when the store failed, as for node/decide.h.
  */
 int access_decide(struct store *store, const struct access *access, int64_t now_ms,
                   struct answer *answer, struct problem *problem);

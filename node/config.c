@@ -20,6 +20,7 @@ void config_init(struct config *config)
                    .ws_clients = LIMIT_WS_CLIENTS,
                    .readers = LIMIT_READERS,
                    .body_bytes = LIMIT_HTTP_BODY},
+        .cameras = {.timeout_ms = CAMERA_TIMEOUT_MS},
         .bus_port = 9001,
         .replay_port = 9002,
     };
@@ -28,6 +29,7 @@ void config_init(struct config *config)
 void config_free(struct config *config)
 {
     free(config->peers);
+    free(config->cameras.items);
     explicit_bzero(config, sizeof *config); /* it held secrets */
     config_init(config);
 }
@@ -39,6 +41,12 @@ int config_copy(struct config *to, const struct config *from)
     if (from->peer_count) {
         to->peers = bytes_allocate(from->peer_count, sizeof from->peers[0]);
         memcpy(to->peers, from->peers, from->peer_count * sizeof from->peers[0]);
+    }
+    to->cameras.items = NULL;
+    if (from->cameras.count) {
+        size_t bytes = from->cameras.count * sizeof from->cameras.items[0];
+        to->cameras.items = bytes_allocate(1, bytes);
+        memcpy(to->cameras.items, from->cameras.items, bytes);
     }
     return 0;
 }

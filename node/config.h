@@ -6,6 +6,7 @@
 #ifndef NODE_CONFIG_H
 #define NODE_CONFIG_H
 
+#include "api/camera_table.h"
 #include "bus/replica.h"
 #include "proto/bytes.h"
 #include "proto/limits.h"
@@ -39,12 +40,10 @@ struct config {
     size_t cors_count;
     char proxies[LIMIT_PROXIES][16]; /* numeric; their word about the client is believed */
     size_t proxy_count;
-    uint32_t
-        camera_addresses[LIMIT_CAMERAS]; /* of cameras.items with a numeric ip, network order */
-    size_t camera_address_count;
     struct config_limits limits;
+    struct camera_settings cameras;
     /* accepted and checked now, used by later parts: ws_peers, ws_peer_port, retention_days,
-     * bus{port, replay_port, bind, secret}, cameras{heartbeat_timeout_s, items}, peer link/timezone
+     * bus{port, replay_port, bind, secret}, peer link/timezone
      */
     uint16_t bus_port, replay_port;
     char bus_bind[64], bus_secret[256];

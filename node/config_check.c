@@ -99,15 +99,9 @@ static bool check_name(const char *text, struct config_wrong *wrong)
     }
 }
 
-bool config_check_peer_ip(const char *text, struct config_wrong *wrong)
+/* An address that can be dialled. `port` says where a port goes that was written with it. */
+static bool check_host(const char *text, const char *port, struct config_wrong *wrong)
 {
-    if (!*text) {
-        return config_is_wrong(wrong, "write the address at which it can be reached", "is empty");
-    }
-    if (strcmp(text, "auto") == 0) {
-        return config_is_wrong(wrong, "write the address at which it can be reached",
-                               "\"auto\" is only for this central");
-    }
     if (strstr(text, "://")) {
         return config_is_wrong(wrong, "write the address alone, without protocol and port",
                                "\"%s\" is a URL", text);
@@ -118,8 +112,7 @@ bool config_check_peer_ip(const char *text, struct config_wrong *wrong)
                                "\"%s\": IPv6 addresses are not supported", text);
     }
     if (colon) {
-        return config_is_wrong(wrong, "the port goes into \"p2p_port\"", "\"%s\" has a port in it",
-                               text);
+        return config_is_wrong(wrong, port, "\"%s\" has a port in it", text);
     }
     if (!is_numeric(text)) {
         return check_name(text, wrong);
@@ -129,6 +122,33 @@ bool config_check_peer_ip(const char *text, struct config_wrong *wrong)
                                "\"%s\" is no address that can be dialled", text);
     }
     return check_octets(text, wrong);
+}
+
+bool config_check_peer_ip(const char *text, struct config_wrong *wrong)
+{
+    if (!*text) {
+        return config_is_wrong(wrong, "write the address at which it can be reached", "is empty");
+    }
+    if (strcmp(text, "auto") == 0) {
+        return config_is_wrong(wrong, "write the address at which it can be reached",
+                               "\"auto\" is only for this central");
+    }
+    return check_host(text, "the port goes into \"p2p_port\"", wrong);
+}
+
+bool config_check_camera_ip(const char *text, struct config_wrong *wrong)
+{
+    return !*text || check_host(text, "a camera's port is always 5000", wrong);
+}
+
+bool config_check_camera_type(const char *text, struct config_wrong *wrong)
+{
+    if (strcmp(text, "ENTRY") == 0 || strcmp(text, "EXIT") == 0 ||
+        strcmp(text, "PARKING_LOT") == 0) {
+        return true;
+    }
+    return config_is_wrong(wrong, "\"ENTRY\", \"EXIT\" or \"PARKING_LOT\"", "\"%s\" is not known",
+                           text);
 }
 
 bool config_check_own_ip(const char *text, struct config_wrong *wrong)

@@ -101,6 +101,8 @@ bool config_check_auth(const char *text, struct config_wrong *wrong);
 bool config_check_link(const char *text, struct config_wrong *wrong);
 bool config_check_ws_peers(const char *text, struct config_wrong *wrong);
 bool config_check_data_dir(const char *text, struct config_wrong *wrong);
+bool config_check_camera_ip(const char *text, struct config_wrong *wrong);
+bool config_check_camera_type(const char *text, struct config_wrong *wrong);
 bool config_check_origin(const char *text, struct config_wrong *wrong);
 bool config_check_proxy(const char *text, struct config_wrong *wrong);
 
@@ -114,8 +116,9 @@ enum config_type {
     CONFIG_OBJECT,
     CONFIG_PEERS,   /* array of objects with `members` */
     CONFIG_ORIGINS, /* array of texts */
-    CONFIG_PROXIES, /* array of addresses */
-    CONFIG_ANY      /* object or array, not looked into */
+    CONFIG_CAMERAS, /* object of objects with `members`, named by camera ids */
+    CONFIG_SECONDS, /* a number of seconds, kept in ms */
+    CONFIG_PROXIES  /* array of addresses */
 };
 
 /* One key that an object may have. Tables end with a NULL name. */
@@ -123,7 +126,7 @@ struct config_key {
     const char *name;
     const char *variable; /* of the environment; NULL = none */
     enum config_type type;
-    size_t offset, size;   /* member of struct config or replica_peer; size 0 = only checked */
+    size_t offset, size;   /* member of the struct that `members` describe; 0 = only checked */
     int64_t least, most;   /* of a number */
     config_check_fn check; /* of a text */
     const struct config_key *members;
@@ -150,12 +153,6 @@ int config_read(struct config *config, const json_t *document, bool accept_unkno
 /* Checks that look at several settings at once, after each was checked alone. */
 void config_check_whole(struct config *config, const json_t *document,
                         struct config_report *report);
-
-/* ---- trust ---- */
-
-/* The addresses of `cameras.items`, an object or a list of objects with `ip`. Entries without a
- * numeric address mean nobody, and so do those beyond LIMIT_CAMERAS. */
-void config_find_cameras(struct config *config, const json_t *document);
 
 /* ---- address ---- */
 

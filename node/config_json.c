@@ -3,6 +3,7 @@
  */
 #include "node/config_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,6 +77,26 @@ static json_t *limits_json(const struct config_limits *limits)
     return object;
 }
 
+static json_t *cameras_json(const struct camera_settings *cameras)
+{
+    json_t *object = need(json_object());
+    json_t *items = need(json_object());
+    for (size_t i = 0; i < cameras->count; i++) {
+        const struct camera_setting *camera = &cameras->items[i];
+        json_t *item = need(json_object());
+        char id[24];
+        snprintf(id, sizeof id, "%lld", (long long)camera->id); /* fits */
+        add(item, "name", json_string(camera->name));
+        add(item, "ip", json_string(camera->ip));
+        add(item, "camera_type", json_string(camera->type));
+        add(item, "parking_lot_capacity", json_integer(camera->capacity));
+        add(items, id, item);
+    }
+    add(object, "heartbeat_timeout_s", json_integer(cameras->timeout_ms / 1000));
+    add(object, "items", items);
+    return object;
+}
+
 int config_json(const struct config *config, struct buffer *out)
 {
     json_t *root = need(json_object());
@@ -97,6 +118,7 @@ int config_json(const struct config *config, struct buffer *out)
         texts_json(config->proxies[0], sizeof config->proxies[0], config->proxy_count));
     add(root, "retention_days", json_integer(config->retention_days));
     add(root, "bus", bus_json(config));
+    add(root, "cameras", cameras_json(&config->cameras));
     add(root, "limits", limits_json(&config->limits));
     char *text = json_dumps(root, JSON_COMPACT);
     if (!text) {

@@ -15,6 +15,9 @@
 #define PEER_MEMBER(member) \
     offsetof(struct replica_peer, member), sizeof((struct replica_peer *)0)->member
 
+#define CAMERA_MEMBER(member) \
+    offsetof(struct camera_setting, member), sizeof((struct camera_setting *)0)->member
+
 #define TEXT(name, variable, check, ...)                                   \
     {                                                                      \
         name, variable, CONFIG_TEXT, __VA_ARGS__, 0, 0, check, NULL, false \
@@ -64,9 +67,18 @@ static const struct config_key BUS[] = {
     END,
 };
 
+static const struct config_key CAMERA[] = {
+    TEXT("name", NULL, NULL, CAMERA_MEMBER(name)),
+    TEXT("ip", NULL, config_check_camera_ip, CAMERA_MEMBER(ip)),
+    TEXT("camera_type", NULL, config_check_camera_type, CAMERA_MEMBER(type)),
+    NUMBER("parking_lot_capacity", NULL, CONFIG_INT64, 0, LIMIT_CAPACITY, CAMERA_MEMBER(capacity)),
+    END,
+};
+
 static const struct config_key CAMERAS[] = {
-    NUMBER("heartbeat_timeout_s", NULL, CONFIG_INT64, 5, 86400, UNUSED),
-    GROUP("items", CONFIG_ANY, NULL),
+    NUMBER("heartbeat_timeout_s", NULL, CONFIG_SECONDS, 5, 86400,
+           CONFIG_MEMBER(cameras.timeout_ms)),
+    GROUP("items", CONFIG_CAMERAS, CAMERA),
     END,
 };
 

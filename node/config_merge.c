@@ -32,6 +32,22 @@ static bool is_masked(const json_t *value)
     return at != NULL;
 }
 
+static void check_names(const struct config_key *keys, const json_t *change,
+                        const struct config_path *parent, struct config_report *report);
+
+/* Those of each camera. The ids are checked with the result. */
+static void check_camera_names(const struct config_key *keys, const json_t *change,
+                               const struct config_path *parent, struct config_report *report)
+{
+    json_t *members = (json_t *)(uintptr_t)change; /* iterating changes nothing */
+    for (void *at = json_object_iter(members); at; at = json_object_iter_next(members, at)) {
+        const struct config_path path = {parent, json_object_iter_key(at), 0};
+        if (!config_is_remark(path.key)) {
+            check_names(keys, json_object_iter_value(at), &path, report);
+        }
+    }
+}
+
 /* Reports the keys of a change that the configuration does not have. */
 static void check_names(const struct config_key *keys, const json_t *change,
                         const struct config_path *parent, struct config_report *report)
@@ -53,6 +69,8 @@ static void check_names(const struct config_key *keys, const json_t *change,
                 const struct config_path element = {&path, NULL, i};
                 check_names(key->members, json_array_get(value, i), &element, report);
             }
+        } else if (key && key->type == CONFIG_CAMERAS) {
+            check_camera_names(key->members, value, &path, report);
         }
     }
 }
@@ -90,6 +108,34 @@ static json_t *merge_peers(const struct config_key *keys, const json_t *old, con
     return merged;
 }
 
+/* The new cameras: each under what the change says about it, without those that it sets to null.
+ * Owned. */
+static json_t *merge_cameras(const struct config_key *keys, const json_t *old, const json_t *change)
+{
+    json_t *merged = json_is_object(old) ? json_copy((json_t *)(uintptr_t)old) : json_object();
+    json_t *members = (json_t *)(uintptr_t)change; /* iterating changes nothing */
+    for (void *at = json_object_iter(members); at; at = json_object_iter_next(members, at)) {
+        const char *id = json_object_iter_key(at);
+        json_t *given = json_object_iter_value(at);
+        json_t *known = json_object_get(merged, id);
+        json_t *camera = NULL;
+        if (json_is_null(given)) {
+            (void)json_object_del(merged, id); /* one that is not there is gone already */
+            continue;
+        }
+        if (json_is_object(given)) {
+            camera = json_is_object(known) ? json_copy(known) : json_object();
+            merge_object(keys, camera, given);
+        } else {
+            camera = json_incref(given); /* the check of the result says what is wrong with it */
+        }
+        if (json_object_set_new(merged, id, camera)) {
+            abort(); /* out of memory: the key is UTF-8 */
+        }
+    }
+    return merged;
+}
+
 /* Lays the members of `change` over `into`. */
 static void merge_object(const struct config_key *keys, json_t *into, const json_t *change)
 {
@@ -108,6 +154,8 @@ static void merge_object(const struct config_key *keys, json_t *into, const json
             merge_object(key->members, fresh, value);
         } else if (key && key->type == CONFIG_PEERS && json_is_array(value)) {
             fresh = merge_peers(key->members, old, value);
+        } else if (key && key->type == CONFIG_CAMERAS && json_is_object(value)) {
+            fresh = merge_cameras(key->members, old, value);
         } else {
             fresh = json_incref(value);
         }

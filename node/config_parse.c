@@ -79,7 +79,8 @@ static bool check_number(const struct config_key *key, int64_t number, struct co
     return true;
 }
 
-/* Stores a checked number, or 0 for one that is wrong: later checks pass over it. */
+/* Stores a checked number (seconds as ms), or 0 for one that is wrong: later checks pass over it.
+ */
 static void store_number(const struct config_key *key, void *base, int64_t number)
 {
     char *at = (char *)base + key->offset;
@@ -87,6 +88,9 @@ static void store_number(const struct config_key *key, void *base, int64_t numbe
     uint32_t medium = (uint32_t)number;
     if (!key->size) {
         return;
+    }
+    if (key->type == CONFIG_SECONDS) {
+        number *= 1000;
     }
     if (key->type == CONFIG_UINT16) {
         memcpy(at, &small, sizeof small);
@@ -193,6 +197,8 @@ static void read_list(struct reading *reading, enum config_type type, const json
 
 static void read_peers(struct reading *reading, const json_t *value,
                        const struct config_path *path);
+static void read_cameras(struct reading *reading, const struct config_key *keys,
+                         const json_t *value, const struct config_path *path);
 
 /* Each member of an object, by the table. Objects lie one in the other at most as deep as the
  * tables do. */
@@ -218,10 +224,8 @@ static void read_object(struct reading *reading, const struct config_key *keys, 
             read_list(reading, key->type, value, &path);
         } else if (key->type == CONFIG_PEERS) {
             read_peers(reading, value, &path);
-        } else if (key->type == CONFIG_ANY) {
-            if (!json_is_object(value) && !json_is_array(value)) {
-                wrong_type(reading, &path, value, "an object or a list", NULL);
-            }
+        } else if (key->type == CONFIG_CAMERAS) {
+            read_cameras(reading, key->members, value, &path);
         } else if (key->type == CONFIG_OBJECT) {
             if (json_is_object(value)) {
                 read_object(reading, key->members, base, value, &path);
@@ -269,6 +273,57 @@ static void read_peers(struct reading *reading, const json_t *value, const struc
             }
         }
     }
+}
+
+/* One camera into `out`. The name of its member is its id. */
+static void read_camera(struct reading *reading, const struct config_key *keys, const json_t *value,
+                        const struct config_path *path, struct camera_setting *out)
+{
+    struct config_wrong wrong;
+    *out = (struct camera_setting){.id = camera_table_id(slice_text(path->key)), .type = "ENTRY"};
+    if (!out->id) {
+        (void)config_is_wrong(&wrong, "\"3\": {\"name\": \"Gate\", \"ip\": \"192.168.1.31\"}",
+                              "\"%.80s\" is no camera id, a number from 1", path->key);
+        config_error(reading->report, path, CONFIG_AT_KEY, &wrong);
+    } else if (!json_is_object(value)) {
+        wrong_type(reading, path, value, "an object, {...}", NULL);
+    } else {
+        read_object(reading, keys, out, value, path);
+    }
+}
+
+static int compare_cameras(const void *a, const void *b)
+{
+    const struct camera_setting *left = a, *right = b;
+    return (left->id > right->id) - (left->id < right->id);
+}
+
+static void read_cameras(struct reading *reading, const struct config_key *keys,
+                         const json_t *value, const struct config_path *path)
+{
+    struct camera_settings *cameras = &reading->config->cameras;
+    json_t *members = (json_t *)(uintptr_t)value; /* iterating changes nothing */
+    struct config_wrong wrong;
+    if (!json_is_object(value)) {
+        wrong_type(reading, path, value, "an object, {...}",
+                   "camera ids with what is known of each");
+        return;
+    }
+    if (json_object_size(value) > LIMIT_CAMERAS) {
+        (void)config_is_wrong(&wrong, NULL, "has %zu entries, at most %d are kept",
+                              json_object_size(value), LIMIT_CAMERAS);
+        config_error(reading->report, path, CONFIG_AT_VALUE, &wrong);
+        return;
+    }
+    cameras->items = bytes_allocate(json_object_size(value), sizeof cameras->items[0]);
+    for (void *at = json_object_iter(members); at; at = json_object_iter_next(members, at)) {
+        const struct config_path element = {path, json_object_iter_key(at), 0};
+        if (!config_is_remark(element.key)) {
+            read_camera(reading, keys, json_object_iter_value(at), &element,
+                        &cameras->items[cameras->count++]);
+        }
+    }
+    qsort(cameras->items, cameras->count, sizeof cameras->items[0], compare_cameras);
 }
 
 /* An empty variable counts as none. */

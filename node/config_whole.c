@@ -182,7 +182,6 @@ void config_check_whole(struct config *config, const json_t *document, struct co
         config_own_address(config->ip);
     }
     check_ports(config, document, report);
-    config_find_cameras(config, document);
     for (size_t i = 0; i < config->peer_count; i++) {
         check_peer(config, peers, i, report);
     }

@@ -203,6 +203,29 @@ static int append(struct inquiry *inquiry, int64_t now_ms)
     return complete(inquiry, &position);
 }
 
+/* 1 when the author of a tariff saw another one than is in force: answered. 0, -1. */
+static int is_stale(struct inquiry *inquiry, const struct command *command, int64_t now_ms)
+{
+    struct answer *answer = &inquiry->parking.answer;
+    char tag[40];
+
+    if (command->kind != COMMAND_TARIFF || command->if_match.data == NULL) {
+        return 0;
+    }
+    if (store_tariff(inquiry->store, now_ms, &inquiry->view.tariff, inquiry->problem) < 0) {
+        return -1;
+    }
+    tariff_tag(&inquiry->view.tariff, tag, sizeof tag);
+    if (slice_equal(command->if_match, slice_text(tag))) {
+        return 0;
+    }
+    answer_init(answer, PROBLEM_PRECONDITION_FAILED);
+    answer->tariff = inquiry->view.tariff;
+    (void)slice_copy(slice_text("Bảng phí đã được thay đổi ở nơi khác; hãy tải lại rồi sửa"),
+                     answer->text, sizeof answer->text);
+    return 1;
+}
+
 static int run(struct inquiry *inquiry, const struct command *command, int64_t now_ms)
 {
     int repeated;
@@ -211,6 +234,9 @@ static int run(struct inquiry *inquiry, const struct command *command, int64_t n
         return 0;
     }
     repeated = answer_repeat(inquiry, command, now_ms);
+    if (repeated == 0) {
+        repeated = is_stale(inquiry, command, now_ms);
+    }
     if (repeated != 0) {
         return repeated < 0 ? -1 : 0;
     }

@@ -1,5 +1,6 @@
 #include "node/services.h"
 
+#include "api/cameras.h"
 #include "bus/mesh.h"
 #include "node/first_admin.h"
 #include "node/node.h"
@@ -176,17 +177,26 @@ static int ensure_login(const struct services *services, const struct config *co
     return 0;
 }
 
-/* Addresses as the API takes them; borrows from both. */
-static struct api_trust trust_of(const struct config *config, uint32_t proxies[LIMIT_PROXIES])
+/* Addresses that mean something by themselves. */
+struct addresses {
+    uint32_t proxies[LIMIT_PROXIES], cameras[LIMIT_CAMERAS];
+};
+
+/* As the API takes them; borrows from `addresses`, which it fills. A camera's host name is nobody's
+ * address. */
+static struct api_trust trust_of(const struct config *config, struct addresses *addresses)
 {
-    struct api_trust trust = {.cameras = config->camera_addresses,
-                              .camera_count = config->camera_address_count,
-                              .proxies = proxies};
+    struct api_trust trust = {.cameras = addresses->cameras, .proxies = addresses->proxies};
+    struct in_addr address;
 
     for (size_t i = 0; i < config->proxy_count; i++) {
-        struct in_addr address;
         if (inet_pton(AF_INET, config->proxies[i], &address) == 1) { /* it was checked */
-            proxies[trust.proxy_count++] = address.s_addr;
+            addresses->proxies[trust.proxy_count++] = address.s_addr;
+        }
+    }
+    for (size_t i = 0; i < config->cameras.count; i++) {
+        if (inet_pton(AF_INET, config->cameras.items[i].ip, &address) == 1) {
+            addresses->cameras[trust.camera_count++] = address.s_addr;
         }
     }
     return trust;
@@ -194,8 +204,8 @@ static struct api_trust trust_of(const struct config *config, uint32_t proxies[L
 
 static void follow_trust(struct services *services, const struct config *config)
 {
-    uint32_t proxies[LIMIT_PROXIES];
-    struct api_trust trust = trust_of(config, proxies);
+    struct addresses addresses;
+    struct api_trust trust = trust_of(config, &addresses);
 
     api_set_trust(services->api, &trust);
 }
@@ -205,9 +215,10 @@ static int start_api(struct services *services, const struct config *config,
 {
     char listeners[API_LISTENERS][80];
     size_t count = config_http_listeners(config, listeners, API_LISTENERS - 1);
-    uint32_t proxies[LIMIT_PROXIES];
+    struct addresses addresses;
     struct api_options options = {.database = services->database,
                                   .node = config->id,
+                                  .cameras = services->cameras,
                                   .version = PARKMESH_VERSION,
                                   .http_threads = config->limits.http_threads,
                                   .ws_clients = config->limits.ws_clients,
@@ -225,7 +236,7 @@ static int start_api(struct services *services, const struct config *config,
     }
     options.is_open = strcmp(config->auth, "open") == 0;
     options.api_token = config->api_token;
-    options.trust = trust_of(config, proxies);
+    options.trust = trust_of(config, &addresses);
     services->api = api_start(&options, problem);
     if (services->api == NULL) {
         return -1;
@@ -250,6 +261,10 @@ int services_start(struct services *services, const struct config *config, struc
     if (services->mesh == NULL && start_mesh(services, config, problem) != 0) {
         return -1;
     }
+    if (services->cameras == NULL) {
+        services->cameras = cameras_new();
+    }
+    cameras_configure(services->cameras, &config->cameras);
     if (services->api == NULL && start_api(services, config, problem) != 0) {
         return -1;
     }
@@ -263,6 +278,7 @@ void services_stop(struct services *services)
     if (services->api != NULL) {
         api_stop(&services->api);
     }
+    cameras_destroy(&services->cameras);
     zactor_destroy(&services->reader);
     zactor_destroy(&services->node);
     services->mesh_runs = false;
@@ -328,6 +344,7 @@ int services_change(struct services *services, const struct config *old, const s
     if (configure_mesh(services, new, problem) != 0) {
         return -1; /* the mesh kept its old state */
     }
+    cameras_configure(services->cameras, &new->cameras);
     if (!api_differs(old, new)) {
         follow_trust(services, new);
         return 0;
@@ -337,6 +354,7 @@ int services_change(struct services *services, const struct config *old, const s
         api_set_ready(services->api, true);
         return 0;
     }
+    cameras_configure(services->cameras, &old->cameras);
     if (start_api(services, old, &again) != 0) {
         log_problem(LOG_LEVEL_ERROR, &again);
         *lost = true;

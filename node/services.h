@@ -14,6 +14,7 @@
 struct services {
     zactor_t *node, *reader, *mesh;
     struct api *api;
+    struct cameras *cameras;
     bool mesh_runs;
     char database[600];    /* path */
     struct mesh_keys keys; /* derived from `keys_secret` */

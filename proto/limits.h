@@ -11,6 +11,7 @@
 #define LIMIT_NODE_ID 63       /* bytes; an id must fit a file name and a ZeroMQ routing id */
 #define LIMIT_EVENT_ID 200     /* bytes; `<central>_<ms>_<plate>` with room for foreign systems */
 #define LIMIT_PLATE 64         /* bytes of plate text; the longest real plate has 12 */
+#define LIMIT_PLATE_PART 2     /* bytes; shorter parts of plates are looked for row by row */
 #define LIMIT_PLATE_MIN 6      /* characters A-Z0-9 of a usable plate (existing cameras' rule) */
 #define LIMIT_TEXT 512         /* bytes of any other text field of an event (names, sources) */
 #define LIMIT_JSON_TEXT 8192   /* bytes of JSON text kept inside one event body */
@@ -63,7 +64,6 @@
 
 /* HTTP */
 #define LIMIT_HTTP_THREADS 64        /* workers for plain requests; one per open connection */
-#define LIMIT_CAMERAS 256            /* cameras of one central; the largest site known has 40 */
 #define LIMIT_PROXIES 16             /* addresses of trusted proxies */
 #define LIMIT_WS_CLIENTS 64          /* each holds one worker for its whole life */
 #define LIMIT_HTTP_BODY (256 * 1024) /* bytes of one request body */
@@ -79,6 +79,12 @@
 #define LIMIT_NOTICE_MS 100    /* between two notices to one page */
 #define LIMIT_PAGE_ROWS 256    /* history rows fetched in one short read transaction */
 
+/* Cameras */
+#define LIMIT_CAMERAS 256       /* configured at one central; the largest site known has 40 */
+#define LIMIT_CAMERAS_KNOWN 512 /* configured or heard of; then the longest silent one goes */
+#define LIMIT_CAMERA_ID ((INT64_C(1) << 53) - 1)    /* browsers compute with doubles */
+#define LIMIT_CAMERA_NAME 128                       /* bytes; it stands on a button */
+#define LIMIT_CAMERA_FORGET_MS (24LL * 3600 * 1000) /* a silent one that nobody configured */
 /* Calls of ours to other machines over HTTP */
 #define LIMIT_CALLS 32             /* at once, of one request: a settings change asks each camera */
 #define LIMIT_CALL_CONNECT_MS 3000 /* a machine in the same network answers in one */
@@ -108,6 +114,8 @@
 #define LIMIT_CACHE_KIB 8192                 /* SQLite page cache of the writer */
 #define LIMIT_READER_CACHE_KIB 1024          /* of each read-only handle */
 #define LIMIT_WAL_BYTES (16LL * 1024 * 1024) /* checkpoint when the WAL has grown by this */
+#define LIMIT_PLATES_NEW 256                 /* plates waiting for their index; then all of them */
+#define LIMIT_COUNT_CELLS 64                 /* sums changed by a batch, kept in memory */
 #define LIMIT_BUSY_MS 2000                   /* wait for a lock held by a foreign program */
 
 /* Configuration file */

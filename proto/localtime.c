@@ -177,6 +177,27 @@ void utctime_rfc3339(int64_t ms, char out[UTCTIME_RFC3339])
                    fraction_of(ms)); /* fits */
 }
 
+void localtime_rfc3339(int64_t ms, char out[LOCALTIME_RFC3339])
+{
+    int64_t seconds = to_seconds(ms), offset = offset_at(seconds);
+    int minutes =
+        (int)(offset / 60); /* the format knows no seconds; no zone has had any for long */
+    int size = minutes < 0 ? -minutes : minutes;
+
+    write_wall(seconds + (int64_t)minutes * 60, 'T', out);
+    (void)snprintf(out + LOCALTIME_TEXT - 1, LOCALTIME_RFC3339 - LOCALTIME_TEXT + 1,
+                   ".%03d%c%02d:%02d", fraction_of(ms), minutes < 0 ? '-' : '+', size / 60 % 100,
+                   size % 60); /* fits */
+}
+
+int64_t localtime_hour(int64_t ms)
+{
+    int64_t seconds = to_seconds(ms);
+    int64_t within = (seconds + offset_at(seconds)) % 3600;
+
+    return (seconds - within - (within < 0 ? 3600 : 0)) * 1000;
+}
+
 /* Reads `count` digits; -1 when there are none. */
 static int digits(struct slice *text, size_t count)
 {

@@ -39,6 +39,14 @@ void utctime_rfc3339(int64_t ms, char out[UTCTIME_RFC3339]);
  * space, fractions of seconds, and `Z` or `+hh:mm` which then decide the zone. */
 int localtime_parse(struct slice text, int64_t *out_ms);
 
+/* RFC 3339 with the zone's offset at that instant: "2026-11-22T08:15:03.123+07:00". */
+#define LOCALTIME_RFC3339 32
+void localtime_rfc3339(int64_t ms, char out[LOCALTIME_RFC3339]);
+
+/* Start of the local hour that holds `ms`: where the local clock showed full minutes 00. Where an
+ * hour is cut short by a change of the zone, the hours beside it stay apart. */
+int64_t localtime_hour(int64_t ms);
+
 /* Start of the local day that holds `ms`, and of the next one. */
 void localtime_day(int64_t ms, int64_t *start_ms, int64_t *end_ms);
 

@@ -159,3 +159,49 @@ size_t plate_reduce(struct slice text, char *out, size_t size)
     }
     return len;
 }
+
+/* The letter that stands for the class of `c`. */
+static char class_of(char c)
+{
+    static const char members[] = "ODQILZSGBV";
+    static const char classes[] = "000112568U";
+    const char *found = c ? strchr(members, c) : NULL;
+
+    return found ? classes[found - members] : c;
+}
+
+static size_t bare(struct slice text, bool look, char *out, size_t size)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < text.len && len + 1 < size; i++) {
+        char c = text.data[i];
+        if (c == ' ' || c == '-' || c == '.') {
+            continue;
+        }
+        if (c >= 'a' && c <= 'z') {
+            c = (char)(c - ('a' - 'A'));
+        } else if (c == '\x91' && len && out[len - 1] == '\xC4') {
+            c = '\x90'; /* U+0111 to U+0110, the one other letter that Vietnamese plates carry */
+        }
+        if (look && c == '\x90' && len && out[len - 1] == '\xC4') {
+            out[len - 1] = '0';
+            continue;
+        }
+        out[len++] = look ? class_of(c) : c;
+    }
+    if (size) {
+        out[len] = '\0';
+    }
+    return len;
+}
+
+size_t plate_look(struct slice text, char *out, size_t size)
+{
+    return bare(text, true, out, size);
+}
+
+size_t plate_bare(struct slice text, char *out, size_t size)
+{
+    return bare(text, false, out, size);
+}

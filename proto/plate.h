@@ -25,4 +25,15 @@ int plate_parse(struct slice text, struct plate *out);
  * size - 1 characters. Returns the length. */
 size_t plate_reduce(struct slice text, char *out, size_t size);
 
+/*
+ * What a text looks like to a camera: upper-cased, without space, '-' and '.', and with one
+ * character for each class of those that are taken for each other:
+ *   0 O D Q Đ -> 0    1 I L -> 1    2 Z -> 2    5 S -> 5    6 G -> 6    8 B -> 8    U V -> U
+ * At most size - 1 bytes; returns the length. A part of the text looks like a part of this.
+ */
+size_t plate_look(struct slice text, char *out, size_t size);
+
+/* The same without the classes: what a search compares, so that "51f-204.17" is "51F20417". */
+size_t plate_bare(struct slice text, char *out, size_t size);
+
 #endif

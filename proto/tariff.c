@@ -48,6 +48,11 @@ void tariff_duration_text(int64_t seconds, char *out, size_t size)
     (void)snprintf(out, size, "%" PRId64 " giờ %" PRId64 " phút", minutes / 60, minutes % 60);
 }
 
+void tariff_tag(const struct tariff *tariff, char *out, size_t size)
+{
+    (void)snprintf(out, size, "%" PRId64 "-%" PRId64, tariff->free_s, tariff->per_hour);
+}
+
 int64_t tariff_hours_to_seconds(double hours)
 {
     double seconds = hours * HOUR_S + 0.5;

@@ -24,6 +24,9 @@ int64_t tariff_fee(const struct tariff *tariff, int64_t seconds);
 /* "26 giờ 40 phút": hours may pass 24, seconds dropped. `size` >= 48. */
 void tariff_duration_text(int64_t seconds, char *out, size_t size);
 
+/* Names a tariff, for ETag and If-Match: "1800-25000". `size` >= 40. */
+void tariff_tag(const struct tariff *tariff, char *out, size_t size);
+
 /* Hours as people write them (0.5) to seconds, and back for printing. -1 when not finite, negative
  * or over a year. */
 int64_t tariff_hours_to_seconds(double hours);

@@ -14,7 +14,26 @@ struct history;
 struct history *history_open(const char *path, struct problem *problem);
 void history_close(struct history **history);
 
-/* Filters of GET /api/parking/history. */
+/* A place in a list: rows are in order of (t, id), newest first. */
+struct history_key {
+    int64_t t, id;
+};
+
+/* What of a plate a text is compared with. */
+enum history_match {
+    HISTORY_PART,
+    HISTORY_PREFIX,
+    HISTORY_EXACT
+};
+
+/* Which visits belong to a span of time. */
+enum history_span {
+    HISTORY_BY_ENTRY, /* entered within it; the list is in order of entry */
+    HISTORY_BY_STAY,  /* were inside at some time of it; in order of entry */
+    HISTORY_BY_EXIT   /* left within it; in order of exit */
+};
+
+/* Which visits. Zeroes: all but SUPERSEDED and DELETED ones, in order of entry. */
 struct history_query {
     int64_t limit; /* -1 = all */
     int64_t offset;
@@ -22,19 +41,38 @@ struct history_query {
     int64_t now_ms;
     /* NULL = every visit but SUPERSEDED and DELETED; else exactly this status name */
     const char *status;
-    struct slice search; /* absent = none; reduced like a plate, matched literally in id or view */
+    /* Absent = any plate. Blanks, '-' and '.' do not matter, nothing is a wildcard; found in
+     * plate_id or plate_view. */
+    struct slice search;
+    enum history_match match;
+    bool look; /* characters that cameras take for each other are the same (proto/plate.h) */
+
+    bool has_span; /* [from_ms, to_ms) */
+    enum history_span span;
+    int64_t from_ms, to_ms;
+    struct slice central; /* where it entered or left; absent = anywhere */
+    struct slice lot;     /* where it was seen last */
+    struct slice anomaly; /* listed under this code, or "any" */
+    bool has_after;
+    struct history_key after; /* only what comes behind this place */
+    int64_t work;             /* rows to look at before giving up for now; 0 = no end */
 };
 
-/* Called once a row, in order of (entry_ms, id) descending. Non-zero stops. */
+/* Called once a row, in order. Non-zero stops. */
 typedef int (*history_row_fn)(void *context, const struct visit *visit);
 
 /*
  * Pages through the rows, at most LIMIT_PAGE_ROWS a read transaction, resuming by key, so that rows
  * arriving meanwhile neither repeat nor hide others. The callback runs outside any transaction (a
  * page is copied first). 0, or -1 with a problem, or the callback's value.
+ *
+ * `next`, which may be NULL: the place from which to go on, and `*more` whether there may be rows
+ * behind it: the limit was met, or the work was done.
  */
 int history_each(struct history *history, const struct history_query *query, history_row_fn row,
                  void *context, struct problem *problem);
+int history_list(struct history *history, const struct history_query *query, history_row_fn row,
+                 void *context, struct history_key *next, bool *more, struct problem *problem);
 
 /* 1 found (slices live until the next call), 0 not, -1 problem. */
 int history_find(struct history *history, struct slice event_id, struct visit *visit,
@@ -45,6 +83,23 @@ struct history_stats {
 };
 int history_stats(struct history *history, int64_t now_ms, struct history_stats *out,
                   struct problem *problem);
+
+/* What happened in one local hour at one central and lot (empty = unknown): entries by where the
+ * visit entered, exits and revenue (VND taken) by where it left; `gone` = exits of those that had
+ * entered there. Superseded and deleted visits count nowhere. Texts live during the callback. */
+struct history_count {
+    int64_t hour_ms; /* start of the hour */
+    struct slice central, lot;
+    int64_t entries, exits, revenue, gone;
+    int64_t inside; /* history_inside only: vehicles now, by where they entered */
+};
+/* Called within a read transaction: it must be quick. Non-zero stops and is returned. */
+typedef int (*history_count_fn)(void *context, const struct history_count *count);
+/* Hours that start within [from_ms, to_ms), in order. */
+int history_counts(struct history *history, int64_t from_ms, int64_t to_ms, history_count_fn each,
+                   void *context, struct problem *problem);
+int history_inside(struct history *history, history_count_fn each, void *context,
+                   struct problem *problem);
 
 /* One administrator's change, newest first. Slices live during the callback. */
 struct history_change {

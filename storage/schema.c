@@ -19,7 +19,8 @@ static const char *const MIGRATIONS[SCHEMA_VERSION] = {
     /* Values kept in step with the log by the transaction that changes it: hlc, events,
      * log_digest, state_digest, visit_id, rewinds (of heads; 0 when absent), unknown_kind.<number>
      * (events of kinds that were not understood when they came); and of this file: clean (0 while
-     * open), zone of the texts, fold (version of the rules that made the folded tables). */
+     * open), zone of the texts and of table visit_count, fold (version of the rules that made the
+     * folded tables), sums (version of what store_count.c and store_plate.c keep). */
     "CREATE TABLE meta("
     " key TEXT PRIMARY KEY,"
     " value) WITHOUT ROWID;"
@@ -223,8 +224,59 @@ static const char *const MIGRATIONS[SCHEMA_VERSION] = {
     " PRIMARY KEY(sid, seq)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX element_item ON element(kind, item);"
     "CREATE INDEX element_in_force ON element(kind, item) WHERE in_force = 1;"
+    "CREATE INDEX history_location ON history(last_location, last_location_ms)"
+    " WHERE status = 'IN' AND last_location IS NOT NULL;"
     "CREATE INDEX element_plate ON element(plate, item) WHERE plate IS NOT NULL;"
     "PRAGMA user_version = 2;",
+
+    /* Reading at size. The index of the list carries the plate, so that a walk can pass over rows
+     * without reading them; visits out of sight have one of their own. */
+    "DROP INDEX history_entry;"
+    "CREATE INDEX history_entry ON history(entry_ms, id, plate_id);"
+    "CREATE INDEX history_aside ON history(entry_ms)"
+    " WHERE status IN ('SUPERSEDED', 'DELETED');"
+
+    /* A visit's entry_ms less `first`: 0 but for what was corrected or re-timed. */
+    "ALTER TABLE visit_plate ADD COLUMN late INTEGER NOT NULL DEFAULT 0;"
+
+    /* For each distinct plate of visit_plate, and for each other reading of plate_odd, every end of
+     * it as it looks (plate_look), of LIMIT_PLATE_PART characters or more: what contains a text
+     * begins with it in this table. What is new waits in plate_new, so that many are added at
+     * once. */
+    "CREATE TABLE plate_part("
+    " look TEXT NOT NULL,"
+    " plate TEXT NOT NULL,"
+    " PRIMARY KEY(look, plate)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE plate_new("
+    " plate TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;"
+    /* Views that have more in them than their plate (plate_bare): letters like U+0110. */
+    "CREATE TABLE plate_odd("
+    " plate TEXT NOT NULL,"
+    " bare TEXT NOT NULL,"
+    " PRIMARY KEY(plate, bare)) STRICT, WITHOUT ROWID;"
+
+    /* Sums over history, kept by whoever changes a row (store_count.c). t = start of a local hour
+     * of meta.zone; '' = unknown. entries: by where and when it entered; exits, revenue: by where
+     * and when it left; gone: exits by where it had entered. No affinity: a sum that no longer fits
+     * becomes a real, not an error. */
+    "CREATE TABLE visit_count("
+    " t INTEGER NOT NULL,"
+    " central TEXT NOT NULL,"
+    " lot TEXT NOT NULL,"
+    " entries, exits, revenue, gone,"
+    " PRIMARY KEY(t, central, lot)) WITHOUT ROWID;"
+    /* Vehicles inside now, by where they entered. */
+    "CREATE TABLE visit_inside("
+    " central TEXT NOT NULL,"
+    " lot TEXT NOT NULL,"
+    " cars INTEGER NOT NULL,"
+    " PRIMARY KEY(central, lot)) STRICT, WITHOUT ROWID;"
+
+    /* What was listed, by time and by visit. */
+    "CREATE INDEX anomaly_time ON anomaly(t, node, epoch, seq, code, plate_id);"
+    "CREATE INDEX anomaly_visit ON anomaly(visit) WHERE visit IS NOT NULL;"
+    "CREATE INDEX anomaly_other ON anomaly(other) WHERE other IS NOT NULL;"
+    "PRAGMA user_version = 3;",
 
     /* Who may use this central: local, not derived, never sent to peers. Times in ms UTC; digests
      * and hashes only, never a token or password. */
@@ -264,7 +316,7 @@ static const char *const MIGRATIONS[SCHEMA_VERSION] = {
     "CREATE INDEX audit_t ON audit(t, id);"
     /* People's changes among the events, for the audit: few, so gates pay nothing. */
     "CREATE INDEX event_change ON event(hlc) WHERE kind IN (5, 6, 7, 8, 9, 10, 11, 12, 13);"
-    "PRAGMA user_version = 3;",
+    "PRAGMA user_version = 4;",
 };
 
 /* Tables that only a database of the Python central has. */

@@ -98,6 +98,8 @@ void store_adopt(struct store *store)
     arena_clear(&store->fact_memory);
     store_visits_clear(&store->touched);
     texts_clear(&store->touched_plates);
+    texts_clear(&store->lost);
+    store_count_undo(store);
 }
 
 int store_begin(struct store *store, struct problem *problem)
@@ -136,6 +138,8 @@ static void restore(struct store *store)
     store_focus_drop(store);
     store_visits_clear(&store->touched);
     texts_clear(&store->touched_plates);
+    texts_clear(&store->lost);
+    store_count_undo(store);
     struct problem problem;
     if (settings && store_setting_load(store, &problem)) {
         give_up(store, &problem);
@@ -201,7 +205,8 @@ int store_commit(struct store *store, struct problem *problem)
     }
     uint64_t rewound = store->now.rewinds - store->begun.rewinds;
     bool wrote = false;
-    int failed = store_usable(store, problem) || store_fold(store, problem);
+    int failed = store_usable(store, problem) || store_fold(store, problem) ||
+                 store_count_save(store, problem) || store_plate_save(store, problem);
     if (!failed) {
         /* After the fold: mending damage changes visits, but not the number of events. */
         wrote = rewound > 0 || store->now.events != store->begun.events ||
@@ -229,7 +234,8 @@ int store_commit(struct store *store, struct problem *problem)
 int store_mark(struct store *store, struct problem *problem)
 {
     /* What was appended before the savepoint must not be folded inside it only. */
-    if (store_usable(store, problem) || store_fold(store, problem)) {
+    if (store_usable(store, problem) || store_fold(store, problem) ||
+        store_count_save(store, problem)) {
         return -1;
     }
     if (store->has_mark) {
@@ -272,6 +278,8 @@ void store_undo(struct store *store)
     store_focus_drop(store);
     store_visits_clear(&store->touched);
     texts_clear(&store->touched_plates);
+    texts_clear(&store->lost);
+    store_count_undo(store);
     if (run(store, STORE_UNDO, &problem) || run(store, STORE_RELEASE, &problem) ||
         (settings && store_setting_load(store, &problem))) {
         /* The batch cannot be told apart from the undone request any more. */

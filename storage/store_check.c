@@ -168,7 +168,7 @@ int store_check_zone(struct store *store, struct problem *problem)
     }
     if (found > 0) {
         log_info("DB_ZONE_CHANGED", "zone=%s", zone.data);
-        if (render_all(store, problem)) {
+        if (render_all(store, problem) || store_count_all(store, problem)) {
             return -1;
         }
     }
@@ -234,6 +234,8 @@ static int rebuild(struct store *store, struct problem *problem)
                 "DELETE FROM history_changes WHERE sid IS NOT NULL;"
                 "DELETE FROM anomaly;"
                 "DELETE FROM visit_plate;"
+                "DELETE FROM visit_count;"
+                "DELETE FROM visit_inside;"
                 "DELETE FROM retry;"
                 "DELETE FROM unpriced;"
                 "DELETE FROM setting;"
@@ -243,11 +245,12 @@ static int rebuild(struct store *store, struct problem *problem)
         return store_fail(store, problem);
     }
     store_focus_drop(store);
+    store_count_undo(store);
     store->now.has_retries = false;
     store->now.state_digest = (struct digest){{0}};
     store->now.settings++;
     if (store_setting_load(store, problem) || derive_all(store, problem) ||
-        store_fold_all(store, problem) ||
+        store_fold_all(store, problem) || store_plate_all(store, problem) ||
         sql_run(store->db,
                 "UPDATE history_changes SET history_id = coalesce((SELECT h.id FROM visit v"
                 " JOIN history h ON h.id = v.id WHERE v.name = history_changes.event_id), 0)"
@@ -283,6 +286,28 @@ int store_check_fold(struct store *store, struct problem *problem)
         }
     }
     return store_meta_set(store, "fold", FOLD_VERSION, problem);
+}
+
+/* What is kept beside the rows since version 2 of the tables. */
+#define SUMS_VERSION 1
+
+int store_check_sums(struct store *store, struct problem *problem)
+{
+    int64_t version = 0;
+    int found =
+        sql_integer(store->db, "SELECT value FROM meta WHERE key = 'sums'", &version, problem);
+    if (found < 0 || (found > 0 && version == SUMS_VERSION)) {
+        return found < 0 ? -1 : 0;
+    }
+    /* `first` is no later than the entry. */
+    if (sql_run(store->db,
+                "UPDATE visit_plate SET late = h.entry_ms - first FROM history h"
+                " WHERE h.id = visit_plate.visit AND h.entry_ms > visit_plate.first",
+                problem) ||
+        store_count_all(store, problem) || store_plate_all(store, problem)) {
+        return -1;
+    }
+    return store_meta_set(store, "sums", SUMS_VERSION, problem);
 }
 
 int store_rebuild(struct store *store, struct problem *problem)

@@ -112,8 +112,12 @@ static void add_members(struct store *store, size_t from, bool fresh)
     store->members =
         memory_grow(store->members, &store->member_capacity, count, sizeof *store->members);
     for (size_t i = from; i < count; i++) {
-        store->members[i] = (struct store_member){
-            .first = INT64_MAX, .last = INT64_MIN, .was_first = INT64_MAX, .fresh = fresh};
+        store->members[i] = (struct store_member){.first = INT64_MAX,
+                                                  .last = INT64_MIN,
+                                                  .entry = EVENT_NONE,
+                                                  .was_first = INT64_MAX,
+                                                  .was_entry = EVENT_NONE,
+                                                  .fresh = fresh};
     }
 }
 
@@ -134,7 +138,8 @@ static int read_spans(struct store *store, size_t plate, size_t *count, struct p
         store->spans =
             memory_grow(store->spans, &store->span_capacity, *count + 1, sizeof *store->spans);
         store->spans[(*count)++] =
-            (struct store_span){sql_int(&sql, 0), sql_int(&sql, 1), sql_int(&sql, 2)};
+            (struct store_span){sql_int(&sql, 0), sql_int(&sql, 1), sql_int(&sql, 2),
+                                sql_int(&sql, 1) + sql_int(&sql, 3)};
     }
     if (more) {
         return store_fail(store, problem);
@@ -207,6 +212,7 @@ static int add_plate(struct store *store, size_t plate, size_t touched, struct p
     if (read_spans(store, plate, &count, problem)) {
         return -1;
     }
+    store->cuts[plate].spans = count;
     for (size_t i = cut_spans(store, &store->cuts[plate], count, touched); i < count; i++) {
         const struct store_span *span = &store->spans[i];
         size_t visit;
@@ -215,6 +221,7 @@ static int add_plate(struct store *store, size_t plate, size_t touched, struct p
         }
         store->members[visit].was_first = span->first;
         store->members[visit].was_last = span->last;
+        store->members[visit].was_entry = store->members[visit].entry = span->entry;
         store->members[visit].rows++;
     }
     for (size_t i = known; i < store->visits.ids.count; i++) {
@@ -309,8 +316,10 @@ static int write_span(struct store *store, enum store_statement which, size_t vi
                       struct slice plate, bool *is_saved, struct problem *problem)
 {
     struct sql sql = store_sql(store, which);
-    sql_bind_int(&sql, store->members[visit].first);
-    sql_bind_int(&sql, store->members[visit].last);
+    const struct store_member *member = &store->members[visit];
+    sql_bind_int(&sql, member->first);
+    sql_bind_int(&sql, member->last);
+    sql_bind_int(&sql, member->entry > member->first ? member->entry - member->first : 0);
     sql_bind_text(&sql, plate);
     sql_bind_int(&sql, store_visits_id(&store->visits, visit));
     if (sql_finish(&sql, problem)) {
@@ -318,6 +327,15 @@ static int write_span(struct store *store, enum store_statement which, size_t vi
     }
     *is_saved = sqlite3_changes(store->db) > 0;
     return 0;
+}
+
+/* A plate without visits until now is new to the index of plates. */
+static int note_plate(struct store *store, struct slice plate, struct problem *problem)
+{
+    size_t known = texts_find(&store->plates, plate);
+    return known != TEXTS_NONE && store->cuts[known].spans > 0
+               ? 0
+               : store_plate_new(store, plate, problem);
 }
 
 /* Saves the span of one visit under every plate that it carries. */
@@ -338,7 +356,8 @@ static int save_span(struct store *store, size_t visit, struct problem *problem)
             write_span(store, STORE_PLATE_SAVE, visit, plate, &is_saved, problem)) {
             return -1;
         }
-        if (!is_saved && write_span(store, STORE_PLATE_ADD, visit, plate, &is_saved, problem)) {
+        if (!is_saved && (write_span(store, STORE_PLATE_ADD, visit, plate, &is_saved, problem) ||
+                          note_plate(store, plate, problem))) {
             return -1;
         }
     }
@@ -365,6 +384,7 @@ static void stretch_by_output(struct store *store, struct store_member *member,
         return;
     }
     const struct visit *visit = &output->visits[member->output - 1];
+    member->entry = visit->entry_ms;
     stretch(member, visit->entry_ms);
     stretch(member, visit->exit_ms);
     if (visit->status == VISIT_IN) {
@@ -388,7 +408,8 @@ int store_closure_save(struct store *store, size_t touched, const struct fold_ou
             member->was_last > member->last) {
             member->last = member->was_last;
         }
-        bool same = member->first == member->was_first && member->last == member->was_last;
+        bool same = member->first == member->was_first && member->last == member->was_last &&
+                    member->entry == member->was_entry;
         if (same && (i >= touched || member->rows >= member->event_count)) {
             continue;
         }

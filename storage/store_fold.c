@@ -93,7 +93,7 @@ static int write_output(struct store *store, size_t touched, const struct fold_o
             return -1;
         }
     }
-    if (store_closure_save(store, touched, output, problem)) {
+    if (store_closure_save(store, touched, output, problem) || store_plate_forget(store, problem)) {
         return -1;
     }
     return write_anomalies(store, output, problem);

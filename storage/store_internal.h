@@ -13,6 +13,8 @@
  *   store_closure.c  which events a fold needs
  *   store_fold.c     fold, tables history and anomaly
  *   store_row.c      a row of history, written and read
+ *   store_count.c    sums over history
+ *   store_plate.c    the index of parts of plates
  *   store_find.c     questions
  *   store_check.c    digests after an unclean stop, texts after a new zone, rebuilding
  *   store_repair.c   damaged events replaced, a branch moved to another stream
@@ -84,6 +86,20 @@ enum store_statement {
     STORE_FIND_OPEN,
     STORE_FIND_ROW,
     STORE_VISIT_JSON,
+    STORE_COUNT_ADD,
+    STORE_COUNT_DROP,
+    STORE_INSIDE_ADD,
+    STORE_INSIDE_DROP,
+    STORE_PART_ADD,
+    STORE_PART_DROP,
+    STORE_PART_NEW,
+    STORE_PART_WAITING,
+    STORE_PART_DONE,
+    STORE_PART_FORGET,
+    STORE_ODD_ADD,
+    STORE_ODD_OF,
+    STORE_ODD_DROP,
+    STORE_PLATE_USED,
     STORE_SYNCED_SET,
     STORE_STATEMENTS
 };
@@ -167,7 +183,8 @@ struct store_place {
 struct store_member {
     size_t event, event_count; /* in store->events */
     int64_t first, last;       /* its time as its events say */
-    int64_t was_first, was_last;
+    int64_t entry;             /* of its row, EVENT_NONE when it has none */
+    int64_t was_first, was_last, was_entry;
     size_t rows;   /* of table visit_plate that were read for it */
     size_t output; /* index in the fold's output + 1 */
     size_t plate;  /* index + 1 of the plate of P it was first seen with */
@@ -178,22 +195,39 @@ struct store_member {
 struct store_cut {
     int64_t at;
     int64_t touched; /* earliest time of a touched visit */
+    size_t spans;    /* of the plate, before the fold */
     bool whole;
 };
 
 /* A row of table visit_plate. */
 struct store_span {
     int64_t visit;
-    int64_t first, last;
+    int64_t first, last, entry;
+};
+
+/* What a row of history adds to the sums. Slices borrow. */
+struct store_counted {
+    int64_t entry_ms, exit_ms, fee;
+    enum visit_status status;
+    struct slice central, exit_central, lot;
+};
+
+/* Changes of one row of visit_count, or of visit_inside (t = EVENT_NONE), not yet written. */
+struct store_cell {
+    int64_t t;
+    struct slice central, lot;
+    int64_t entries, exits, revenue, gone;
+    int64_t inside;
 };
 
 struct store_tally {
     uint64_t hlc;
     uint64_t events;
-    uint64_t lsn;     /* highest given */
-    uint64_t folded;  /* lsn up to which every event was folded */
-    int64_t visit_id; /* highest number given */
-    bool has_retries; /* table retry may have rows */
+    uint64_t lsn;      /* highest given */
+    uint64_t folded;   /* lsn up to which every event was folded */
+    int64_t visit_id;  /* highest number given */
+    size_t plates_new; /* rows of table plate_new */
+    bool has_retries;  /* table retry may have rows */
     struct digest state_digest;
     size_t stream_count;
     size_t own; /* our stream since the start, or STORE_NO_STREAM */
@@ -257,6 +291,7 @@ struct store {
     size_t cut_capacity;
     struct store_span *spans; /* of one plate */
     size_t span_capacity;
+    struct texts lost;   /* plates that rows of history no longer have */
     struct texts listed; /* plates that may have rows in table anomaly */
     struct fold_event *events;
     size_t event_count, event_capacity;
@@ -274,6 +309,10 @@ struct store {
     struct fact_visit *fact_visits;
     size_t fact_visit_capacity;
     struct arena fact_memory;
+
+    struct store_cell cells[LIMIT_COUNT_CELLS];
+    size_t cell_count;
+    struct arena cell_texts;
 
     struct store_focus focus;
     struct arena answer; /* of the last question */
@@ -405,7 +444,7 @@ struct store_row {
     int64_t id, revision;
     struct digest digest;
     struct slice plate_id; /* as the row has it */
-    int64_t entry_ms;
+    struct store_counted counted;
 };
 /* 1 = there is one, 0 = none, -1. */
 int store_row_find(struct store *store, int64_t id, struct store_row *row, struct problem *problem);
@@ -418,7 +457,33 @@ int store_row_drop(struct store *store, const struct store_row *row, struct slic
 /* Reads the columns of STORE_FIND_*; slices live in `arena`. */
 void store_row_read(const struct sql *sql, struct arena *arena, struct visit *visit);
 
+/* store_count.c */
+/* Takes a row out of the sums (`was`) and another in (`is`); NULL: there is none. */
+int store_count(struct store *store, const struct store_counted *was,
+                const struct store_counted *is, struct problem *problem);
+/* Writes what was gathered; before a savepoint and before the commit. */
+int store_count_save(struct store *store, struct problem *problem);
+/* Forgets what was gathered since: the transaction forgets the rest. */
+void store_count_undo(struct store *store);
+/* Counts all rows again. */
+int store_count_all(struct store *store, struct problem *problem);
+
+/* store_plate.c */
+/* A plate without other visits came in. */
+int store_plate_new(struct store *store, struct slice plate, struct problem *problem);
+/* A row has this plate and view. */
+int store_plate_view(struct store *store, struct slice plate, struct slice view,
+                     struct problem *problem);
+/* Before the commit: moves the waiting plates into the index when they are many. */
+int store_plate_save(struct store *store, struct problem *problem);
+/* Takes plates of store->lost that no visit has any more out of the index. */
+int store_plate_forget(struct store *store, struct problem *problem);
+/* Makes the index again. */
+int store_plate_all(struct store *store, struct problem *problem);
+
 /* store_check.c */
+/* Sums and index of a database of an older version. */
+int store_check_sums(struct store *store, struct problem *problem);
 int store_check_unclean(struct store *store, struct problem *problem);
 int store_check_zone(struct store *store, struct problem *problem);
 /* Folds the whole log again when it was folded by other rules (FOLD_VERSION). 0 or -1. */

@@ -212,6 +212,11 @@ static int load_meta(struct store *store, bool *clean, struct problem *problem)
     if (retries < 0) {
         return -1;
     }
+    int64_t waiting = 0;
+    if (sql_integer(store->db, "SELECT count(*) FROM plate_new", &waiting, problem) < 0) {
+        return -1;
+    }
+    store->now.plates_new = (size_t)waiting;
     store->now.has_retries = retries > 0;
     store->now.lsn = store->now.folded = (uint64_t)lsn;
     return 0;
@@ -235,7 +240,7 @@ static int bring_up(struct store *store, enum schema_origin origin, struct probl
         return -1;
     }
     if (store_check_fold(store, problem) || store_check_zone(store, problem) ||
-        store_meta_set(store, "clean", 0, problem)) {
+        store_check_sums(store, problem) || store_meta_set(store, "clean", 0, problem)) {
         return -1;
     }
     return 0;
@@ -302,7 +307,9 @@ static void release(struct store *store)
     texts_free(&store->touched_plates);
     store_visits_free(&store->visits);
     texts_free(&store->plates);
+    texts_free(&store->lost);
     texts_free(&store->listed);
+    arena_free(&store->cell_texts);
     arena_free(&store->bodies);
     arena_free(&store->fact_memory);
     arena_free(&store->answer);

@@ -26,7 +26,17 @@ int store_row_find(struct store *store, int64_t id, struct store_row *row, struc
         row->revision = sql_int(&sql, 1);
         row->digest = sql_digest(&sql, 2);
         row->plate_id = arena_copy(&store->bodies, sql_text(&sql, 3));
-        row->entry_ms = sql_int(&sql, 4);
+        row->counted = (struct store_counted){
+            .entry_ms = sql_int(&sql, 4),
+            .exit_ms = sql_optional(&sql, 5),
+            .fee = sql_int(&sql, 6),
+            .central = arena_copy(&store->bodies, sql_text(&sql, 8)),
+            .exit_central = arena_copy(&store->bodies, sql_text(&sql, 9)),
+            .lot = arena_copy(&store->bodies, sql_text(&sql, 10)),
+        };
+        if (visit_status_parse(sql_text(&sql, 7), &row->counted.status)) {
+            row->counted.status = VISIT_DELETED; /* no status that we write; it counts nowhere */
+        }
         sql_reset(&sql);
     }
     return found < 0 ? store_fail(store, problem) : found;
@@ -170,6 +180,31 @@ static int set_revision(struct store *store, int64_t id, int64_t revision, struc
     return result;
 }
 
+static struct store_counted counted(const struct visit *visit)
+{
+    return (struct store_counted){.entry_ms = visit->entry_ms,
+                                  .exit_ms = visit->exit_ms,
+                                  .fee = visit->fee,
+                                  .status = visit->status,
+                                  .central = visit->source_central,
+                                  .exit_central = visit->exit_central,
+                                  .lot = visit->last_location};
+}
+
+/* What is kept beside the row. */
+static int follow(struct store *store, const struct store_row *was, const struct visit *visit,
+                  struct problem *problem)
+{
+    struct store_counted is = counted(visit);
+    if (was && !slice_equal(was->plate_id, visit->plate_id)) {
+        texts_add(&store->lost, was->plate_id);
+    }
+    return store_count(store, was ? &was->counted : NULL, &is, problem) ||
+                   store_plate_view(store, visit->plate_id, visit->plate_view, problem)
+               ? -1
+               : 0;
+}
+
 int store_row_add(struct store *store, int64_t id, const struct visit *visit,
                   const struct digest *digest, struct problem *problem)
 {
@@ -192,6 +227,9 @@ int store_row_add(struct store *store, int64_t id, const struct visit *visit,
     if (revision != 1 && set_revision(store, id, revision, problem)) {
         return store_fail(store, problem);
     }
+    if (follow(store, NULL, visit, problem)) {
+        return -1;
+    }
     digest_add(&store->now.state_digest, digest);
     note_visit(store, visit, id, revision, visit_status_name(visit->status));
     return 0;
@@ -201,7 +239,8 @@ int store_row_change(struct store *store, const struct store_row *row, const str
                      const struct digest *digest, struct problem *problem)
 {
     struct rendered text;
-    bool same = row->entry_ms == visit->entry_ms && slice_equal(row->plate_id, visit->plate_id);
+    bool same =
+        row->counted.entry_ms == visit->entry_ms && slice_equal(row->plate_id, visit->plate_id);
     struct sql sql = store_sql(store, same ? STORE_ROW_CLOSE : STORE_ROW_CHANGE);
     bind_row(store, &sql, visit, digest, &text);
     if (!same) {
@@ -211,6 +250,9 @@ int store_row_change(struct store *store, const struct store_row *row, const str
     sql_bind_int(&sql, row->id);
     if (sql_finish(&sql, problem)) {
         return store_fail(store, problem);
+    }
+    if (follow(store, row, visit, problem)) {
+        return -1;
     }
     digest_subtract(&store->now.state_digest, &row->digest);
     digest_add(&store->now.state_digest, digest);
@@ -226,6 +268,10 @@ int store_row_drop(struct store *store, const struct store_row *row, struct slic
     if (sql_finish(&sql, problem)) {
         return store_fail(store, problem);
     }
+    if (store_count(store, &row->counted, NULL, problem)) {
+        return -1;
+    }
+    texts_add(&store->lost, row->plate_id);
     digest_subtract(&store->now.state_digest, &row->digest);
     struct visit gone;
     visit_init(&gone);

@@ -303,6 +303,7 @@ static int forget(struct store *store, int64_t visit, const struct event *event,
         texts_add(&store->touched_plates, event->plate_id);
     }
     if (event->plate_id.data && !same_plate) {
+        texts_add(&store->lost, event->plate_id);
         sql = store_sql(store, STORE_PLATE_DROP);
         sql_bind_text(&sql, event->plate_id);
         sql_bind_int(&sql, visit);

@@ -47,10 +47,12 @@ static const char *const TEXTS[STORE_STATEMENTS] = {
     [STORE_EVENTS_OF_VISIT] = "SELECT sid, seq, header, body, lsn FROM event WHERE visit = ?",
     [STORE_PLATE_NOTE] = "INSERT OR IGNORE INTO visit_plate(plate, visit, first, last)"
                          " VALUES(?, ?, 0, 0)",
-    [STORE_PLATE_ADD] = "INSERT INTO visit_plate(first, last, plate, visit) VALUES(?, ?, ?, ?)",
-    [STORE_PLATE_SAVE] = "UPDATE visit_plate SET first = ?, last = ? WHERE plate = ? AND visit = ?",
+    [STORE_PLATE_ADD] = "INSERT INTO visit_plate(first, last, late, plate, visit)"
+                        " VALUES(?, ?, ?, ?, ?)",
+    [STORE_PLATE_SAVE] = "UPDATE visit_plate SET first = ?, last = ?, late = ?"
+                         " WHERE plate = ? AND visit = ?",
     [STORE_PLATE_DROP] = "DELETE FROM visit_plate WHERE plate = ? AND visit = ?",
-    [STORE_VISITS_OF_PLATE] = "SELECT visit, first, last FROM visit_plate WHERE plate = ?",
+    [STORE_VISITS_OF_PLATE] = "SELECT visit, first, last, late FROM visit_plate WHERE plate = ?",
     [STORE_RETRY_ADD] = "INSERT OR IGNORE INTO retry(key, lsn) VALUES(?, ?)",
     [STORE_RETRY_FIND] = "SELECT sid, seq, header, body FROM event"
                          " WHERE lsn = (SELECT lsn FROM retry WHERE key = ?)",
@@ -94,7 +96,8 @@ static const char *const TEXTS[STORE_STATEMENTS] = {
         " CASE WHEN json_valid(?3) THEN json_extract(?3, '$.plate_view') END,"
         " ?4, ?5, ?3, ?6, coalesce(?7, 'system'), ?1, ?8, ?9, ?10, ?11)",
     [STORE_CHANGE_DROP] = "DELETE FROM history_changes WHERE sid = ? AND seq = ?",
-    [STORE_ROW_FIND] = "SELECT id, revision, digest, plate_id, entry_ms FROM history WHERE id = ?",
+    [STORE_ROW_FIND] = "SELECT id, revision, digest, plate_id, entry_ms, exit_ms, fee, status,"
+                       " source_central, exit_central, last_location FROM history WHERE id = ?",
     [STORE_ROW_ADD] =
         "INSERT INTO history(plate_view, source_central, edge_id, entry_time,"
         " entry_camera_id, entry_camera_name, entry_confidence, entry_source, exit_ms, exit_time,"
@@ -133,6 +136,25 @@ static const char *const TEXTS[STORE_STATEMENTS] = {
         " 'plate_view', plate_view, 'entry_time', entry_time, 'exit_time', exit_time,"
         " 'fee', fee, 'status', status)"
         " FROM history WHERE id = ?",
+    [STORE_COUNT_ADD] = "INSERT INTO visit_count(t, central, lot, entries, exits, revenue, gone)"
+                        " VALUES(?, ?, ?, ?, ?, ?, ?) ON CONFLICT(t, central, lot) DO UPDATE SET"
+                        " entries = entries + excluded.entries, exits = exits + excluded.exits,"
+                        " revenue = revenue + excluded.revenue, gone = gone + excluded.gone",
+    [STORE_COUNT_DROP] = "DELETE FROM visit_count WHERE t = ? AND central = ? AND lot = ?"
+                         " AND entries = 0 AND exits = 0 AND revenue = 0 AND gone = 0",
+    [STORE_INSIDE_ADD] = "INSERT INTO visit_inside(central, lot, cars) VALUES(?, ?, ?)"
+                         " ON CONFLICT(central, lot) DO UPDATE SET cars = cars + excluded.cars",
+    [STORE_INSIDE_DROP] = "DELETE FROM visit_inside WHERE central = ? AND lot = ? AND cars = 0",
+    [STORE_PART_ADD] = "INSERT OR IGNORE INTO plate_part(look, plate) VALUES(?, ?)",
+    [STORE_PART_DROP] = "DELETE FROM plate_part WHERE look = ? AND plate = ?",
+    [STORE_PART_NEW] = "INSERT OR IGNORE INTO plate_new(plate) VALUES(?)",
+    [STORE_PART_WAITING] = "SELECT plate FROM plate_new",
+    [STORE_PART_DONE] = "DELETE FROM plate_new",
+    [STORE_PART_FORGET] = "DELETE FROM plate_new WHERE plate = ?",
+    [STORE_ODD_ADD] = "INSERT OR IGNORE INTO plate_odd(plate, bare) VALUES(?, ?)",
+    [STORE_ODD_OF] = "SELECT bare FROM plate_odd WHERE plate = ?",
+    [STORE_ODD_DROP] = "DELETE FROM plate_odd WHERE plate = ?",
+    [STORE_PLATE_USED] = "SELECT 1 FROM visit_plate WHERE plate = ? LIMIT 1",
     [STORE_SYNCED_SET] =
         "INSERT INTO p2p_sync_state(peer_central_id, last_sync_timestamp, last_sync_time,"
         " updated_at) VALUES(?1, ?2, ?3, ?3) ON CONFLICT(peer_central_id) DO UPDATE SET"

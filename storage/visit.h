@@ -42,9 +42,10 @@ struct visit {
     bool suspect; /* its entry was written by a clock known to be wrong */
 
     /* local: never crosses the mesh, not in digests */
-    int64_t id;       /* row number */
-    int64_t revision; /* counts changes of the folded columns, from 1 */
-    bool synced;      /* sync_status: false LOCAL, true SYNCED */
+    int64_t id;           /* row number */
+    int64_t revision;     /* counts changes of the folded columns, from 1 */
+    bool synced;          /* sync_status: false LOCAL, true SYNCED */
+    struct digest digest; /* of the folded columns, as the row has it; zero: not read */
     struct slice entry_time, exit_time, duration, last_location_time, created_at, updated_at;
 };
 

@@ -1,5 +1,6 @@
 #include "support_stand.h"
 
+#include "api/cameras.h"
 #include "proto/command.h"
 #include "proto/event.h"
 #include "proto/report.h"
@@ -218,6 +219,7 @@ void stand_prepare(struct stand *stand)
     stand->options = (struct api_options){.listeners = {stand->listener},
                                           .database = stand->database,
                                           .version = "1.2.3",
+                                          .cameras = cameras_new(),
                                           .http_threads = 8,
                                           .ws_clients = 3};
     assert(node_id_parse(slice_text("c1"), &stand->options.node));
@@ -255,6 +257,7 @@ void stand_free(struct stand *stand)
     char path[128];
 
     api_stop(&stand->api);
+    cameras_destroy(&stand->options.cameras);
     zactor_destroy(&stand->node);
     zsock_destroy(&stand->facts);
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {

@@ -1,7 +1,6 @@
 #include "node/config.h"
 #include "node/config_internal.h"
 
-#include <arpa/inet.h>
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,7 +114,8 @@ START_TEST(everything_set)
         " \"ws_peers\": \"open\", \"ws_peer_port\": 9003, \"retention_days\": 365,"
         " \"bus\": {\"port\": 7001, \"replay_port\": 7002, \"bind\": \"127.0.0.1\","
         " \"secret\": \"fedcba9876543210\"}, \"cameras\": {\"heartbeat_timeout_s\": 60,"
-        " \"items\": [{\"ip\": \"10.20.0.31\"}, {\"ip\": \"camera.local\"}, 5]}, \"limits\": "
+        " \"items\": {\"12\": {\"ip\": \"10.0.0.9\"}, \"//\": 1, \"3\": {\"name\": \"G{'\\\"\","
+        " \"camera_type\": \"PARKING_LOT\", \"parking_lot_capacity\": 40}}}, \"limits\": "
         "{\"http_threads\": 8, \"ws_clients\": 0, \"readers\": 2,"
         " \"body_bytes\": 65536}, \"peer_centrals\": [{\"id\": \"b\", \"ip\": \"10.0.0.1\","
         " \"link\": \"websocket\", \"timezone\": \"UTC\"}]}");
@@ -129,11 +129,18 @@ START_TEST(everything_set)
     ck_assert_str_eq(config.auth, "token");
     ck_assert_str_eq(config.api_token, "0123456789abcdef");
     ck_assert_uint_eq(config.cors_count, 2);
+    ck_assert_int_eq(config.cameras.timeout_ms, 60000);
+    ck_assert_uint_eq(config.cameras.count, 2);
+    ck_assert_int_eq(config.cameras.items[0].id, 3);
+    ck_assert_str_eq(config.cameras.items[0].name, "G{'\"");
+    ck_assert_str_eq(config.cameras.items[0].type, "PARKING_LOT");
+    ck_assert_int_eq(config.cameras.items[0].capacity, 40);
+    ck_assert_int_eq(config.cameras.items[1].id, 12);
+    ck_assert_str_eq(config.cameras.items[1].type, "ENTRY");
+    ck_assert_str_eq(config.cameras.items[1].ip, "10.0.0.9");
     ck_assert_str_eq(config.cors_origins[1], "http://a.b:1");
     ck_assert_uint_eq(config.proxy_count, 2);
     ck_assert_str_eq(config.proxies[1], "10.0.0.5");
-    ck_assert_uint_eq(config.camera_address_count, 1);
-    ck_assert_uint_eq(config.camera_addresses[0], inet_addr("10.20.0.31"));
     ck_assert_int_eq(config.retention_days, 365);
     ck_assert_uint_eq(config.bus_port, 7001);
     ck_assert_uint_eq(config.replay_port, 7002);

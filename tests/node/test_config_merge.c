@@ -129,6 +129,38 @@ START_TEST(secrets_are_set_or_kept)
 END_TEST
 
 /* D-05: a bad change is refused with every wrong field, and the file stays. */
+/* K-05, K-07: a camera that is not named stays as it is, null removes one. */
+START_TEST(cameras_are_merged)
+{
+    static const char before[] =
+        "{\"this_central\": {\"id\": \"a\", \"ip\": \"10.0.0.1\"}, \"cameras\": {\"items\": {"
+        "\"1\": {\"name\": \"Deck\", \"camera_type\": \"PARKING_LOT\","
+        " \"parking_lot_capacity\": 40}, \"2\": {\"ip\": \"10.0.0.7\"}}}}";
+    write_text(before);
+    expect(must_merge("{\"cameras\": {\"heartbeat_timeout_s\": 30, \"items\": {\"2\": null, \"9\":"
+                      " null, \"3\": {\"ip\": \"10.0.0.8\"}, \"1\": {\"ip\": \"10.0.0.6\"}}}}"),
+           "{\"this_central\": {\"id\": \"a\", \"ip\": \"10.0.0.1\"}, \"cameras\": {"
+           "\"heartbeat_timeout_s\": 30, \"items\": {\"1\": {\"name\": \"Deck\", \"camera_type\":"
+           " \"PARKING_LOT\", \"parking_lot_capacity\": 40, \"ip\": \"10.0.0.6\"},"
+           " \"3\": {\"ip\": \"10.0.0.8\"}}}}");
+    ck_assert_int_eq(config.cameras.timeout_ms, 30000);
+    ck_assert_uint_eq(config.cameras.count, 2);
+    ck_assert_int_eq(config.cameras.items[0].capacity, 40);
+    struct config copy;
+    ck_assert_int_eq(config_copy(&copy, &config), 0);
+    ck_assert_ptr_ne(copy.cameras.items, config.cameras.items);
+    ck_assert_str_eq(copy.cameras.items[1].ip, "10.0.0.8");
+    config_free(&copy);
+    ck_assert_int_eq(merge("{\"cameras\": {\"items\": {\"3\": {\"ip\": \"x\\\"y\"}}}}"), -1);
+    ck_assert_ptr_nonnull(strstr(problem.text, "cameras.items.3.ip"));
+    ck_assert_int_eq(merge("{\"cameras\": {\"items\": {\"3\": 5}}}"), -1);
+    ck_assert_int_eq(merge("{\"cameras\": {\"items\": {\"3\": {\"port\": 5}}}}"), -1);
+    ck_assert_int_eq(merge("{\"cameras\": {\"items\": {\"abc\": {}}}}"), -1);
+    ck_assert_int_eq(merge("{\"cameras\": {\"items\": null}}"), -1);
+    ck_assert_str_eq(read_text(FILE_NAME), before);
+}
+END_TEST
+
 START_TEST(bad_changes_are_refused)
 {
     static const struct {
@@ -248,6 +280,7 @@ int main(void)
     tcase_add_checked_fixture(all, setup, teardown);
     tcase_add_test(all, absent_keys_are_kept);
     tcase_add_test(all, secrets_are_set_or_kept);
+    tcase_add_test(all, cameras_are_merged);
     tcase_add_test(all, bad_changes_are_refused);
     tcase_add_test(all, missing_file_and_auto);
     tcase_add_test(all, writes_the_whole_file);

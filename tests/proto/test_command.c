@@ -30,6 +30,10 @@ static struct command example(void)
     command.author = slice_text("an");
     command.reason = slice_text("");
     command.tariff = (struct tariff){1800, 25000};
+    command.json = slice_text("[]");
+    command.if_match = slice_text("1800-25000");
+    command.capacity = 40;
+    command.remove = true;
     return command;
 }
 
@@ -49,6 +53,8 @@ static void check_same(const struct command *a, const struct command *b)
         {&a->plate_view, &b->plate_view},
         {&a->author, &b->author},
         {&a->reason, &b->reason},
+        {&a->json, &b->json},
+        {&a->if_match, &b->if_match},
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         ck_assert_msg(slice_equal(*texts[i][0], *texts[i][1]), "text %zu", i);
@@ -58,12 +64,13 @@ static void check_same(const struct command *a, const struct command *b)
     ck_assert(a->device_ms == b->device_ms && a->location_ms == b->location_ms);
     ck_assert(a->history_id == b->history_id);
     ck_assert(a->entry_ms == b->entry_ms && a->exit_ms == b->exit_ms);
+    ck_assert(a->capacity == b->capacity && a->remove == b->remove);
     ck_assert(a->tariff.free_s == b->tariff.free_s && a->tariff.per_hour == b->tariff.per_hour);
 }
 
 START_TEST(commands_come_back)
 {
-    for (int kind = COMMAND_GATE; kind <= COMMAND_TARIFF; kind++) {
+    for (int kind = COMMAND_GATE; kind <= COMMAND_LOT; kind++) {
         struct buffer buffer = {0};
         struct command command, got;
         command_init(&command, (enum command_kind)kind);
@@ -167,7 +174,7 @@ static void read_hostile(struct slice bytes)
     struct supervisor_request request;
     struct supervisor_answer supervisor_answer;
     if (command_unpack(&command, bytes) == 0) {
-        ck_assert(command.kind >= COMMAND_GATE && command.kind <= COMMAND_TARIFF);
+        ck_assert(command.kind >= COMMAND_GATE && command.kind <= COMMAND_LOT);
     }
     if (answer_unpack(&answer, bytes) == 0) {
         ck_assert(answer.code < PROBLEM_COUNT);

@@ -1,0 +1,103 @@
+/*
+ * What the files of the reader share. Every question reads a bounded page inside one implicit read
+ * transaction, copies it, resets its statements and only then calls back: a browser that takes its
+ * rows slowly holds no snapshot, so the writer's checkpoints go on.
+ */
+#ifndef STORAGE_HISTORY_INTERNAL_H
+#define STORAGE_HISTORY_INTERNAL_H
+
+#include "storage/history.h"
+
+#include "proto/limits.h"
+#include "storage/settings_internal.h"
+#include "storage/sql.h"
+
+/* A page also ends when its texts pass this many bytes. */
+#define HISTORY_PAGE_BYTES (1024 * 1024)
+
+/* The statements of a handle, prepared once. Texts in history.c. */
+enum history_question {
+    HISTORY_ENTRIES,
+    HISTORY_ENTRIES_INSIDE,
+    HISTORY_ENTRIES_ASIDE,
+    HISTORY_EXITS,
+    HISTORY_ROW,
+    HISTORY_FIND,
+    HISTORY_LISTED,
+    HISTORY_PLATES,
+    HISTORY_PLATES_NEW,
+    HISTORY_PLATES_ODD,
+    HISTORY_PLATE_IS_ODD,
+    HISTORY_VISITS_OF_PLATE,
+    HISTORY_COUNTS,
+    HISTORY_INSIDE,
+    HISTORY_CHANGES,
+    HISTORY_SYNCED,
+    HISTORY_TARIFF,
+    HISTORY_EVENT_COUNT,
+    HISTORY_UNKNOWN,
+    HISTORY_QUESTIONS
+};
+
+struct history {
+    sqlite3 *db;
+    sqlite3_stmt *stmt[HISTORY_QUESTIONS];
+    struct settings settings;
+    char *found; /* texts of the visit that history_find returned last */
+};
+
+/* A copied page. `rows` are structs of one type, `texts[i]` holds the texts of row i. */
+struct history_page {
+    size_t count;
+    bool last; /* the question had no more rows */
+    char *texts[LIMIT_PAGE_ROWS];
+};
+
+/* history_page.c */
+void history_page_free(struct history_page *page);
+/* Rows to read for what is `left` to deliver; -1 = no end. */
+int64_t history_page_rows(int64_t left);
+/* Reads the first `count` columns into the slices of `row` at `offsets`, copied into one block that
+ * the caller frees. `*bytes` grows by its size. */
+char *history_copy_texts(const struct sql *sql, void *row, const size_t *offsets, size_t count,
+                         size_t *bytes);
+/* The current row of a statement that selects HISTORY_VISIT_COLUMNS; `*texts` is the caller's to
+ * free, also after -1. */
+int history_copy_visit(const struct sql *sql, struct visit *visit, char **texts, size_t *bytes,
+                       struct problem *problem);
+#define HISTORY_VISIT_COLUMNS                                                           \
+    "event_id, source_central, edge_id, plate_id, plate_view, entry_camera_id,"         \
+    " entry_camera_name, entry_source, exit_central, exit_camera_id, exit_camera_name," \
+    " exit_source, superseded_by, last_location, entry_time, exit_time, duration,"      \
+    " last_location_time, created_at, updated_at,"                                      \
+    " status, sync_status, entry_ms, exit_ms, last_location_ms, fee, entry_confidence," \
+    " exit_confidence, is_anomaly, suspect, id, revision, digest"
+
+/* history_search.c: plates that a text finds */
+struct history_term {
+    enum history_match match;
+    bool look;          /* characters that look alike are the same */
+    bool is_set;        /* there is something to look for */
+    bool is_indexed;    /* long enough for the index */
+    struct slice bare;  /* borrows from `text` */
+    struct slice shape; /* as it looks; borrows from `text` */
+    char text[2 * (LIMIT_TEXT + 1)];
+};
+
+/* 0, or -1 when the text is absurdly long. */
+int history_term_set(struct history_term *term, const struct history_query *query,
+                     struct problem *problem);
+bool history_term_finds(const struct history_term *term, const struct visit *visit);
+/* Whether a plate alone is found. */
+bool history_term_finds_plate(const struct history_term *term, struct slice plate);
+
+/*
+ * The newest `size` visits before `before` and not below `least_ms` whose plates may be found, in
+ * order; a few too many, never too few. 1, 0 when there are more than `most` visits of such plates
+ * (then nothing is gathered), -1.
+ */
+int history_gather(struct history *history, const struct history_term *term,
+                   const struct history_key *before, int64_t least_ms, size_t most,
+                   struct history_key *keys, size_t size, size_t *count, struct problem *problem);
+
+#endif

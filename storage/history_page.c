@@ -1,0 +1,86 @@
+/*
+ * Rows copied out of a statement, so that it can be reset before anybody looks at them.
+ */
+#include "storage/history_internal.h"
+
+#include "proto/event.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Members of a row that are texts, in the order in which its statement selects them. */
+static const size_t VISIT_TEXTS[] = {
+    offsetof(struct visit, event_id),          offsetof(struct visit, source_central),
+    offsetof(struct visit, edge_id),           offsetof(struct visit, plate_id),
+    offsetof(struct visit, plate_view),        offsetof(struct visit, entry_camera_id),
+    offsetof(struct visit, entry_camera_name), offsetof(struct visit, entry_source),
+    offsetof(struct visit, exit_central),      offsetof(struct visit, exit_camera_id),
+    offsetof(struct visit, exit_camera_name),  offsetof(struct visit, exit_source),
+    offsetof(struct visit, superseded_by),     offsetof(struct visit, last_location),
+    offsetof(struct visit, entry_time),        offsetof(struct visit, exit_time),
+    offsetof(struct visit, duration),          offsetof(struct visit, last_location_time),
+    offsetof(struct visit, created_at),        offsetof(struct visit, updated_at),
+};
+#define VISIT_TEXT_COUNT (sizeof VISIT_TEXTS / sizeof VISIT_TEXTS[0])
+
+void history_page_free(struct history_page *page)
+{
+    for (size_t i = 0; i < page->count; i++) {
+        free(page->texts[i]);
+    }
+    page->count = 0;
+}
+
+int64_t history_page_rows(int64_t left)
+{
+    return left < 0 || left > LIMIT_PAGE_ROWS ? LIMIT_PAGE_ROWS : left;
+}
+
+char *history_copy_texts(const struct sql *sql, void *row, const size_t *offsets, size_t count,
+                         size_t *bytes)
+{
+    size_t size = 1; /* an empty text still needs an address */
+    for (size_t i = 0; i < count; i++) {
+        size += sql_text(sql, (int)i).len;
+    }
+    char *block = bytes_allocate(1, size);
+    size_t at = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct slice text = sql_text(sql, (int)i);
+        struct slice *member = (struct slice *)(void *)((char *)row + offsets[i]);
+        *member = (struct slice){text.data ? block + at : NULL, text.len};
+        if (text.len) {
+            memcpy(block + at, text.data, text.len);
+            at += text.len;
+        }
+    }
+    *bytes += size;
+    return block;
+}
+
+int history_copy_visit(const struct sql *sql, struct visit *visit, char **texts, size_t *bytes,
+                       struct problem *problem)
+{
+    int at = (int)VISIT_TEXT_COUNT;
+    visit_init(visit);
+    *texts = history_copy_texts(sql, visit, VISIT_TEXTS, VISIT_TEXT_COUNT, bytes);
+    struct slice status = sql_text(sql, at++);
+    struct slice synced = sql_text(sql, at++);
+    visit->entry_ms = sql_int(sql, at++);
+    visit->exit_ms = sql_optional(sql, at++);
+    visit->last_location_ms = sql_optional(sql, at++);
+    visit->fee = sql_int(sql, at++);
+    visit->entry_confidence = sql_real(sql, at++);
+    visit->exit_confidence = sql_real(sql, at++);
+    visit->is_anomaly = sql_int(sql, at++) != 0;
+    visit->suspect = sql_int(sql, at++) != 0;
+    visit->id = sql_int(sql, at++);
+    visit->revision = sql_int(sql, at++);
+    visit->digest = sql_digest(sql, at++);
+    visit->synced = synced.data && !slice_equal(synced, slice_text("LOCAL"));
+    if (visit_status_parse(status, &visit->status)) {
+        return problem_set(problem, PROBLEM_DB_CORRUPT, "stop parkmesh and restore a backup",
+                           "row %lld of table history has an unknown status", (long long)visit->id);
+    }
+    return 0;
+}

@@ -1,0 +1,187 @@
+/*
+ * The index of parts of plates. Visits are many and plates are few, so a search first finds the
+ * plates that contain a text and then their visits. Every end of a plate is a row: what contains
+ * "204" has an end that begins with it. An end lies anywhere in the index, so each new plate would
+ * touch a handful of pages of its own; new ones wait in a small table that a search reads as well,
+ * and go in together.
+ */
+#include "storage/store_internal.h"
+
+#include "proto/plate.h"
+
+#include <string.h>
+
+#define LOOK_BYTES (LIMIT_TEXT + 1)
+
+/* Calls the statement for each end of a text: adds or drops. */
+static int each_end(struct store *store, enum store_statement which, struct slice text,
+                    struct slice plate, struct problem *problem)
+{
+    char look[LOOK_BYTES];
+    size_t len = plate_look(text, look, sizeof look);
+    for (size_t at = 0; at + LIMIT_PLATE_PART <= len; at++) {
+        if (((unsigned char)look[at] & 0xC0) == 0x80) {
+            continue; /* within a character */
+        }
+        struct sql sql = store_sql(store, which);
+        sql_bind_text(&sql, (struct slice){look + at, len - at});
+        sql_bind_text(&sql, plate);
+        if (sql_finish(&sql, problem)) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int store_plate_new(struct store *store, struct slice plate, struct problem *problem)
+{
+    if (store->importing) {
+        return 0; /* the index is made at the end */
+    }
+    struct sql sql = store_sql(store, STORE_PART_NEW);
+    sql_bind_text(&sql, plate);
+    if (sql_finish(&sql, problem)) {
+        return store_fail(store, problem);
+    }
+    store->now.plates_new += (size_t)sqlite3_changes(store->db);
+    return 0;
+}
+
+int store_plate_view(struct store *store, struct slice plate, struct slice view,
+                     struct problem *problem)
+{
+    char bare[LOOK_BYTES];
+    size_t len = plate_bare(view, bare, sizeof bare);
+    struct slice text = {bare, len};
+    if (len == 0 || slice_equal(text, plate)) {
+        return 0;
+    }
+    struct sql sql = store_sql(store, STORE_ODD_ADD);
+    sql_bind_text(&sql, plate);
+    sql_bind_text(&sql, text);
+    if (sql_finish(&sql, problem)) {
+        return store_fail(store, problem);
+    }
+    if (sqlite3_changes(store->db) > 0 && !store->importing &&
+        each_end(store, STORE_PART_ADD, text, plate, problem)) {
+        return store_fail(store, problem);
+    }
+    return 0;
+}
+
+static int add_waiting(struct store *store, struct problem *problem)
+{
+    struct sql sql = store_sql(store, STORE_PART_WAITING);
+    int more;
+    while ((more = sql_step(&sql, problem)) > 0) {
+        if (each_end(store, STORE_PART_ADD, sql_text(&sql, 0), sql_text(&sql, 0), problem)) {
+            sql_reset(&sql);
+            return -1;
+        }
+    }
+    if (more < 0) {
+        return -1;
+    }
+    sql = store_sql(store, STORE_PART_DONE);
+    return sql_finish(&sql, problem);
+}
+
+int store_plate_save(struct store *store, struct problem *problem)
+{
+    if (store->now.plates_new < LIMIT_PLATES_NEW) {
+        return 0;
+    }
+    store->now.plates_new = 0;
+    return add_waiting(store, problem) ? store_fail(store, problem) : 0;
+}
+
+/* Takes out the other readings of a plate. */
+static int forget_odd(struct store *store, struct slice plate, struct problem *problem)
+{
+    struct sql odd = store_sql(store, STORE_ODD_OF);
+    int more;
+    sql_bind_text(&odd, plate);
+    while ((more = sql_step(&odd, problem)) > 0) {
+        if (each_end(store, STORE_PART_DROP, sql_text(&odd, 0), plate, problem)) {
+            sql_reset(&odd);
+            return -1;
+        }
+    }
+    if (more < 0) {
+        return -1;
+    }
+    struct sql sql = store_sql(store, STORE_ODD_DROP);
+    sql_bind_text(&sql, plate);
+    return sql_finish(&sql, problem);
+}
+
+static int forget(struct store *store, struct slice plate, struct problem *problem)
+{
+    struct sql sql = store_sql(store, STORE_PLATE_USED);
+    sql_bind_text(&sql, plate);
+    int used = sql_step(&sql, problem);
+    if (used != 0) {
+        sql_reset(&sql);
+        return used < 0 ? -1 : 0;
+    }
+    sql = store_sql(store, STORE_PART_FORGET);
+    sql_bind_text(&sql, plate);
+    return forget_odd(store, plate, problem) || sql_finish(&sql, problem) ||
+                   each_end(store, STORE_PART_DROP, plate, plate, problem)
+               ? -1
+               : 0;
+}
+
+int store_plate_forget(struct store *store, struct problem *problem)
+{
+    for (size_t i = 0; i < store->lost.count; i++) {
+        if (forget(store, store->lost.items[i], problem)) {
+            return store_fail(store, problem);
+        }
+    }
+    texts_clear(&store->lost);
+    return 0;
+}
+
+/* Calls add for each row (plate, view) of a query. */
+static int each_row(struct store *store, const char *query,
+                    int (*add)(struct store *store, struct slice plate, struct slice view,
+                               struct problem *problem),
+                    struct problem *problem)
+{
+    sqlite3_stmt *stmt = NULL;
+    if (sql_prepare(store->db, query, &stmt, problem)) {
+        return -1;
+    }
+    struct sql sql = sql_start(stmt);
+    int more;
+    while ((more = sql_step(&sql, problem)) > 0) {
+        if (add(store, sql_text(&sql, 0), sql_text(&sql, 1), problem)) {
+            more = -1;
+            break;
+        }
+    }
+    sqlite3_finalize(stmt);
+    return more;
+}
+
+static int add_text(struct store *store, struct slice plate, struct slice text,
+                    struct problem *problem)
+{
+    return each_end(store, STORE_PART_ADD, text, plate, problem);
+}
+
+int store_plate_all(struct store *store, struct problem *problem)
+{
+    bool importing = store->importing;
+    store->now.plates_new = 0;
+    store->importing = true; /* views are noted first, their ends come with the others */
+    int failed =
+        sql_run(store->db, "DELETE FROM plate_part; DELETE FROM plate_new; DELETE FROM plate_odd",
+                problem) ||
+        each_row(store, "SELECT plate_id, plate_view FROM history", store_plate_view, problem) ||
+        each_row(store, "SELECT DISTINCT plate, plate FROM visit_plate", add_text, problem) ||
+        each_row(store, "SELECT plate, bare FROM plate_odd", add_text, problem);
+    store->importing = importing;
+    return failed ? store_fail(store, problem) : 0;
+}

@@ -1,0 +1,203 @@
+/* The table of cameras alone, with a clock that the test moves. */
+#include "api/camera_table.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WALL 1795361269000
+
+static struct camera_table table;
+
+static void setup(void)
+{
+    memset(&table, 0, sizeof table);
+    table.timeout_ms = 60000;
+}
+
+static void configure(struct camera_setting *items, size_t count)
+{
+    camera_table_configure(
+        &table,
+        &(struct camera_settings){.items = items, .count = count, .timeout_ms = table.timeout_ms});
+}
+
+static bool hear(int64_t id, int64_t mono_ms)
+{
+    return camera_table_hear(&table,
+                             &(struct camera_report){.id = id,
+                                                     .name = slice_text("box"),
+                                                     .type = slice_text("ENTRY"),
+                                                     .address = "10.0.0.9",
+                                                     .sent = mono_ms},
+                             mono_ms, WALL + mono_ms);
+}
+
+static bool online(int64_t id, int64_t mono_ms)
+{
+    return camera_table_online(&table, camera_table_find(&table, id), mono_ms);
+}
+
+/* Sorted by id, whatever came first. */
+START_TEST(test_order)
+{
+    static const int64_t ids[] = {7, 3, 12, 5, 4};
+
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        ck_assert(hear(ids[i], 0));
+        ck_assert(hear(ids[i], 1));
+    }
+    ck_assert_uint_eq(table.count, 5);
+    for (size_t i = 1; i < table.count; i++) {
+        ck_assert_int_lt(table.items[i - 1].setting.id, table.items[i].setting.id);
+    }
+    ck_assert_ptr_null(camera_table_find(&table, 6));
+    ck_assert_int_eq(camera_table_find(&table, 12)->last_ms, WALL + 1);
+    ck_assert_int_eq(camera_table_find(&table, 12)->first_ms, WALL);
+}
+END_TEST
+
+/* K-01, K-02: silence is noticed once, at the time-out, and nothing but a heartbeat ends it. */
+START_TEST(test_silence_is_told_once)
+{
+    struct camera_setting setting = {.id = 3, .ip = "10.0.0.9", .type = "ENTRY"};
+    int64_t next;
+
+    configure(&setting, 1);
+    ck_assert(!camera_table_sweep(&table, 0, &next));
+    ck_assert_int_eq(next, INT64_MAX);
+    ck_assert(hear(3, 1000));
+    ck_assert(camera_table_sweep(&table, 1000, &next));
+    ck_assert_int_eq(next, 61001);
+    ck_assert(!camera_table_sweep(&table, 61000, &next) && online(3, 61000));
+    ck_assert(camera_table_sweep(&table, 61001, &next) && !online(3, 61001));
+    for (int64_t now = 61002; now < 4000000; now += 9973) {
+        ck_assert(!camera_table_sweep(&table, now, &next) && !online(3, now));
+        ck_assert_int_eq(next, INT64_MAX);
+    }
+    ck_assert(hear(3, 4000000));
+    ck_assert(camera_table_sweep(&table, 4000000, &next) && online(3, 4000000));
+}
+END_TEST
+
+/* K-08: another time-out holds at once. */
+START_TEST(test_time_out)
+{
+    int64_t next;
+
+    ck_assert(hear(3, 0));
+    ck_assert(camera_table_sweep(&table, 30000, &next));
+    table.timeout_ms = 20000;
+    configure(NULL, 0);
+    ck_assert(!online(3, 30000));
+    ck_assert(camera_table_sweep(&table, 30000, &next));
+}
+END_TEST
+
+/* K-07: what is no longer configured is gone, live state and all. */
+START_TEST(test_removed)
+{
+    struct camera_setting two[] = {{.id = 3, .ip = "10.0.0.9", .type = "ENTRY"},
+                                   {.id = 4, .ip = "10.0.0.8", .type = "EXIT"}};
+
+    configure(two, 2);
+    ck_assert(hear(3, 0) && hear(4, 0) && hear(9, 0));
+    configure(&two[1], 1);
+    ck_assert_uint_eq(table.count, 2);
+    ck_assert_ptr_null(camera_table_find(&table, 3));
+    ck_assert(camera_table_find(&table, 4)->heard);
+    ck_assert(camera_table_find(&table, 9)->heard); /* never configured: not affected */
+    ck_assert(hear(3, 5));                          /* its box still runs */
+    ck_assert(!camera_table_find(&table, 3)->configured);
+    ck_assert_str_eq(camera_table_find(&table, 3)->setting.ip, "");
+}
+END_TEST
+
+START_TEST(test_forgotten)
+{
+    struct camera_setting setting = {.id = 3, .ip = "10.0.0.9", .type = "ENTRY"};
+    int64_t next;
+
+    configure(&setting, 1);
+    ck_assert(hear(3, 0) && hear(4, 0));
+    ck_assert(camera_table_sweep(&table, LIMIT_CAMERA_FORGET_MS - 1, &next) == false);
+    ck_assert_int_eq(next, LIMIT_CAMERA_FORGET_MS);
+    ck_assert(camera_table_sweep(&table, LIMIT_CAMERA_FORGET_MS, &next));
+    ck_assert_uint_eq(table.count, 1);
+    ck_assert_int_eq(table.items[0].setting.id, 3);
+}
+END_TEST
+
+/* Made-up ids push out each other, never what is configured. */
+START_TEST(test_full)
+{
+    static struct camera_setting many[LIMIT_CAMERAS_KNOWN];
+
+    for (size_t i = 0; i < LIMIT_CAMERAS; i++) {
+        many[i] = (struct camera_setting){.id = 1000 + (int64_t)i, .type = "ENTRY"};
+    }
+    configure(many, LIMIT_CAMERAS);
+    for (int64_t i = 0; i < 2 * LIMIT_CAMERAS_KNOWN; i++) {
+        ck_assert(hear(5000 + i, i));
+    }
+    ck_assert_uint_eq(table.count, LIMIT_CAMERAS_KNOWN);
+    for (size_t i = 0; i < LIMIT_CAMERAS; i++) {
+        ck_assert_ptr_nonnull(camera_table_find(&table, many[i].id));
+    }
+    ck_assert_ptr_nonnull(camera_table_find(&table, 5000 + 2 * LIMIT_CAMERAS_KNOWN - 1));
+    ck_assert_ptr_null(camera_table_find(&table, 5000));
+
+    for (size_t i = 0; i < LIMIT_CAMERAS_KNOWN; i++) {
+        many[i] = (struct camera_setting){.id = 1000 + (int64_t)i, .type = "ENTRY"};
+    }
+    configure(many, LIMIT_CAMERAS_KNOWN);
+    ck_assert(!hear(1, 0));
+    ck_assert(hear(1000, 0));
+}
+END_TEST
+
+START_TEST(test_ids)
+{
+    static const struct {
+        const char *text;
+        int64_t id;
+    } cases[] = {{"1", 1},
+                 {"9007199254740991", LIMIT_CAMERA_ID},
+                 {"9007199254740992", 0},
+                 {"0", 0},
+                 {"01", 0},
+                 {"", 0},
+                 {"-1", 0},
+                 {"1 ", 0},
+                 {"x", 0},
+                 {"1.0", 0},
+                 {"99999999999999999", 0}};
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ck_assert_msg(camera_table_id(slice_text(cases[i].text)) == cases[i].id, "%s",
+                      cases[i].text);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("camera table");
+    TCase *tests = tcase_create("camera table");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_add_checked_fixture(tests, setup, NULL);
+    tcase_add_test(tests, test_order);
+    tcase_add_test(tests, test_silence_is_told_once);
+    tcase_add_test(tests, test_time_out);
+    tcase_add_test(tests, test_removed);
+    tcase_add_test(tests, test_forgotten);
+    tcase_add_test(tests, test_full);
+    tcase_add_test(tests, test_ids);
+    suite_add_tcase(suite, tests);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,304 @@
+/* The sums beside history, held against a scan of it, whatever happens to the rows. */
+#include "support_store.h"
+
+#include "proto/localtime.h"
+#include "storage/history.h"
+
+#include <check.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HOUR_MS (3600 * INT64_C(1000))
+/* 2031-04-02 00:30 in Viet Nam, still 2031-04-01 in UTC. */
+#define NOW_MS INT64_C(1932831000000)
+/* 2026-04-04 12:00 UTC: the night in which Lord Howe goes back by half an hour. */
+#define LORD_HOWE_MS INT64_C(1775304000000)
+
+static struct central a;
+static uint64_t state;
+
+static uint32_t chance(uint32_t below)
+{
+    state = state * 6364136223846793005U + 1442695040888963407U;
+    return (uint32_t)(state >> 33) % below;
+}
+
+static void zone(const char *name)
+{
+    ck_assert_int_eq(localtime_set_zone(name), 0);
+}
+
+static void teardown(void)
+{
+    central_stop(&a);
+}
+
+/* Sums as text, made from the table and made by a scan. */
+struct sums {
+    char *text;
+    size_t len, room;
+};
+
+static void put(struct sums *sums, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void put(struct sums *sums, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    if (sums->len + 512 > sums->room) {
+        sums->room = sums->room * 2 + 4096;
+        sums->text = realloc(sums->text, sums->room);
+    }
+    sums->len +=
+        (size_t)vsnprintf(sums->text + sums->len, sums->room - sums->len, format, arguments);
+    va_end(arguments);
+}
+
+static void put_rows(struct sums *sums, sqlite3 *db, const char *sql)
+{
+    sqlite3_stmt *stmt = NULL;
+    ck_assert_msg(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK, "%s",
+                  sqlite3_errmsg(db));
+    while (sqlite3_step(stmt) == SQLITE_ROW) {
+        for (int i = 0; i < sqlite3_column_count(stmt); i++) {
+            put(sums, "%s|", (const char *)sqlite3_column_text(stmt, i));
+        }
+        put(sums, "\n");
+    }
+    sqlite3_finalize(stmt);
+}
+
+static void hour(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    (void)count;
+    sqlite3_result_int64(context, localtime_hour(sqlite3_value_int64(values[0])));
+}
+
+static void assert_counted(void)
+{
+    struct sums kept = {0}, made = {0};
+    sqlite3 *db;
+    ck_assert_int_eq(sqlite3_open_v2(a.path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    (void)sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL);
+    ck_assert_int_eq(sqlite3_create_function(db, "hour", 1, SQLITE_UTF8, NULL, hour, NULL, NULL),
+                     SQLITE_OK);
+    put_rows(&kept, db, "SELECT * FROM visit_count ORDER BY t, central, lot");
+    put_rows(&kept, db, "SELECT * FROM visit_inside ORDER BY central, lot");
+    put_rows(&made, db,
+             "WITH v AS (SELECT *, coalesce(source_central, '') c, coalesce(exit_central, '') x,"
+             "  coalesce(last_location, '') l FROM history WHERE status IN ('IN', 'OUT')),"
+             " p AS (SELECT hour(entry_ms) t, c, l, 1 e, 0 o, 0 f, 0 g FROM v"
+             "  UNION ALL SELECT hour(exit_ms), x, l, 0, 1, fee, 0 FROM v WHERE status = 'OUT'"
+             "  UNION ALL SELECT hour(exit_ms), c, l, 0, 0, 0, 1 FROM v WHERE status = 'OUT')"
+             " SELECT t, c, l, sum(e), sum(o), sum(f), sum(g) FROM p GROUP BY t, c, l"
+             " ORDER BY t, c, l");
+    put_rows(&made, db,
+             "SELECT coalesce(source_central, ''), coalesce(last_location, ''), count(*)"
+             " FROM history WHERE status = 'IN' GROUP BY 1, 2 ORDER BY 1, 2");
+    ck_assert_str_eq(kept.text ? kept.text : "", made.text ? made.text : "");
+    free(kept.text);
+    free(made.text);
+    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+}
+
+/* Every plate of the history is found by each of its ends, and no other is. */
+static void assert_indexed(void)
+{
+    ck_assert_int_eq(central_number(&a, "SELECT count(*) FROM visit_plate p WHERE NOT EXISTS"
+                                        " (SELECT 1 FROM plate_new n WHERE n.plate = p.plate)"
+                                        " AND NOT EXISTS (SELECT 1 FROM plate_part q"
+                                        "  WHERE q.plate = p.plate)"),
+                     0);
+    ck_assert_int_eq(central_number(&a, "SELECT count(*) FROM plate_part p WHERE NOT EXISTS"
+                                        " (SELECT 1 FROM visit_plate v WHERE v.plate = p.plate)"),
+                     0);
+    ck_assert_int_eq(central_number(&a, "SELECT count(*) FROM plate_new p WHERE NOT EXISTS"
+                                        " (SELECT 1 FROM visit_plate v WHERE v.plate = p.plate)"),
+                     0);
+    ck_assert_int_eq(central_number(&a, "SELECT count(*) FROM history h JOIN visit_plate p"
+                                        " ON p.visit = h.id AND p.plate = h.plate_id"
+                                        " WHERE p.first + p.late <> h.entry_ms"),
+                     0);
+}
+
+static void assert_sums(void)
+{
+    assert_counted();
+    assert_indexed();
+}
+
+static struct event any_event(char visit[16], char plate[16], int64_t around)
+{
+    static const char *const centrals[] = {NULL, "central-1", "central-2", "c3"};
+    static const char *const lots[] = {"B1", "B2", "Sân A"};
+    static const uint32_t kinds[] = {EVENT_VEHICLE_ENTRY_PENDING, EVENT_VEHICLE_EXIT,
+                                     EVENT_VEHICLE_EXIT,          EVENT_LOCATION_UPDATE,
+                                     EVENT_HISTORY_UPDATE,        EVENT_HISTORY_DELETE,
+                                     EVENT_HISTORY_UNDELETE,      EVENT_VEHICLE_ENTRY_PENDING};
+    struct event event;
+    uint32_t kind = kinds[chance(8)];
+    event_init(&event, kind);
+    snprintf(visit, 16, "v%u", chance(12));
+    snprintf(plate, 16, "51F%05u", 20417 + chance(5));
+    event.visit = slice_text(visit);
+    event.plate_id = event.plate_view = slice_text(plate);
+    event.source_central = slice_text(centrals[chance(4)]);
+    event.t_eff = around + (int64_t)chance(40) * HOUR_MS / 4;
+    if (kind == EVENT_VEHICLE_EXIT) {
+        event.fee = chance(3) ? (int64_t)chance(4) * 25000 : EVENT_NONE;
+    } else if (kind == EVENT_LOCATION_UPDATE) {
+        event.location = slice_text(lots[chance(3)]);
+    } else if (kind == EVENT_HISTORY_UPDATE) {
+        event.entry_ms = chance(2) ? event.t_eff : EVENT_NONE;
+        event.exit_ms = chance(3) ? EVENT_NONE : chance(2) ? EVENT_REOPEN : event.t_eff + HOUR_MS;
+    }
+    return event;
+}
+
+static void live(uint64_t seed, int64_t around)
+{
+    state = seed;
+    for (int i = 0; i < 60; i++) {
+        char visit[4][16], plate[4][16];
+        struct position position;
+        struct problem *problem = &a.problem;
+        ck_assert_int_eq(store_begin(a.store, problem), 0);
+        for (int k = 0; k < 4; k++) {
+            struct event event = any_event(visit[k], plate[k], around);
+            bool undone = chance(4) == 0;
+            ck_assert_int_eq(store_mark(a.store, problem), 0);
+            ck_assert_int_eq(store_append(a.store, &event, around, &position, problem), 0);
+            ck_assert_int_eq(store_fold(a.store, problem), 0);
+            if (undone) {
+                store_undo(a.store);
+            } else {
+                ck_assert_int_eq(store_release(a.store, problem), 0);
+            }
+        }
+        if (chance(5) == 0) {
+            store_rollback(a.store);
+        } else {
+            ck_assert_int_eq(store_commit(a.store, problem), 0);
+        }
+        assert_sums();
+    }
+}
+
+START_TEST(as_a_scan_says)
+{
+    static const char *const zones[] = {"Asia/Ho_Chi_Minh", "Australia/Lord_Howe", "Asia/Kathmandu",
+                                        "Europe/Berlin"};
+    zone(zones[_i % 4]);
+    central_start(&a, "central-1");
+    live((uint64_t)_i + 1, _i % 4 == 1 ? LORD_HOWE_MS : CENTRAL_NOW);
+    ck_assert_int_eq(store_rebuild(a.store, &a.problem), 0);
+    assert_sums();
+    zone(zones[(_i + 1) % 4]);
+    central_reopen(&a);
+    assert_sums();
+}
+END_TEST
+
+/* A database of the previous version gets its sums when it is opened. */
+START_TEST(made_for_an_older_database)
+{
+    zone("Asia/Ho_Chi_Minh");
+    central_start(&a, "central-1");
+    live(77, CENTRAL_NOW);
+    central_close(&a);
+    central_run(&a, "DROP TABLE visit_count; DROP TABLE visit_inside; DROP TABLE plate_part;"
+                    "DROP TABLE plate_new; DROP TABLE plate_odd; DROP INDEX anomaly_time;"
+                    "DROP INDEX anomaly_visit; DROP INDEX anomaly_other; DROP INDEX history_aside;"
+                    "ALTER TABLE visit_plate DROP COLUMN late;"
+                    "DELETE FROM meta WHERE key = 'sums'; PRAGMA user_version = 2");
+    central_open(&a);
+    assert_sums();
+}
+END_TEST
+
+/* The local day, although UTC is still in yesterday. */
+START_TEST(statistics)
+{
+    zone("Asia/Ho_Chi_Minh");
+    central_start(&a, "central-1");
+    struct history *history = history_open(a.path, &a.problem);
+    struct history_stats stats;
+    ck_assert_int_eq(history_stats(history, NOW_MS, &stats, &a.problem), 0);
+    ck_assert_int_eq(stats.inside + stats.entries_today + stats.exits_today + stats.revenue_today,
+                     0);
+    int64_t now = NOW_MS;
+    central_entry(&a, "v1", "30A00001", now - 2 * HOUR_MS); /* yesterday */
+    central_entry(&a, "v2", "30A00002", now - 60000);
+    central_entry(&a, "v3", "30A00003", now - 2 * HOUR_MS);
+    central_exit(&a, "v3", "30A00003", now - 1000, 25000); /* left today */
+    central_entry(&a, "v4", "30A00004", now - 9 * HOUR_MS);
+    central_exit(&a, "v4", "30A00004", now - HOUR_MS, 99000);
+    central_entry(&a, "v5", "30A00005", now - 1000);
+    central_exit(&a, "v5", "30A00005", now, 50000);  /* both today */
+    central_entry(&a, "v6", "30A00002", now - 1000); /* superseded */
+    central_entry(&a, "v7", "30A00007", now - 1000);
+    central_exit(&a, "v7", "30A00007", now, 1000);
+    central_change(&a, EVENT_HISTORY_DELETE, "v7", "30A00007");
+    ck_assert_int_eq(history_stats(history, now, &stats, &a.problem), 0);
+    ck_assert_int_eq(stats.inside, 2);
+    ck_assert_int_eq(stats.entries_today, 2);
+    ck_assert_int_eq(stats.exits_today, 2);
+    ck_assert_int_eq(stats.revenue_today, 75000);
+    for (int i = 0; i < 8; i++) {
+        char visit[16], plate[16];
+        snprintf(visit, sizeof visit, "w%d", i);
+        snprintf(plate, sizeof plate, "30B%05d", i);
+        central_entry(&a, visit, plate, now - 1000);
+        central_exit(&a, visit, plate, now, LIMIT_INTEGER);
+    }
+    ck_assert_msg(history_stats(history, now, &stats, &a.problem) == 0, "%s", a.problem.text);
+    ck_assert_int_eq(stats.exits_today, 10);
+    ck_assert_int_eq(stats.revenue_today, 8 * INT64_C(1000000000000) + 75000);
+    history_close(&history);
+}
+END_TEST
+
+/* Nobody finds a plate whose events were erased. */
+START_TEST(erased_plates_are_forgotten)
+{
+    zone("UTC");
+    central_start(&a, "central-1");
+    struct position entry = central_entry(&a, "v1", "30A00001", CENTRAL_NOW);
+    struct position exit = central_exit(&a, "orphan", "30A00002", CENTRAL_NOW, 0);
+    central_entry(&a, "v2", "30A00003", CENTRAL_NOW);
+    ck_assert_int_eq(store_rebuild(a.store, &a.problem), 0); /* from plate_new into the index */
+    ck_assert_int_gt(central_number(&a, "SELECT count(*) FROM plate_part WHERE plate = '30A00002'"),
+                     0);
+    for (int i = 0; i < 2; i++) {
+        struct event event;
+        event_init(&event, EVENT_REDACT);
+        event.target_node = slice_text(a.node.text);
+        event.target_epoch = entry.stream.epoch;
+        event.target_from = event.target_to = i ? exit.seq : entry.seq;
+        central_write(&a, &event);
+    }
+    ck_assert_int_eq(
+        central_number(&a, "SELECT count(*) FROM plate_part WHERE plate <> '30A00003'"), 0);
+    assert_sums();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("store_count");
+    TCase *tests = tcase_create("store_count");
+    SRunner *runner = srunner_create(suite);
+    tcase_add_checked_fixture(tests, NULL, teardown);
+    tcase_add_loop_test(tests, as_a_scan_says, 0, 12);
+    tcase_add_test(tests, made_for_an_older_database);
+    tcase_add_test(tests, statistics);
+    tcase_add_test(tests, erased_plates_are_forgotten);
+    suite_add_tcase(suite, tests);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
