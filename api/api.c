@@ -6,6 +6,7 @@
  */
 #include "api/api.h"
 
+#include "api/await.h"
 #include "api/call.h"
 #include "api/gateway.h"
 #include "api/respond.h"
@@ -156,7 +157,9 @@ static bool serve(struct request *request)
         return false;
     }
     if (route->handler != NULL) {
-        route->handler(request);
+        if (strcmp(route->method, "GET") != 0 || await_positions(request) == 0) {
+            route->handler(request);
+        }
         return false;
     }
     return push_admit(request->gateway->push, request, route->path);
@@ -371,6 +374,7 @@ struct api *api_start(const struct api_options *options, struct problem *problem
     trust_set(api->gateway.trust, &options->trust);
     api->gateway.push =
         push_new(chosen(options->ws_clients, LIMIT_WS_CLIENTS), options->ws_ping_ms);
+    api->gateway.progress = progress_new();
     api->ws_history = ws_history_new(api->gateway.push, &options->node);
     (void)mg_init_library(0); /* counts users; without features it cannot fail */
     if (start_server(api, options, problem) != 0) {
@@ -380,6 +384,7 @@ struct api *api_start(const struct api_options *options, struct problem *problem
 
 exit_library:
     (void)mg_exit_library();
+    progress_destroy(&api->gateway.progress);
     push_destroy(&api->gateway.push);
     ws_history_destroy(&api->ws_history);
     hashing_destroy(&api->gateway.hashing);
@@ -426,12 +431,14 @@ void api_stop(struct api **api)
     }
     gateway = &(*api)->gateway;
     atomic_store(&gateway->stopping, true);
+    progress_stop(gateway->progress);
     wait_for_answers(gateway);
     atomic_store(&gateway->abandon, true);
     push_stop(gateway->push);
     mg_stop((*api)->context);
     (void)mg_exit_library();
     call_stop();
+    progress_destroy(&gateway->progress);
     push_destroy(&gateway->push);
     ws_history_destroy(&(*api)->ws_history);
     hashing_destroy(&gateway->hashing);

@@ -10,6 +10,7 @@
 #include "api/cameras.h"
 #include "api/hashing.h"
 #include "api/identity.h"
+#include "api/progress.h"
 #include "api/push.h"
 #include "api/readers.h"
 #include "api/throttle.h"
@@ -36,6 +37,7 @@ struct gateway {
     struct throttle *throttle;
     struct hashing *hashing;
     struct push *push;
+    struct progress *progress;
     struct cameras *cameras; /* borrowed from whoever started the server */
     atomic_bool ready;
     atomic_bool stopping;  /* new work is refused */

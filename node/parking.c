@@ -247,6 +247,13 @@ static void decide_exit(struct parking *parking, const struct parking_view *view
     event->visit = slice_text(parking->visit);
     event->closes = event->visit;
     event->entry_ms = target->entry_ms;
+    if (view->subscription[0] != '\0') {
+        (void)snprintf(parking->subscription, sizeof parking->subscription, "%s",
+                       view->subscription);
+        event->item = slice_text(parking->subscription);
+        event->fee = 0; /* whatever the tariff: it does not say by which one */
+        return;
+    }
     event->free_s = view->tariff.free_s;
     event->per_hour = view->tariff.per_hour;
     event->fee = tariff_fee(&view->tariff, tariff_seconds(target->entry_ms, event->t_eff));

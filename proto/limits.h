@@ -79,6 +79,20 @@
 #define LIMIT_NOTICE_MS 100    /* between two notices to one page */
 #define LIMIT_PAGE_ROWS 256    /* history rows fetched in one short read transaction */
 
+/* The feed */
+#define LIMIT_FEEDS 10000    /* starts remembered; older cursors are not known any more */
+#define LIMIT_FEED_KINDS 32  /* kinds that one filter may name */
+#define LIMIT_FEED_PAGE 1000 /* events in one answer */
+#define LIMIT_FEED_BYTES \
+    (512 * 1024)              /* about where an answer ends; one event more may fit behind */
+#define LIMIT_FEED_SCAN 20000 /* events looked at in one read transaction, wanted or not */
+#define LIMIT_FEED_WAIT_S 30  /* the longest wait of one request for news */
+#define LIMIT_WAITERS                                                                              \
+    16                           /* requests that wait at once; each holds a worker, and a quarter \
+                                  * of LIMIT_HTTP_THREADS leaves the others to everybody else */
+#define LIMIT_AFTER_POSITIONS 16 /* positions that one read may wait for */
+#define LIMIT_AFTER_MS 5000      /* how long it waits unless it says otherwise */
+
 /* Cameras */
 #define LIMIT_CAMERAS 256       /* configured at one central; the largest site known has 40 */
 #define LIMIT_CAMERAS_KNOWN 512 /* configured or heard of; then the longest silent one goes */

@@ -278,6 +278,15 @@ static const char *const MIGRATIONS[SCHEMA_VERSION] = {
     "CREATE INDEX anomaly_other ON anomaly(other) WHERE other IS NOT NULL;"
     "PRAGMA user_version = 3;",
 
+    /* The feeds of this database, one each start (proto/feed.h): events from lsn `first` on, up to
+     * the first of the next one, are its. Beside it meta.lsn: the highest lsn ever given when the
+     * newest rows of the log have moved or gone, so that none is given twice. */
+    "CREATE TABLE feed("
+    " id INTEGER PRIMARY KEY,"
+    " feed INTEGER NOT NULL UNIQUE,"
+    " first INTEGER NOT NULL) STRICT;"
+    "PRAGMA user_version = 4;",
+
     /* Who may use this central: local, not derived, never sent to peers. Times in ms UTC; digests
      * and hashes only, never a token or password. */
     "CREATE TABLE account("
@@ -316,7 +325,7 @@ static const char *const MIGRATIONS[SCHEMA_VERSION] = {
     "CREATE INDEX audit_t ON audit(t, id);"
     /* People's changes among the events, for the audit: few, so gates pay nothing. */
     "CREATE INDEX event_change ON event(hlc) WHERE kind IN (5, 6, 7, 8, 9, 10, 11, 12, 13);"
-    "PRAGMA user_version = 4;",
+    "PRAGMA user_version = 5;",
 };
 
 /* Tables that only a database of the Python central has. */

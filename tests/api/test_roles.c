@@ -30,6 +30,7 @@ static const struct row {
     {"DELETE", "/api/parking/history/{history_id}", "oh"},
     {"GET", "/api/parking/fees", "voh"},
     {"PUT", "/api/parking/fees", "h"},
+    {"POST", "/api/edge/detection", "ohe"},
     {"GET", "/api/parking/state", "voh"},
     {"GET", "/api/parking/occupancy", "voh"},
     {"GET", "/api/staff", "voh"},
@@ -46,7 +47,7 @@ static const struct row {
     {"POST", "/api/v1/login", ALL},
     {"POST", "/api/v1/logout", ALL},
     {"GET", "/api/v1/me", ALL},
-    {"PUT", "/api/v1/me/password", ALL}, /* of one's own account, with the old one */
+    {"PUT", "/api/v1/me/password", "voh"}, /* of one's own account, with the old one */
     {"GET", "/api/v1/accounts", "h"},
     {"POST", "/api/v1/accounts", "h"},
     {"GET", "/api/v1/accounts/{name}", "h"},
@@ -58,6 +59,7 @@ static const struct row {
     {"PUT", "/api/v1/tokens/{name}", "h"},
     {"DELETE", "/api/v1/tokens/{name}", "h"},
     {"GET", "/api/v1/audit", "h"},
+    {"GET", "/api/v1/events", "voh"},
     {"POST", "/api/p2p/start", "h"},
     {"POST", "/api/p2p/stop", "h"},
     {"WS", "/ws/history", "voh"},
