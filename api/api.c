@@ -11,6 +11,7 @@
 #include "api/gateway.h"
 #include "api/respond.h"
 #include "api/route.h"
+#include "api/ws_edge.h"
 #include "api/ws_history.h"
 #include "proto/clock.h"
 #include "proto/command.h"
@@ -31,6 +32,7 @@
 struct api {
     struct gateway gateway;
     struct ws_history *ws_history;
+    struct ws_edge *ws_edge;
     struct mg_context *context;
     atomic_bool starting;
     pthread_t starter;    /* binds the listeners, so that its complaints are about them */
@@ -376,6 +378,7 @@ struct api *api_start(const struct api_options *options, struct problem *problem
         push_new(chosen(options->ws_clients, LIMIT_WS_CLIENTS), options->ws_ping_ms);
     api->gateway.progress = progress_new();
     api->ws_history = ws_history_new(api->gateway.push, &options->node);
+    api->ws_edge = ws_edge_new(api->gateway.push, &api->gateway);
     (void)mg_init_library(0); /* counts users; without features it cannot fail */
     if (start_server(api, options, problem) != 0) {
         goto exit_library;
@@ -386,6 +389,7 @@ exit_library:
     (void)mg_exit_library();
     progress_destroy(&api->gateway.progress);
     push_destroy(&api->gateway.push);
+    ws_edge_destroy(&api->ws_edge);
     ws_history_destroy(&api->ws_history);
     hashing_destroy(&api->gateway.hashing);
     throttle_destroy(&api->gateway.throttle);
@@ -440,6 +444,7 @@ void api_stop(struct api **api)
     call_stop();
     progress_destroy(&gateway->progress);
     push_destroy(&gateway->push);
+    ws_edge_destroy(&(*api)->ws_edge);
     ws_history_destroy(&(*api)->ws_history);
     hashing_destroy(&gateway->hashing);
     throttle_destroy(&gateway->throttle);

@@ -53,6 +53,7 @@ static const struct route ROUTES[] = {
     {"POST", "/api/p2p/start", ROLE_ADMIN, p2p_start},
     {"POST", "/api/p2p/stop", ROLE_ADMIN, p2p_stop},
     {"WS", "/ws/history", ROLE_VIEWER, NULL},
+    {"WS", "/ws/edge", ROLE_OPERATOR | ROLE_EDGE, NULL},
 };
 
 /* The segment at the start of `path` (after its '/'); `path` moves behind it. */

@@ -71,7 +71,11 @@
 #define LIMIT_READERS 4              /* read-only database handles lent to requests */
 #define LIMIT_READERS_WAIT_MS 2000   /* then 503 with Retry-After */
 #define LIMIT_COMMAND_WAIT_MS 10000  /* a request waits this long for the writer, then 503 */
-#define LIMIT_WS_QUEUE 256           /* messages queued per WebSocket client; then it is cut */
+#define LIMIT_WS_EDGES 64            /* camera boxes; their places are not taken by pages */
+#define LIMIT_EDGE_INSIDE 2000       /* visits told to a box that has just come, the newest */
+#define LIMIT_EDGE_INSIDE_BYTES (1024 * 1024) /* the same as messages */
+#define LIMIT_EDGE_BURST 100 /* ENTRYs of one commit; more are told from the database */
+#define LIMIT_WS_QUEUE 256   /* messages queued per WebSocket client; then it is cut */
 #define LIMIT_WS_QUEUE_BYTES (1024 * 1024) /* the same in bytes */
 #define LIMIT_WS_FRAME 65536               /* bytes of one message from a WebSocket client */
 #define LIMIT_WS_PING_MS 20000 /* between pings; who is silent from one to the next is cut */

@@ -63,6 +63,7 @@ static const struct row {
     {"POST", "/api/p2p/start", "h"},
     {"POST", "/api/p2p/stop", "h"},
     {"WS", "/ws/history", "voh"},
+    {"WS", "/ws/edge", "ohe"},
 };
 
 static const struct {
