@@ -37,19 +37,32 @@ void audit_note(struct request *request, enum audit_kind kind, const json_t *bod
     }
 }
 
-void audit_configuration(struct request *request, const json_t *change)
+void audit_supervised(struct request *request, const struct supervisor_request *question)
 {
-    json_t *members = (json_t *)(uintptr_t)change; /* iterating changes nothing */
+    const char *node = request->gateway->node.text, *name;
+    struct problem problem;
+    json_t *change, *value;
     char keys[256] = "";
 
-    for (void *at = json_object_iter(members); at; at = json_object_iter_next(members, at)) {
+    if (question->verb == SUPERVISOR_MESH_START || question->verb == SUPERVISOR_MESH_STOP) {
+        audit_note(request,
+                   question->verb == SUPERVISOR_MESH_START ? AUDIT_MESH_STARTED
+                                                           : AUDIT_MESH_STOPPED,
+                   NULL, node, "");
+    }
+    if (question->verb != SUPERVISOR_CONFIG_PUT) {
+        return;
+    }
+    change = json_read_object(question->json, &problem);
+    json_object_foreach(change, name, value)
+    {
         size_t used = strlen(keys);
-        const char *name = json_object_iter_key(at);
         if (used + strlen(name) + 3 < sizeof keys) {
             (void)snprintf(keys + used, sizeof keys - used, "%s%s", used > 0 ? ", " : "", name);
         }
     }
-    audit_note(request, AUDIT_CONFIGURATION_CHANGED, NULL, request->gateway->node.text, keys);
+    audit_note(request, AUDIT_CONFIGURATION_CHANGED, NULL, node, keys);
+    json_decref(change);
 }
 
 /* ---- GET /api/v1/audit ----------------------------------------------------------------------- */

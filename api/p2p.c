@@ -1,53 +1,13 @@
 #include "api/handlers.h"
 
-#include "api/audit.h"
 #include "api/respond.h"
+#include "api/supervise.h"
 #include "proto/command.h"
 #include "proto/event.h"
 #include "proto/localtime.h"
 #include "proto/report.h"
 
 /* ---- configuration and start/stop: the supervisor -------------------------------------------- */
-
-/* 0 with `*answer`, which borrows from `*ask` and may hold a problem; -1 after an answer. The
- * socket is new each time: these requests are rare, and few workers ever see one. */
-static int call_supervisor(struct request *request, const struct supervisor_request *question,
-                           struct ask **ask, struct supervisor_answer *answer)
-{
-    struct buffer *packed = &request->worker->question;
-    struct problem problem;
-    struct slice bytes;
-
-    *ask = ask_new(COMMAND_SUPERVISOR, &request->gateway->abandon);
-    buffer_clear(packed);
-    if (supervisor_request_pack(question, packed) != 0) {
-        respond_error(request, PROBLEM_BODY_TOO_LARGE, "Nội dung quá lớn");
-        return -1;
-    }
-    if (ask_call(*ask, buffer_slice(packed), LIMIT_COMMAND_WAIT_MS, &bytes, &problem) != 0) {
-        respond_problem(request, &problem);
-        return -1;
-    }
-    if (supervisor_answer_unpack(answer, bytes) != 0) {
-        respond_error(request, PROBLEM_INTERNAL, "Lỗi nội bộ");
-        return -1;
-    }
-    return 0;
-}
-
-/* The same, when a problem is the answer. */
-static int ask_supervisor(struct request *request, const struct supervisor_request *question,
-                          struct ask **ask, struct supervisor_answer *answer)
-{
-    if (call_supervisor(request, question, ask, answer) != 0) {
-        return -1;
-    }
-    if (problem_http_status(answer->problem.code) != 200) {
-        respond_problem(request, &answer->problem);
-        return -1;
-    }
-    return 0;
-}
 
 static void put_config(struct json_writer *writer, const struct supervisor_answer *answer)
 {
@@ -84,7 +44,7 @@ void p2p_config_get(struct request *request)
     struct json_writer writer;
     struct ask *ask;
 
-    if (call_supervisor(request, &question, &ask, &answer) != 0) {
+    if (supervise_call(request, &question, &ask, &answer) != 0) {
         ask_destroy(&ask);
         return;
     }
@@ -115,9 +75,9 @@ void p2p_config_put(struct request *request)
     if (body == NULL) {
         return;
     }
+    json_decref(body);
     question.json = request->body;
-    if (ask_supervisor(request, &question, &ask, &answer) == 0) {
-        audit_configuration(request, body);
+    if (supervise_ask(request, &question, &ask, &answer) == 0) {
         writer = respond_json(request);
         json_put_open(&writer, '{');
         json_put_key(&writer, "success");
@@ -132,7 +92,6 @@ void p2p_config_put(struct request *request)
         respond_send(request, 200);
     }
     ask_destroy(&ask);
-    json_decref(body);
 }
 
 static void order(struct request *request, enum supervisor_verb verb, const char *done)
@@ -144,9 +103,7 @@ static void order(struct request *request, enum supervisor_verb verb, const char
     if (request_body(request) != 0) {
         return;
     }
-    if (ask_supervisor(request, &question, &ask, &answer) == 0) {
-        audit_note(request, verb == SUPERVISOR_MESH_START ? AUDIT_MESH_STARTED : AUDIT_MESH_STOPPED,
-                   NULL, request->gateway->node.text, "");
+    if (supervise_ask(request, &question, &ask, &answer) == 0) {
         respond_message(request, done);
     }
     ask_destroy(&ask);

@@ -28,6 +28,7 @@ struct request {
     char lines[512];                    /* more header lines of the answer, see respond_header */
     const char *allow_origin;           /* for Access-Control-Allow-Origin, or NULL; never input */
     char etag[40];                      /* of what is answered, without quotes; "" = none */
+    const char *content_type;           /* of the body; NULL = JSON */
     int status;                         /* sent; 0 = not answered yet */
     bool streaming;                     /* the head is out, the rest goes in chunks */
 };

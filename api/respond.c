@@ -70,10 +70,8 @@ static bool is_any(const char *origin)
     return strcmp(origin, "*") == 0;
 }
 
-static void add_common(struct preamble *head, struct request *request, int status)
+static void add_rest(struct preamble *head, struct request *request, int status, bool closing)
 {
-    bool closing = closes(request) || status == 401;
-
     if (closing) {
         mg_disable_connection_keep_alive(request->connection);
     }
@@ -99,6 +97,11 @@ static void add_common(struct preamble *head, struct request *request, int statu
     if (status == 503) {
         add(head, "Retry-After: 1\r\n");
     }
+}
+
+static void add_common(struct preamble *head, struct request *request, int status)
+{
+    add_rest(head, request, status, closes(request) || status == 401);
 }
 
 static void start_head(struct preamble *head, struct request *request, int status)
@@ -129,6 +132,17 @@ static bool is_new(const struct request *request)
     return path != NULL && strncmp(path, "/api/v1/", strlen("/api/v1/")) == 0;
 }
 
+static const char *content_type(const struct request *request, int status)
+{
+    return request->content_type != NULL && status < 400 ? request->content_type
+                                                         : "application/json; charset=utf-8";
+}
+
+void respond_type(struct request *request, const char *content_type)
+{
+    request->content_type = content_type;
+}
+
 /* Sends the body gathered in the buffer with a Content-Length and more header lines. */
 static void send_whole(struct request *request, int status, const char *lines)
 {
@@ -137,8 +151,9 @@ static void send_whole(struct request *request, int status, const char *lines)
     start_head(&head, request, status);
     add(&head, "Content-Length: %zu\r\n", request->worker->out.len - RESPOND_HEAD);
     if (request->worker->out.len > RESPOND_HEAD) {
-        add(&head, "Content-Type: application/%s; charset=utf-8\r\n",
-            status >= 400 && is_new(request) ? "problem+json" : "json");
+        add(&head, "Content-Type: %s\r\n",
+            status >= 400 && is_new(request) ? "application/problem+json; charset=utf-8"
+                                             : content_type(request, status));
     }
     add_common(&head, request, status);
     add(&head, "%s\r\n", lines);
@@ -173,7 +188,7 @@ static int start_stream(struct request *request)
     struct preamble head;
 
     start_head(&head, request, 200);
-    add(&head, "Transfer-Encoding: chunked\r\nContent-Type: application/json; charset=utf-8\r\n");
+    add(&head, "Transfer-Encoding: chunked\r\nContent-Type: %s\r\n", content_type(request, 200));
     add_common(&head, request, 200);
     add(&head, "\r\n");
     request->streaming = true;
@@ -422,4 +437,22 @@ void respond_preflight(struct request *request)
                "Access-Control-Allow-Headers: Content-Type, Authorization, If-Match,"
                " X-Request-Id\r\n"
                "Access-Control-Max-Age: 600\r\n");
+}
+
+/* ---- media ----------------------------------------------------------------------------------- */
+
+int respond_media(struct request *request, const char *content_type)
+{
+    struct preamble head;
+
+    start_head(&head, request, 200);
+    add(&head, "Content-Type: %s\r\n", content_type);
+    add_rest(&head, request, 200, true);
+    add(&head, "\r\n");
+    return respond_media_part(request, (struct slice){head.text, head.len});
+}
+
+int respond_media_part(struct request *request, struct slice bytes)
+{
+    return mg_write(request->connection, bytes.data, bytes.len) == (int)bytes.len ? 0 : -1;
 }

@@ -13,6 +13,8 @@ struct json_writer respond_json(struct request *request);
 
 /* One more header of the answer; a short value of ours, never input. Before sending. */
 void respond_header(struct request *request, const char *name, const char *value);
+/* What the body is, when it is no JSON; a text that lasts. Errors stay what they are. */
+void respond_type(struct request *request, const char *content_type);
 
 /* Sends what was written, as JSON. A body that did not fit becomes a 500. */
 void respond_send(struct request *request, int status);
@@ -45,5 +47,13 @@ void respond_preflight(struct request *request);
  */
 int respond_flow(struct request *request);
 void respond_cut(struct request *request, const struct problem *problem);
+
+/*
+ * Bytes of no known length that are passed on as they come (video): the head, then parts; the end
+ * of the connection is the end of the answer. `content_type` has no control characters. -1 when the
+ * client is gone or takes nothing for request_timeout_ms.
+ */
+int respond_media(struct request *request, const char *content_type);
+int respond_media_part(struct request *request, struct slice bytes);
 
 #endif
