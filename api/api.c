@@ -133,7 +133,7 @@ static bool may_use(struct request *request, const struct route *route)
     if (caller_may(&request->caller, route->who)) {
         return true;
     }
-    if (request->caller.how == CALLER_KEY) {
+    if (caller_is_authenticated(&request->caller)) {
         respond_error(request, PROBLEM_FORBIDDEN, "Vai trò của bạn không được phép làm việc này");
     } else {
         respond_error(request, PROBLEM_UNAUTHORIZED,
@@ -275,6 +275,7 @@ static uint32_t chosen(uint32_t value, uint32_t otherwise)
 static void copy_options(struct gateway *gateway, const struct api_options *options)
 {
     gateway->node = options->node;
+    (void)snprintf(gateway->database, sizeof gateway->database, "%s", options->database);
     gateway->cameras = options->cameras;
     gateway->is_open = options->is_open;
     gateway->body_bytes = chosen(options->body_bytes, LIMIT_HTTP_BODY);
@@ -365,14 +366,19 @@ struct api *api_start(const struct api_options *options, struct problem *problem
     api->gateway.readers =
         readers_new(options->database, chosen(options->readers, LIMIT_READERS), problem);
     if (api->gateway.readers == NULL) {
-        free(api);
-        return NULL;
+        goto free_api;
+    }
+    api->gateway.identity = identity_new(options->database, problem);
+    if (api->gateway.identity == NULL) {
+        goto destroy_readers;
     }
     if (call_start() != 0) {
         (void)problem_set(problem, PROBLEM_INTERNAL, NULL, "libcurl does not start");
-        goto destroy_readers;
+        goto destroy_identity;
     }
     api->gateway.trust = trust_new();
+    api->gateway.throttle = throttle_new();
+    api->gateway.hashing = hashing_new();
     trust_set(api->gateway.trust, &options->trust);
     api->gateway.push =
         push_new(chosen(options->ws_clients, LIMIT_WS_CLIENTS), options->ws_ping_ms);
@@ -396,10 +402,15 @@ exit_library:
     ws_edge_destroy(&api->ws_edge);
     ws_history_destroy(&api->ws_history);
     ws_feed_destroy(&api->ws_feed);
+    hashing_destroy(&api->gateway.hashing);
+    throttle_destroy(&api->gateway.throttle);
     trust_destroy(&api->gateway.trust);
     call_stop();
+destroy_identity:
+    identity_destroy(&api->gateway.identity);
 destroy_readers:
     readers_destroy(&api->gateway.readers);
+free_api:
     free(api);
     return NULL;
 }
@@ -449,7 +460,10 @@ void api_stop(struct api **api)
     ws_edge_destroy(&(*api)->ws_edge);
     ws_history_destroy(&(*api)->ws_history);
     ws_feed_destroy(&(*api)->ws_feed);
+    hashing_destroy(&gateway->hashing);
+    throttle_destroy(&gateway->throttle);
     trust_destroy(&gateway->trust);
+    identity_destroy(&gateway->identity);
     readers_destroy(&gateway->readers);
     free(*api);
     *api = NULL;

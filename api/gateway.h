@@ -8,9 +8,12 @@
 #include "api/api.h"
 #include "api/ask.h"
 #include "api/cameras.h"
+#include "api/hashing.h"
+#include "api/identity.h"
 #include "api/progress.h"
 #include "api/push.h"
 #include "api/readers.h"
+#include "api/throttle.h"
 #include "api/trust.h"
 #include "proto/bytes.h"
 
@@ -19,6 +22,7 @@
 #define GATEWAY_ORIGIN 128 /* bytes of one configured origin, with the NUL */
 
 struct gateway {
+    char database[600]; /* path */
     struct node_id node;
     char version[32];
     char web_dir[512]; /* the page is read from there; "" = the embedded one */
@@ -30,6 +34,9 @@ struct gateway {
     uint32_t body_bytes;
     struct readers *readers;
     struct trust *trust;
+    struct identity *identity;
+    struct throttle *throttle;
+    struct hashing *hashing;
     struct push *push;
     struct progress *progress;
     struct cameras *cameras; /* borrowed from whoever started the server */

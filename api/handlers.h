@@ -99,6 +99,27 @@ void p2p_sync_state(struct request *request);
 void p2p_start(struct request *request);
 void p2p_stop(struct request *request);
 
+/* login.c: logging in and out; what callers ask about themselves */
+void login_post(struct request *request);
+void login_end(struct request *request);
+void login_me(struct request *request);
+void login_password(struct request *request);
+
+/* accounts.c, tokens.c: who may use this central */
+void accounts_list(struct request *request);
+void accounts_get(struct request *request);
+void accounts_add(struct request *request);
+void accounts_change(struct request *request);
+void accounts_remove(struct request *request);
+void tokens_list(struct request *request);
+void tokens_get(struct request *request);
+void tokens_add(struct request *request);
+void tokens_change(struct request *request);
+void tokens_revoke(struct request *request);
+
+/* audit.c: who changed what */
+void audit_list(struct request *request);
+
 /* sync.c: who holds what */
 void sync_matrix(struct request *request);
 /* Asks the mesh, with the comparison of all pairs or without. 0; or -1 and an empty report when it

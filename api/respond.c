@@ -1,6 +1,7 @@
 #include "api/respond.h"
 
 #include "proto/log.h"
+#include <assert.h>
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -64,6 +65,11 @@ static bool closes(const struct request *request)
     return has_option(connection, "close") || has_option(connection, "Close");
 }
 
+static bool is_any(const char *origin)
+{
+    return strcmp(origin, "*") == 0;
+}
+
 static void add_rest(struct preamble *head, struct request *request, int status, bool closing)
 {
     if (closing) {
@@ -80,6 +86,10 @@ static void add_rest(struct preamble *head, struct request *request, int status,
     if (request->etag[0] != '\0') {
         add(head, "ETag: \"%s\"\r\n", request->etag);
     }
+    if (request->cookies_count && request->allow_origin != NULL && !is_any(request->allow_origin)) {
+        add(head, "Access-Control-Allow-Credentials: true\r\n");
+    }
+    add(head, "%s", request->lines);
     if (status == 401) {
         add(head, "WWW-Authenticate: Bearer\r\n");
     }
@@ -258,6 +268,14 @@ static void put_problem(struct json_writer *writer, enum problem_code code, cons
     json_put_string(writer, text[0] != '\0' ? text : problem_name(code));
     json_put_key(writer, "code");
     json_put_string(writer, problem_name(code));
+}
+
+void respond_header(struct request *request, const char *name, const char *value)
+{
+    size_t used = strlen(request->lines), room = sizeof request->lines - used;
+    int len = snprintf(request->lines + used, room, "%s: %s\r\n", name, value);
+
+    assert(len > 0 && (size_t)len < room); /* few, short and of our own making */
 }
 
 void respond_send(struct request *request, int status)

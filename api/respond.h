@@ -11,6 +11,8 @@
 /* Starts (again) an empty body. */
 struct json_writer respond_json(struct request *request);
 
+/* One more header of the answer; a short value of ours, never input. Before sending. */
+void respond_header(struct request *request, const char *name, const char *value);
 /* What the body is, when it is no JSON; a text that lasts. Errors stay what they are. */
 void respond_type(struct request *request, const char *content_type);
 

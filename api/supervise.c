@@ -1,5 +1,6 @@
 #include "api/supervise.h"
 
+#include "api/audit.h"
 #include "api/respond.h"
 
 /* The socket is new each time: these requests are rare, and few workers ever see one. */
@@ -37,5 +38,6 @@ int supervise_ask(struct request *request, const struct supervisor_request *ques
         respond_problem(request, &answer->problem);
         return -1;
     }
+    audit_supervised(request, question);
     return 0;
 }

@@ -33,6 +33,8 @@ static const char HELP[] =
     "      Asks the running central for the first event that differs. Exit status 0 equal,\n"
     "      1 different, 64 no such peer, 69 no central runs or the peer is not connected, 75 no\n"
     "      answer.\n"
+    "  account reset NAME [--config FILE] [--data DIR]\n"
+    "      A new password for an account, printed once. Also while the central runs.\n"
     "  secret new\n"
     "      Prints a random secret.\n"
     "\n"
@@ -140,11 +142,9 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
-    } COMMANDS[] = {{"run", run},
-                    {"check", check},
-                    {"secret", secret},
-                    {"verify", command_verify},
-                    {"diff", command_diff}};
+    } COMMANDS[] = {{"run", run},           {"check", check},
+                    {"secret", secret},     {"verify", command_verify},
+                    {"diff", command_diff}, {"account", command_account}};
 
     if (random_start() != 0) {
         (void)fputs("parkmesh: error INTERNAL: no source of randomness\n", stderr);
