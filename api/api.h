@@ -35,7 +35,7 @@ struct api_options {
     struct cameras *cameras; /* must outlive the server */
     const char *version;
     const char *web_dir; /* the page's files while working on them; NULL = the embedded ones */
-    bool is_open; /* every address may everything, as in the existing system; warned about */
+    bool is_open;        /* every address may everything, as in the existing system; warned about */
     const char *api_token; /* who sends it is an administrator; NULL = none */
     struct api_trust trust;
     const char *cors_origins[API_ORIGINS + 1]; /* "http://10.0.0.5:3000" or "*"; NULL-terminated */

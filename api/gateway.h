@@ -26,7 +26,7 @@ struct gateway {
     struct node_id node;
     char version[32];
     char web_dir[512]; /* the page is read from there; "" = the embedded one */
-    bool is_open; /* auth "open": everybody may everything */
+    bool is_open;      /* auth "open": everybody may everything */
     char token[256];
     char origins[API_ORIGINS][GATEWAY_ORIGIN];
     size_t origin_count;
