@@ -124,6 +124,11 @@ void assets_file(struct request *request)
     send_asset(request, slice_text(path + strlen(PAGE_PREFIX)));
 }
 
+void assets_openapi(struct request *request)
+{
+    send_asset(request, slice_text("openapi.json"));
+}
+
 void assets_page(struct request *request)
 {
     const char *accept = mg_get_header(request->connection, "Accept");

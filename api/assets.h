@@ -1,6 +1,6 @@
 /*
- * The files of the page (api/web), embedded in the program at build time. Each is there as it is
- * and packed with gzip; a browser asks again with the ETag and gets 304 until it has changed.
+ * The files of the page (api/web) and the description of the API (api/openapi.json), embedded in
+ * the program at build time. Each is there as it is and packed with gzip; a browser asks again with the ETag and gets 304 until it has changed.
  */
 #ifndef API_ASSETS_H
 #define API_ASSETS_H
@@ -8,7 +8,7 @@
 #include "proto/bytes.h"
 
 struct asset {
-    const char *path; /* below api/web: "index.html", "screens/home.js" */
+    const char *path; /* below api/web: "index.html", "screens/home.js"; or "openapi.json" */
     const char *type; /* Content-Type */
     const char *etag; /* of the bytes, without quotes */
     const unsigned char *plain;

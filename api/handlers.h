@@ -12,15 +12,13 @@
 /* assets.c: the page and its files; the banner for who asks for no HTML */
 void assets_page(struct request *request);
 void assets_file(struct request *request);
+void assets_openapi(struct request *request);
 
 /* status.c: who this is and how it does */
 void status_root(struct request *request);
 void status_summary(struct request *request);
 void status_live(struct request *request);
 void status_ready(struct request *request);
-
-/* openapi.c: the description of all this */
-void openapi_get(struct request *request);
 
 /* gate.c: what cameras report */
 void gate_event(struct request *request);

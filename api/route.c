@@ -11,7 +11,7 @@ static const struct route ROUTES[] = {
     {"GET", "/web/{folder}/{file}", ROLE_ANYONE, assets_file},
     {"GET", "/livez", ROLE_ANYONE, status_live},
     {"GET", "/readyz", ROLE_ANYONE, status_ready},
-    {"GET", "/api/openapi.json", ROLE_ANYONE, openapi_get},
+    {"GET", "/api/openapi.json", ROLE_ANYONE, assets_openapi},
     {"GET", "/api/status", ROLE_VIEWER, status_summary},
     {"POST", "/api/edge/event", ROLE_OPERATOR | ROLE_EDGE, gate_event},
     {"POST", "/api/edge/heartbeat", ROLE_OPERATOR | ROLE_EDGE, heartbeat_post},

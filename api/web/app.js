@@ -7,6 +7,8 @@ import { LANGUAGES, language, setLanguage, startLanguage, t } from "./lib/i18n.j
 import { line, startLine, useData } from "./lib/live.js";
 import { href, place } from "./lib/router.js";
 import { setTheme, startTheme, theme } from "./lib/theme.js";
+import { Help, startKeys } from "./lib/help.js";
+import { Password } from "./lib/password.js";
 import { Icon, Messages, say } from "./lib/ui.js";
 import { Login } from "./screens/login.js";
 
@@ -78,7 +80,8 @@ async function logout() {
   session.set(null);
 }
 
-function Header({ who }) {
+function Header({ who, screen }) {
+  const [password, setPassword] = useState(false);
   const code = useCell(language);
   const shade = useCell(theme);
   const status = useData("/api/status", { every: 15000, quiet: true });
@@ -90,8 +93,10 @@ function Header({ who }) {
         ${["auto", "light", "dark"].map((name) => html`<option value=${name}>${t(`theme.${name}`)}</option>`)}</select>
       <select aria-label=${t("language")} value=${code} onChange=${(event) => setLanguage(event.target.value)}>
         ${Object.entries(LANGUAGES).map(([key, name]) => html`<option value=${key} lang=${key}>${name}</option>`)}</select>
-      ${who?.name && html`<span class="who"><bdi>${who.name}</bdi></span><button type="button" class="button" onClick=${logout}>${t("logout")}</button>`}
-    </div></header>`;
+      <${Help} screen=${screen} />
+      ${who.how === "session" && html`<button type="button" class="button who" title=${t("password.change")} onClick=${() => setPassword(true)}><bdi>${who.name}</bdi></button>
+        <button type="button" class="button" onClick=${logout}>${t("logout")}</button>`}
+    </div>${password && html`<${Password} who=${who} onClose=${() => setPassword(false)} />`}</header>`;
 }
 
 function App() {
@@ -110,15 +115,16 @@ function App() {
     event.preventDefault();
     document.getElementById("main").focus();
   }}>${t("skip")}</a>
-    <${Header} who=${who} />
+    <${Header} who=${who} screen=${known.name} />
     <${Navigation} current=${known.name} who=${who} />
     <main id="main" tabindex="-1"><${Lost} />
-      ${!mayOpen(known, who) ? html`<p class="empty">${t("error.role")}</p>` : Screen ? html`<${Screen} id=${here.id} query=${here.query} who=${who} />` : html`<p class="empty" aria-busy="true">${t("loading")}</p>`}
+      ${!mayOpen(known, who) ? html`<p class="empty">${t("error.role")}</p>` : Screen ? html`<div key=${known.name} class="screen"><${Screen} id=${here.id} query=${here.query} who=${who} /></div>` : html`<p class="empty" aria-busy="true">${t("loading")}</p>`}
     </main><${Messages} />`;
 }
 
 startTheme();
 await startLanguage();
+startKeys();
 render(html`<${App} />`, document.getElementById("app"));
 startLine();
 findOut();

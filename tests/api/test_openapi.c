@@ -2,7 +2,7 @@
  * api/openapi.json says what the server does: each route of the table is described and nothing
  * else is, with the roles that the table names; and the document is sound in itself.
  */
-#include "api/openapi.h"
+#include "api/assets.h"
 #include "api/route.h"
 #include "proto/role.h"
 #include "support_stand.h"
@@ -21,8 +21,12 @@ static const char *const METHODS[] = {"get", "put", "post", "delete", "patch"};
 static json_t *load(void)
 {
     struct problem problem = {.text = ""};
-    struct slice text = {(const char *)OPENAPI_JSON, OPENAPI_JSON_LEN};
-    json_t *document = json_read_object(text, &problem);
+    const struct asset *asset = assets_find(slice_text("openapi.json"));
+    json_t *document;
+
+    ck_assert_ptr_nonnull(asset);
+    document = json_read_object((struct slice){(const char *)asset->plain, asset->plain_len},
+                                &problem);
 
     ck_assert_msg(document != NULL, "%s: %s", FILE_NAME, problem.text);
     return document;
@@ -348,14 +352,16 @@ END_TEST
 
 START_TEST(test_the_server_tells_it)
 {
+    const struct asset *asset;
     struct stand stand;
     struct reply reply;
 
     stand_new(&stand);
     reply = stand_ask(&stand, "GET", "/api/openapi.json", NULL, NULL);
     ck_assert_int_eq(reply.status, 200);
-    ck_assert_uint_eq(reply.len, OPENAPI_JSON_LEN);
-    ck_assert_int_eq(memcmp(reply.body, OPENAPI_JSON, OPENAPI_JSON_LEN), 0);
+    asset = assets_find(slice_text("openapi.json"));
+    ck_assert_uint_eq(reply.len, asset->plain_len);
+    ck_assert_mem_eq(reply.body, asset->plain, asset->plain_len);
     stand_reply_free(&reply);
     stand_free(&stand);
 }

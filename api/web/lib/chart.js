@@ -30,7 +30,7 @@ function options(width, names) {
     width, height: HEIGHT, cursor: { y: false }, legend: { show: false },
     axes: [{ ...axis, values: (_, ticks) => ticks.map((tick) => new Date(tick * 1000).getHours() + "h") }, { ...axis, size: 44 }],
     scales: { y: { range: (_, low, high) => [0, Math.max(5, high)] } },
-    series: [{}, ...names.map((name, index) => ({ label: name, stroke: strokes[index], width: 2, dash: index > 1 ? [4, 4] : undefined, points: { show: false } }))],
+    series: [{}, ...names.map((name, index) => ({ label: name, stroke: strokes[index], width: 2, dash: index > 1 ? [4, 4] : undefined, points: { show: index < 2, size: 6 } }))],
   };
 }
 

@@ -59,6 +59,10 @@ export function startLine() {
   connect();
   session.watch((who) => {
     if (who === null) socket?.close();
+    else if (!socket) {
+      attempt = 0;
+      schedule();
+    }
   });
   addEventListener("online", () => {
     if (!socket) {
@@ -103,9 +107,12 @@ export function useData(path, { every = 30000, quiet = false } = {}) {
         }
       }
     };
+    // Not put off by further notices: under load they never pause.
     const soon = () => {
-      clearTimeout(gather);
-      gather = setTimeout(ask, GATHER_MS);
+      gather ||= setTimeout(() => {
+        gather = 0;
+        ask();
+      }, GATHER_MS);
     };
     reload.current = ask;
     ask();

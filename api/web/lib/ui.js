@@ -20,7 +20,7 @@ const ICONS = {
   search: "M10.5 17a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13M20 20l-4.5-4.5",
   more: "M5 12h.01M12 12h.01M19 12h.01",
   close: "M6 6l12 12M18 6 6 18",
-  help: "M9.5 9a2.5 2.5 0 1 1 3.5 2.3c-.7.4-1 .9-1 1.7M12 17h.01",
+  help: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18M9.5 9.5A2.5 2.5 0 1 1 13 11.8c-.7.4-1 .9-1 1.7M12 16.5h.01",
   up: "M12 19V5M6 11l6-6 6 6",
   down: "M12 5v14M6 13l6 6 6-6",
 };
@@ -97,13 +97,19 @@ export function Field({ label, hint, error, children, as = "input", ...rest }) {
     ${error && html`<p id=${`${id.current}-error`} class="error">${error}</p>`}</div>`;
 }
 
-/** A modal dialog of the browser: focus stays inside, Escape closes. */
+/**
+ * A modal dialog of the browser: focus stays inside, Escape closes. Then it goes back to where it
+ * was, or to the screen when that is gone: a removed row, say.
+ */
 export function Dialog({ title, onClose, children, wide }) {
   const element = useRef(null);
   useEffect(() => {
     const dialog = element.current;
     dialog.showModal();
-    return () => dialog.close();
+    return () => {
+      dialog.close();
+      setTimeout(() => document.activeElement === document.body && document.getElementById("main")?.focus());
+    };
   }, []);
   return html`<dialog ref=${element} class=${wide ? "wide" : ""} aria-labelledby="dialog-title" onCancel=${(event) => {
     event.preventDefault();
@@ -138,12 +144,19 @@ export function Reason({ title, text, confirm, danger, reasons = [], action, onC
   </form><//>`;
 }
 
-/** A table that becomes a list of cards where there is no room. columns: {key, label, cell(row), number} */
-export function Table({ columns, rows, keyOf, caption, onOpen }) {
-  return html`<div class="table-wrap"><table><caption class="hidden">${caption}</caption>
+/**
+ * A table that becomes a list of cards where there is no room; a card leaves out what is "–".
+ * columns: {key, label, cell(row), number}; `tall`: it scrolls in itself.
+ */
+export function Table({ columns, rows, keyOf, caption, onOpen, tall }) {
+  const region = tall ? { tabindex: 0, role: "region", "aria-label": caption } : {};
+  return html`<div class=${tall ? "table-wrap tall" : "table-wrap"} ...${region}><table><caption class="hidden">${caption}</caption>
     <thead><tr>${columns.map((column) => html`<th scope="col" class=${column.number ? "number" : ""}>${column.label}</th>`)}</tr></thead>
     <tbody>${rows.map((row) => html`<tr key=${keyOf(row)} class=${onOpen ? "open" : ""} onClick=${onOpen && (() => onOpen(row))}>
-      ${columns.map((column) => html`<td data-label=${column.label} class=${column.number ? "number" : ""}>${column.cell(row)}</td>`)}</tr>`)}</tbody></table></div>`;
+      ${columns.map((column) => {
+        const value = column.cell(row);
+        return html`<td data-label=${column.label} class=${`${column.number ? "number" : ""} ${value === "–" || value === "" || value == null ? "none" : ""}`}>${value}</td>`;
+      })}</tr>`)}</tbody></table></div>`;
 }
 
 // ---- messages that pass ----

@@ -3,6 +3,7 @@ import { html, useState } from "../vendor/preact.js";
 import { post, put, remove } from "../lib/api.js";
 import { t } from "../lib/i18n.js";
 import { useData } from "../lib/live.js";
+import { LEAST } from "../lib/password.js";
 import { Badge, Button, Card, Dialog, Fault, Field, Reason, Shown, Table, Time, say } from "../lib/ui.js";
 
 const ROLES = ["viewer", "operator", "admin", "edge", "metrics"];
@@ -64,7 +65,7 @@ function Accounts() {
     ${open?.kind === "role" && html`<${Ask} title=${open.row.name} confirm=${t("save")} fresh=${{ role: open.row.role }} onClose=${close} action=${change(({ role }) => ({ role }))}
       fields=${[{ name: "role", label: t("accounts.role"), options: ROLES.slice(0, 3) }]} />`}
     ${open?.kind === "password" && html`<${Ask} title=${open.row.name} confirm=${t("save")} fresh=${{ password: "" }} onClose=${close} action=${change(({ password }) => ({ password }))}
-      fields=${[{ name: "password", label: t("accounts.new_password"), type: "password", required: true, minlength: 10, autocomplete: "new-password", hint: t("accounts.password_hint") }]} />`}
+      fields=${[{ name: "password", label: t("accounts.new_password"), type: "password", required: true, minlength: LEAST, autocomplete: "new-password", hint: t("accounts.password_hint") }]} />`}
     ${open?.kind === "remove" && html`<${Reason} title=${t("remove")} text=${t("accounts.remove", { name: open.row.name })} confirm=${t("remove")} danger onClose=${close}
       action=${async (reason) => {
         await remove(`/api/v1/accounts/${encodeURIComponent(open.row.name)}`, { reason });

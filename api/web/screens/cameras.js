@@ -15,7 +15,6 @@ function why(camera) {
   if (camera.config_missing) return t("cameras.config_missing");
   if (camera.connection_lost) return t("cameras.lost");
   if (camera.config_invalid) return t("cameras.config_invalid");
-  if (camera.config_only) return t("cameras.never");
   return "";
 }
 
@@ -56,6 +55,15 @@ function Edit({ camera, onDone, onClose }) {
     <footer><${Button} onClick=${onClose}>${t("cancel")}<//><${Button} kind="primary" type="submit" busy=${busy}>${t("save")}<//></footer></form><//>`;
 }
 
+/** What the camera sees, relayed by the central for as long as the dialog is open. */
+function Video({ camera, onClose }) {
+  const [state, setState] = useState("waiting");
+  return html`<${Dialog} wide title=${camera.name} onClose=${onClose}>
+    ${state !== "shown" && html`<${Empty}>${t(state === "waiting" ? "loading" : "cameras.no_video")}<//>`}
+    <img class="video" hidden=${state === "failed"} src=${`/api/stream/annotated?camera_id=${camera.id}`} alt=${t("cameras.video_of", { name: camera.name })}
+      onLoad=${() => setState("shown")} onError=${() => setState("failed")} /><//>`;
+}
+
 export default function Cameras({ who }) {
   const source = useData("/api/cameras", { every: 5000, quiet: true });
   const [open, setOpen] = useState(null);
@@ -73,16 +81,19 @@ export default function Cameras({ who }) {
     { key: "heard", label: t("cameras.heard"), cell: heard },
     { key: "sent", label: t("cameras.sent"), number: true, cell: (camera) => `${number(camera.events_sent)} / ${number(camera.events_failed)}` },
   ];
-  const actions = { key: "actions", label: t("list.actions"), cell: (camera) => html`<span class="bar"><${Button} aria-label=${`${t("edit")}: ${camera.name}`} onClick=${() => edit(camera)}>${t("edit")}<//>
-    ${!camera.config_missing && html`<${Button} aria-label=${`${t("remove")}: ${camera.name}`} onClick=${() => setOpen({ kind: "remove", camera })}>${t("remove")}<//>`}</span>` };
+  const actions = { key: "actions", label: t("list.actions"), cell: (camera) => html`<span class="bar">
+    ${camera.stream_proxy?.available && html`<${Button} aria-label=${`${t("cameras.watch")}: ${camera.name}`} onClick=${() => setOpen({ kind: "video", camera })}>${t("cameras.watch")}<//>`}
+    ${may && html`<${Button} aria-label=${`${t("edit")}: ${camera.name}`} onClick=${() => edit(camera)}>${t("edit")}<//>
+      ${!camera.config_missing && html`<${Button} aria-label=${`${t("remove")}: ${camera.name}`} onClick=${() => setOpen({ kind: "remove", camera })}>${t("remove")}<//>`}`}</span>` };
   return html`<div class="head"><div><h1>${t("nav.cameras")}</h1><p>${t("cameras.lead")}</p></div>
       ${may && html`<${Button} kind="primary" onClick=${() => setOpen({ kind: "edit", camera: { id: "", name: "", type: "ENTRY", ip: "", capacity: 0 } })}>${t("add")}<//>`}</div>
     <${Shown} source=${source}>${(data) => html`${data.cameras.length === 0 ? html`<${Empty}>${t("cameras.none")}<//>`
-      : html`<${Table} caption=${t("nav.cameras")} columns=${may ? [...columns, actions] : columns} rows=${data.cameras} keyOf=${(camera) => camera.id} />`}<${Age} at=${source.at} />`}<//>
+      : html`<${Table} caption=${t("nav.cameras")} columns=${[...columns, actions]} rows=${data.cameras} keyOf=${(camera) => camera.id} />`}<${Age} at=${source.at} />`}<//>
     ${open?.kind === "edit" && html`<${Edit} camera=${open.camera} onClose=${close} onDone=${() => {
       close();
       source.reload();
     }} />`}
+    ${open?.kind === "video" && html`<${Video} camera=${open.camera} onClose=${close} />`}
     ${open?.kind === "remove" && html`<${Reason} title=${t("remove")} text=${t("cameras.remove", { name: open.camera.name })} confirm=${t("remove")} danger onClose=${close} action=${async () => {
       await store(String(open.camera.id), null);
       source.reload();

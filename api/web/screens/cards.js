@@ -5,16 +5,20 @@ import { ListScreen } from "../lib/list.js";
 import { Badge, Plate } from "../lib/ui.js";
 import { STATES, stateBadge } from "./people.js";
 
+const TYPES = ["monthly", "company", "regular"];
 const FIELDS = [
   { name: "plate_number", label: "cards.plate", required: true },
   { name: "owner_name", label: "cards.owner" },
-  { name: "type", label: "cards.type", options: [["monthly", "cards.type.monthly"], ["company", "cards.type.company"], ["regular", "cards.type.regular"]] },
+  { name: "type", label: "cards.type", options: TYPES.map((type) => [type, `cards.type.${type}`]) },
   { name: "phone", label: "people.phone", type: "tel" },
   { name: "start_date", label: "cards.start", type: "date" },
   { name: "end_date", label: "cards.end", type: "date" },
   { name: "status", label: "people.status", options: STATES },
   { name: "note", label: "cards.note" },
 ];
+
+/** The kind of customer in words; what is free text stays as it is. */
+export const kindOfCard = (type) => (TYPES.includes(type) ? t(`cards.type.${type}`) : type);
 
 /** Whether it holds on the day `today` ("YYYY-MM-DD"). */
 function validity(row, today) {
@@ -30,7 +34,7 @@ export default function Cards({ who }) {
   const columns = [
     { key: "plate", label: t("cards.plate"), cell: (row) => html`<${Plate} text=${row.plate_number} />` },
     { key: "owner", label: t("cards.owner"), cell: (row) => html`<bdi>${row.owner_name}</bdi>` },
-    { key: "type", label: t("cards.type"), cell: (row) => html`<bdi>${["monthly", "company", "regular"].includes(row.type) ? t(`cards.type.${row.type}`) : row.type}</bdi>` },
+    { key: "type", label: t("cards.type"), cell: (row) => html`<bdi>${kindOfCard(row.type)}</bdi>` },
     { key: "dates", label: t("cards.dates"), cell: (row) => `${row.start_date || "…"} – ${row.end_date || "…"}` },
     { key: "phone", label: t("people.phone"), cell: (row) => html`<bdi>${row.phone}</bdi>` },
     { key: "validity", label: t("people.status"), cell: (row) => validity(row, today) },

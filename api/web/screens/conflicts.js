@@ -15,16 +15,16 @@ const ruleOf = ({ code, text }) => (has(`rule.${code}`) ? t(`rule.${code}`) : te
 const adviceOf = ({ code, advice }) => (has(`advice.${code}`) ? t(`advice.${code}`) : advice);
 
 function Side({ title, visit, may, onDone }) {
-  if (!visit) return html`<div class="side"><h3>${title}</h3><${Empty}>${t("conflicts.no_visit")}<//></div>`;
+  if (!visit) return html`<p class="soft">${title}: ${t("conflicts.no_visit")}</p>`;
   return html`<div class="side"><h3>${title}</h3><p><a href=${href("visits", visit.event_id)}><${Plate} text=${visit.plate_view} /></a> <${Status} visit=${visit} /></p>
-    <dl class="facts"><dt>${t("visits.entry")}</dt><dd><${Time} value=${visit.entry_time} /> · <bdi>${visit.entry_camera_name ?? ""}</bdi> ${visit.entry_central}</dd>
-      <dt>${t("visits.exit")}</dt><dd>${visit.exit_time ? html`<${Time} value=${visit.exit_time} /> · <bdi>${visit.exit_camera_name ?? ""}</bdi> ${visit.exit_central}` : t("visits.still")}</dd>
+    <dl class="facts"><dt>${t("visits.entry")}</dt><dd><${Time} value=${visit.entry_time} /> · <bdi>${visit.entry_camera_name ?? "–"}</bdi> · ${visit.entry_central}</dd>
+      <dt>${t("visits.exit")}</dt><dd>${visit.exit_time ? html`<${Time} value=${visit.exit_time} /> · <bdi>${visit.exit_camera_name ?? "–"}</bdi> · ${visit.exit_central}` : t("visits.still")}</dd>
       <dt>${t("visits.fee")}</dt><dd>${visit.status === "OUT" ? money(visit.fee) : "–"}</dd></dl>
     ${may && html`<${Corrections} visit=${visit} onDone=${onDone} />`}</div>`;
 }
 
 function Conflict({ conflict, may, onDone }) {
-  return html`<${Card} title=${html`<${Badge} tone="warn">${conflict.code}<//> <${Plate} text=${conflict.plate_id} />`} actions=${html`<${Time} value=${conflict.time} />`}>
+  return html`<${Card} title=${html`<${Badge} tone="warn">${has(`conflict.${conflict.code}`) ? t(`conflict.${conflict.code}`) : conflict.code}<//> <${Plate} text=${conflict.plate_id} />`} actions=${html`<${Time} value=${conflict.time} />`}>
     <p>${ruleOf(conflict)}</p>
     ${conflict.advice && html`<p class="soft">${adviceOf(conflict)}</p>`}
     <div class="sides"><${Side} title=${t("conflicts.this")} visit=${conflict.visit} may=${may} onDone=${onDone} />

@@ -4,6 +4,7 @@ import { get, post, query } from "../lib/api.js";
 import { money } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { grade, reduce } from "../lib/plate.js";
+import { kindOfCard } from "./cards.js";
 import { Badge, Button, Card, Dialog, Fault, Plate, Time, say } from "../lib/ui.js";
 
 const CAMERA = { camera_id: "manual", camera_type: "ENTRY" };
@@ -71,6 +72,7 @@ function Confirm({ plate, direction, onDone, onClose }) {
     <p><${Plate} text=${plate.toUpperCase()} big /></p>
     ${grade(plate) === "unusual" && html`<p><${Badge} tone="warn">${t("gate.unusual")}<//></p>`}
     ${preview && html`<p class="fee">${preview.has_entry ? money(preview.fee) : t("gate.no_entry")}</p>
+      ${preview.is_subscriber && html`<p><${Badge} tone="good">${t("gate.subscriber")}<//> <bdi>${kindOfCard(preview.customer_type)}</bdi></p>`}
       ${preview.has_entry && html`<p class="soft">${t("gate.since")} <${Time} value=${preview.entry_time} /> · ${preview.duration}</p>`}`}
     <${Fault} error=${error} />
     <footer><${Button} onClick=${onClose}>${t("cancel")}<//><${Button} kind="primary big" type="submit" busy=${busy} autofocus>${t(`gate.do.${direction}`)}<//></footer>

@@ -1,6 +1,7 @@
 // What is wrong, in words and with what to do; and who did what.
 import { html, useState } from "../vendor/preact.js";
 import { query } from "../lib/api.js";
+import { Feed } from "../lib/feed.js";
 import { number } from "../lib/format.js";
 import { has, t, tCode } from "../lib/i18n.js";
 import { useData } from "../lib/live.js";
@@ -23,9 +24,9 @@ function Audit() {
   const columns = [
     { key: "time", label: t("health.time"), cell: (entry) => html`<${Time} value=${entry.time} seconds />` },
     { key: "kind", label: t("health.what"), cell: (entry) => kindName(entry.kind) },
-    { key: "author", label: t("health.who"), cell: (entry) => html`<bdi>${entry.author ?? "–"}</bdi>` },
-    { key: "subject", label: t("health.subject"), cell: (entry) => html`<bdi>${entry.subject ?? "–"}</bdi>` },
-    { key: "reason", label: t("reason"), cell: (entry) => html`<bdi>${entry.reason ?? "–"}</bdi>` },
+    { key: "author", label: t("health.who"), cell: (entry) => (entry.author ? html`<bdi>${entry.author}</bdi>` : "–") },
+    { key: "subject", label: t("health.subject"), cell: (entry) => (entry.subject ? html`<bdi>${entry.subject}</bdi>` : "–") },
+    { key: "reason", label: t("reason"), cell: (entry) => (entry.reason ? html`<bdi>${entry.reason}</bdi>` : "–") },
     { key: "central", label: t("mesh.central"), cell: (entry) => entry.central },
   ];
   return html`<${Card} title=${t("health.audit")}>
@@ -42,10 +43,11 @@ function Audit() {
 export default function Health({ who }) {
   const source = useData("/api/status", { every: 5000, quiet: true });
   return html`<div class="head"><div><h1>${t("nav.health")}</h1><p>${t("health.lead")}</p></div></div>
-    <${Shown} source=${source}>${(data) => html`<div class="grid"><${Warnings} list=${data.warnings ?? []} />
+    <${Shown} source=${source}>${(data) => html`<div class="grid two"><${Warnings} list=${data.warnings ?? []} />
       <div class="stats"><${Stat} label=${t("health.central")} value=${data.node} /><${Stat} label=${t("mesh.version")} value=${data.version} />
         <${Stat} label=${t("health.events")} value=${number(data.events)} />
         <${Stat} label=${t("health.ready")} value=${t(data.ready ? "health.yes" : "health.no")} tone=${data.ready ? "good" : "bad"} /></div></div>
       <${Age} at=${source.at} />`}<//>
+    <${Feed} />
     ${who.roles.includes("admin") && html`<${Audit} />`}`;
 }

@@ -62,13 +62,13 @@ export default function Home() {
   const lots = useData("/api/parking/occupancy", { every: 30000 });
   const conflicts = useData("/api/v1/conflicts?limit=1", { every: 60000, quiet: true });
   const away = (mesh.data?.peers ?? []).filter((peer) => !peer.connected);
-  return html`<${Shown} source=${status}>${(data) => html`<div class="grid">
+  return html`<${Shown} source=${status}>${(data) => html`<div class="grid two">
     <${Verdict} status=${data} away=${away} />
     <div class="stats wide">
       <${Stat} label=${t("home.inside")} value=${number(data.parking.vehicles_in_parking)} to=${href("visits", null, { status: "IN" })} />
       <${Stat} label=${t("home.entries")} value=${number(data.parking.entries_today)} to=${href("visits", null, { today: "1" })} />
-      <${Stat} label=${t("home.exits")} value=${number(data.parking.exits_today)} to=${href("visits", null, { status: "OUT" })} />
-      <${Stat} label=${t("home.revenue")} value=${money(data.parking.revenue_today)} to=${href("visits", null, { status: "OUT" })} />
+      <${Stat} label=${t("home.exits")} value=${number(data.parking.exits_today)} to=${href("visits", null, { status: "OUT", today: "1" })} />
+      <${Stat} label=${t("home.revenue")} value=${money(data.parking.revenue_today)} to=${href("visits", null, { status: "OUT", today: "1" })} />
     </div>
     <${Attention} warnings=${data.warnings ?? []} conflicts=${conflicts.data?.conflicts?.length ?? 0} /><${Lots} source=${lots} /><${Hours} /></div>
     <${Age} at=${status.at} />`}<//>`;

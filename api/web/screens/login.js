@@ -1,10 +1,12 @@
 // Who is there? Shown instead of everything else when the central wants to know.
 import { html, useState } from "../vendor/preact.js";
 import { findOut, post } from "../lib/api.js";
-import { t } from "../lib/i18n.js";
+import { useCell } from "../lib/cell.js";
+import { LANGUAGES, language, setLanguage, t } from "../lib/i18n.js";
 import { Button, Fault, Field } from "../lib/ui.js";
 
 export function Login() {
+  const code = useCell(language);
   const [name, setName] = useState("");
   const [password, setPassword] = useState("");
   const [busy, setBusy] = useState(false);
@@ -27,5 +29,8 @@ export function Login() {
     <${Field} label=${t("login.password")} name="password" type="password" autocomplete="current-password" required value=${password} onInput=${(event) => setPassword(event.target.value)} />
     <${Fault} error=${error} />
     <${Button} kind="primary big" type="submit" busy=${busy}>${t("login.go")}<//>
+    <p class="soft">${t("login.forgotten")}</p>
+    <select aria-label=${t("language")} value=${code} onChange=${(event) => setLanguage(event.target.value)}>
+      ${Object.entries(LANGUAGES).map(([key, name]) => html`<option value=${key} lang=${key}>${name}</option>`)}</select>
   </form></main>`;
 }

@@ -1,7 +1,7 @@
 // What parking costs. One tariff for all centrals; fees taken never change.
 import { html, useEffect, useState } from "../vendor/preact.js";
 import { call } from "../lib/api.js";
-import { money } from "../lib/format.js";
+import { money, span } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { Button, Card, Fault, Field, say } from "../lib/ui.js";
 
@@ -56,6 +56,6 @@ export default function Tariff({ who }) {
         <${Field} label=${t("tariff.hour")} type="number" min="0" max="1000000000" step="1" required disabled=${!may} value=${values.fee} onInput=${set("fee")} />
         ${may && html`<${Field} label=${t("reason")} required maxlength="200" value=${values.reason} onInput=${set("reason")} />
           <footer><${Button} kind="primary" type="submit" busy=${busy}>${t("save")}<//></footer>`}</form><//>
-      <${Card} title=${t("tariff.examples")}><ul class="list">${EXAMPLES.map((minutes) => html`<li key=${minutes} class="bar"><span>${t("tariff.example", { h: Math.floor(minutes / 60), m: minutes % 60 })}</span>
-        <strong>${money(feeOf(shown, minutes))}</strong></li>`)}</ul><//></div>`}`;
+      <${Card} title=${t("tariff.examples")}><ul class="list">${EXAMPLES.map((minutes) => html`<li key=${minutes} class="bar"><span>${span(minutes * 60000)}</span>
+        <strong class="end">${money(feeOf(shown, minutes))}</strong></li>`)}</ul><//></div>`}`;
 }

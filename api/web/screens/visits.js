@@ -2,6 +2,7 @@
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { get, query as search } from "../lib/api.js";
 import { Corrections } from "../lib/correct.js";
+import { kindText } from "../lib/feed.js";
 import { money, span } from "../lib/format.js";
 import { has, t } from "../lib/i18n.js";
 import { onNotice, useData } from "../lib/live.js";
@@ -9,9 +10,10 @@ import { reduce } from "../lib/plate.js";
 import { go, href, replace } from "../lib/router.js";
 import { Badge, Button, Card, Empty, Fault, Field, Plate, Shown, Table, Time } from "../lib/ui.js";
 
-const PAGE = 50;
+const PAGE = 50, LATER_PAGE = 200;
 const PART = 3; // characters from which parts of plates are looked for
 const PAUSE_MS = 200;
+const GATHER_MS = 400; // new rows that come together are fetched once
 const TONES = { IN: "info", OUT: "good", SUPERSEDED: "warn", DELETED: "bad" };
 
 export const Status = ({ visit }) => html`<${Badge} tone=${TONES[visit.status]}>${t(`visits.status.${visit.status}`)}<//>
@@ -27,8 +29,11 @@ function midnight() {
 function parametersOf({ q = "", status = "", today = "", central = "" }) {
   const plate = reduce(q);
   const how = !plate ? {} : plate.length >= PART ? { plate_part: plate, lookalike: true } : { plate_prefix: plate };
-  return { ...how, status, central, from: today ? midnight() : "" };
+  return { ...how, status, central, from: today ? midnight() : "", by: today && status === "OUT" ? "left" : "" };
 }
+
+/** Whether somebody reads: scrolled down, or the mouse or the keyboard is in the rows. */
+const isRead = () => scrollY >= 40 || document.querySelector(".table-wrap:is(:hover, :focus-within)") !== null;
 
 /** Pages of the list. New rows are counted, and shown when asked for. */
 function usePages(parameters) {
@@ -39,7 +44,7 @@ function usePages(parameters) {
   const load = async (cursor) => {
     const mine = ++turn.current;
     try {
-      const data = await get(`/api/v1/visits${search({ ...parameters, limit: PAGE, cursor })}`);
+      const data = await get(`/api/v1/visits${search({ ...parameters, limit: cursor ? LATER_PAGE : PAGE, cursor })}`);
       if (mine !== turn.current) return;
       setState((old) => ({ rows: cursor ? [...(old.rows ?? []), ...data.visits] : data.visits, next: data.next, error: null, fresh: cursor ? old.fresh : 0 }));
     } catch (error) {
@@ -53,12 +58,15 @@ function usePages(parameters) {
       turn.current++;
     };
   }, [key]);
-  useEffect(() => onNotice((notice) => {
-    if (notice.type === "resync" || scrollY < 40) {
-      clearTimeout(soon.current);
-      soon.current = setTimeout(() => load(""), 400);
-    } else {
-      setState((old) => ({ ...old, fresh: old.fresh + 1 }));
+  useEffect(() => onNotice(() => {
+    if (isRead()) setState((old) => ({ ...old, fresh: old.fresh + 1 }));
+    else {
+      // Not put off by further notices: under load they never pause.
+      soon.current ||= setTimeout(() => {
+        soon.current = 0;
+        if (isRead()) setState((old) => ({ ...old, fresh: old.fresh + 1 }));
+        else load("");
+      }, GATHER_MS);
     }
   }), [key]);
   return { ...state, more: () => load(state.next), first: () => {
@@ -71,10 +79,10 @@ const COLUMNS = () => [
   { key: "plate", label: t("visits.plate"), cell: (visit) => html`<a href=${href("visits", visit.event_id)}><${Plate} text=${visit.plate_view} /></a>` },
   { key: "status", label: t("people.status"), cell: (visit) => html`<${Status} visit=${visit} />` },
   { key: "entry", label: t("visits.entry"), cell: (visit) => html`<span><${Time} value=${visit.entry_time} /> <bdi class="soft">${visit.entry_camera_name ?? visit.entry_central}</bdi></span>` },
-  { key: "exit", label: t("visits.exit"), cell: (visit) => html`<span><${Time} value=${visit.exit_time} /> <bdi class="soft">${visit.exit_camera_name ?? visit.exit_central ?? ""}</bdi></span>` },
+  { key: "exit", label: t("visits.exit"), cell: (visit) => (visit.exit_time ? html`<span><${Time} value=${visit.exit_time} /> <bdi class="soft">${visit.exit_camera_name ?? visit.exit_central ?? ""}</bdi></span>` : "–") },
   { key: "duration", label: t("visits.duration"), number: true, cell: (visit) => (visit.duration_s == null ? "–" : span(visit.duration_s * 1000)) },
   { key: "fee", label: t("visits.fee"), number: true, cell: (visit) => (visit.status === "OUT" ? money(visit.fee) : "–") },
-  { key: "lot", label: t("visits.lot"), cell: (visit) => html`<bdi>${visit.lot ?? "–"}</bdi>` },
+  { key: "lot", label: t("visits.lot"), cell: (visit) => (visit.lot ? html`<bdi class="lot">${visit.lot}</bdi>` : "–") },
 ];
 
 const STATES = ["", "IN", "OUT", "SUPERSEDED", "DELETED"];
@@ -90,14 +98,13 @@ function List({ query }) {
         onClick=${() => filter({ status: state })}>${t(state ? `visits.status.${state}` : "visits.all")}</button>`)}
         <button type="button" aria-pressed=${query.today ? "true" : "false"} onClick=${() => filter({ today: query.today ? "" : "1" })}>${t("visits.today")}</button></div></div>
     <${Fault} error=${list.error} retry=${list.first} />
-    ${list.fresh > 0 && html`<p class="fresh-rows"><${Button} kind="primary" icon="up" onClick=${list.first}>${t("visits.fresh", { n: list.fresh })}<//></p>`}
+    <div role="status" class="fresh-rows">${list.fresh > 0 && html`<${Button} kind="primary" icon="up" onClick=${list.first}>${t("visits.fresh", { n: list.fresh })}<//>`}</div>
     ${list.rows === undefined ? html`<${Empty}>${t("loading")}<//>` : list.rows.length === 0 ? html`<${Empty}>${t("visits.none")}<//>`
       : html`<${Table} caption=${t("nav.visits")} columns=${COLUMNS()} rows=${list.rows} keyOf=${(visit) => visit.event_id} />`}
     ${list.next && html`<p class="bar"><${Button} onClick=${list.more}>${t("older")}<//></p>`}`;
 }
 
 const ruleText = (event) => (has(`rule.${event.rule}`) ? t(`rule.${event.rule}`) : event.decision ?? event.rule);
-const kindText = (kind) => (has(`kind.${kind}`) ? t(`kind.${kind}`) : kind);
 
 function Told({ event }) {
   const says = event.says ?? {};
