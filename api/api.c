@@ -6,10 +6,12 @@
  */
 #include "api/api.h"
 
+#include "api/asking.h"
 #include "api/call.h"
 #include "api/gateway.h"
 #include "api/respond.h"
 #include "api/route.h"
+#include "api/seals.h"
 #include "api/ws_history.h"
 #include "proto/clock.h"
 #include "proto/command.h"
@@ -362,6 +364,8 @@ struct api *api_start(const struct api_options *options, struct problem *problem
         goto destroy_readers;
     }
     api->gateway.trust = trust_new();
+    api->gateway.seals = seals_new();
+    api->gateway.asking = asking_new();
     trust_set(api->gateway.trust, &options->trust);
     api->gateway.push =
         push_new(chosen(options->ws_clients, LIMIT_WS_CLIENTS), options->ws_ping_ms);
@@ -377,6 +381,8 @@ exit_library:
     push_destroy(&api->gateway.push);
     ws_history_destroy(&api->ws_history);
     trust_destroy(&api->gateway.trust);
+    seals_destroy(&api->gateway.seals);
+    asking_destroy(&api->gateway.asking);
     call_stop();
 destroy_readers:
     readers_destroy(&api->gateway.readers);
@@ -392,6 +398,11 @@ void api_set_ready(struct api *api, bool ready)
 void api_set_trust(struct api *api, const struct api_trust *trust)
 {
     trust_set(api->gateway.trust, trust);
+}
+
+void api_set_mesh_key(struct api *api, const uint8_t *key)
+{
+    seals_set_key(api->gateway.seals, key);
 }
 
 /* ---- stop ------------------------------------------------------------------------------------ */
@@ -424,6 +435,8 @@ void api_stop(struct api **api)
     push_destroy(&gateway->push);
     ws_history_destroy(&(*api)->ws_history);
     trust_destroy(&gateway->trust);
+    seals_destroy(&gateway->seals);
+    asking_destroy(&gateway->asking);
     readers_destroy(&gateway->readers);
     free(*api);
     *api = NULL;

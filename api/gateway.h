@@ -17,6 +17,9 @@
 
 #define GATEWAY_ORIGIN 128 /* bytes of one configured origin, with the NUL */
 
+struct asking;
+struct seals;
+
 struct gateway {
     struct node_id node;
     char version[32];
@@ -28,6 +31,8 @@ struct gateway {
     uint32_t body_bytes;
     struct readers *readers;
     struct trust *trust;
+    struct seals *seals;   /* of requests between centrals */
+    struct asking *asking; /* centrals that wait for a person */
     struct push *push;
     struct cameras *cameras; /* borrowed from whoever started the server */
     atomic_bool ready;

@@ -55,6 +55,18 @@ void p2p_sync_state(struct request *request);
 void p2p_start(struct request *request);
 void p2p_stop(struct request *request);
 
+/* peers.c: how centrals get to know each other */
+void peers_info(struct request *request);
+void peers_add(struct request *request);
+void peers_register(struct request *request);
+void peers_unregister(struct request *request);
+void peers_test(struct request *request);
+
+/* peer_list.c: who is or wants to be a peer, and what a person decides */
+void peer_list_get(struct request *request);
+void peer_list_accept(struct request *request);
+void peer_list_delete(struct request *request);
+
 /* sync.c: who holds what */
 void sync_matrix(struct request *request);
 /* Asks the mesh, with the comparison of all pairs or without. 0; or -1 and an empty report when it

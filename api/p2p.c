@@ -1,52 +1,14 @@
 #include "api/handlers.h"
 
+#include "api/peer_news.h"
 #include "api/respond.h"
+#include "api/supervise.h"
 #include "proto/command.h"
 #include "proto/event.h"
 #include "proto/localtime.h"
 #include "proto/report.h"
 
 /* ---- configuration and start/stop: the supervisor -------------------------------------------- */
-
-/* 0 with `*answer`, which borrows from `*ask` and may hold a problem; -1 after an answer. The
- * socket is new each time: these requests are rare, and few workers ever see one. */
-static int call_supervisor(struct request *request, const struct supervisor_request *question,
-                           struct ask **ask, struct supervisor_answer *answer)
-{
-    struct buffer *packed = &request->worker->question;
-    struct problem problem;
-    struct slice bytes;
-
-    *ask = ask_new(COMMAND_SUPERVISOR, &request->gateway->abandon);
-    buffer_clear(packed);
-    if (supervisor_request_pack(question, packed) != 0) {
-        respond_error(request, PROBLEM_BODY_TOO_LARGE, "Nội dung quá lớn");
-        return -1;
-    }
-    if (ask_call(*ask, buffer_slice(packed), LIMIT_COMMAND_WAIT_MS, &bytes, &problem) != 0) {
-        respond_problem(request, &problem);
-        return -1;
-    }
-    if (supervisor_answer_unpack(answer, bytes) != 0) {
-        respond_error(request, PROBLEM_INTERNAL, "Lỗi nội bộ");
-        return -1;
-    }
-    return 0;
-}
-
-/* The same, when a problem is the answer. */
-static int ask_supervisor(struct request *request, const struct supervisor_request *question,
-                          struct ask **ask, struct supervisor_answer *answer)
-{
-    if (call_supervisor(request, question, ask, answer) != 0) {
-        return -1;
-    }
-    if (problem_http_status(answer->problem.code) != 200) {
-        respond_problem(request, &answer->problem);
-        return -1;
-    }
-    return 0;
-}
 
 static void put_config(struct json_writer *writer, const struct supervisor_answer *answer)
 {
@@ -83,7 +45,7 @@ void p2p_config_get(struct request *request)
     struct json_writer writer;
     struct ask *ask;
 
-    if (call_supervisor(request, &question, &ask, &answer) != 0) {
+    if (supervise_call(request, &question, &ask, &answer) != 0) {
         ask_destroy(&ask);
         return;
     }
@@ -102,35 +64,46 @@ void p2p_config_get(struct request *request)
     ask_destroy(&ask);
 }
 
+/* The links follow already; now those whom it concerns are told, and then the answer goes out. */
+static void respond_config(struct request *request, const json_t *before,
+                           const struct supervisor_answer *answer)
+{
+    struct problem problem;
+    json_t *after = json_read_object(answer->json, &problem);
+    struct json_writer writer = respond_json(request);
+
+    json_put_open(&writer, '{');
+    json_set_bool(&writer, "success", true);
+    json_set_text(&writer, "message", answer->problem.text);
+    peer_news_tell(request, before, after, &writer);
+    put_config(&writer, answer);
+    json_put_close(&writer, '}');
+    respond_send(request, 200);
+    json_decref(after);
+}
+
 void p2p_config_put(struct request *request)
 {
     struct supervisor_request question = {.verb = SUPERVISOR_CONFIG_PUT};
     struct supervisor_answer answer;
-    struct json_writer writer;
     struct ask *ask;
-    json_t *body =
-        request_object(request); /* only to name errors; the supervisor reads it itself */
+    json_t *before,
+        *body = request_object(request); /* only to name errors; the supervisor reads it itself */
 
     if (body == NULL) {
         return;
     }
     json_decref(body);
+    before = supervise_config(request);
+    if (before == NULL) {
+        return;
+    }
     question.json = request->body;
-    if (ask_supervisor(request, &question, &ask, &answer) == 0) {
-        writer = respond_json(request);
-        json_put_open(&writer, '{');
-        json_put_key(&writer, "success");
-        json_put_bool(&writer, true);
-        json_put_key(&writer, "message");
-        json_put_string(&writer, answer.problem.text);
-        json_put_key(&writer, "registration_results"); /* centrals find each other by HELLO */
-        json_put_open(&writer, '[');
-        json_put_close(&writer, ']');
-        put_config(&writer, &answer);
-        json_put_close(&writer, '}');
-        respond_send(request, 200);
+    if (supervise_ask(request, &question, &ask, &answer) == 0) {
+        respond_config(request, before, &answer);
     }
     ask_destroy(&ask);
+    json_decref(before);
 }
 
 static void order(struct request *request, enum supervisor_verb verb, const char *done)
@@ -142,7 +115,7 @@ static void order(struct request *request, enum supervisor_verb verb, const char
     if (request_body(request) != 0) {
         return;
     }
-    if (ask_supervisor(request, &question, &ask, &answer) == 0) {
+    if (supervise_ask(request, &question, &ask, &answer) == 0) {
         respond_message(request, done);
     }
     ask_destroy(&ask);
