@@ -17,6 +17,22 @@ static bool find(const json_t *config, const struct node_id *id, struct introduc
     return false;
 }
 
+/* Somebody is in the list under this address: a central that was renamed is not told to forget us.
+ */
+static bool has_address(const json_t *config, const struct introduce_central *central)
+{
+    const json_t *peers = json_object_get(config, "peer_centrals");
+    struct introduce_central other;
+
+    for (size_t i = 0; i < json_array_size(peers); i++) {
+        if (introduce_read(json_array_get(peers, i), &other) &&
+            strcmp(other.ip, central->ip) == 0 && other.api_port == central->api_port) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Those of `config` that concern a change: all of them, or only those not in `other`. */
 static size_t collect(const json_t *config, const json_t *other, bool all, bool leaves,
                       struct introduction *out)
@@ -27,7 +43,8 @@ static size_t collect(const json_t *config, const json_t *other, bool all, bool 
     for (size_t i = 0; i < json_array_size(peers) && count < LIMIT_PEERS; i++) {
         struct introduce_central central, known;
         if (introduce_read(json_array_get(peers, i), &central) &&
-            (all || !find(other, &central.id, &known))) {
+            (all || !find(other, &central.id, &known)) &&
+            !(leaves && has_address(other, &central))) {
             out[count++] = (struct introduction){.to = central, .leaves = leaves};
         }
     }

@@ -271,16 +271,20 @@ static void note(struct request *request, const struct introduce_central *centra
     respond_change(request, false, "Đã ghi nhận yêu cầu; chờ người quản trị chấp nhận", "pending");
 }
 
-/* A sealed request is for one central; another one must not do what it says. */
+/* A request is for one central; another one, or one that was renamed, must not do what it says.
+ * False after an answer. */
 static bool is_for_us(struct request *request, struct slice to)
 {
-    return to.data == NULL || slice_equal(to, slice_text(request->gateway->node.text));
+    if (to.data == NULL || slice_equal(to, slice_text(request->gateway->node.text))) {
+        return true;
+    }
+    respond_error(request, PROBLEM_NOT_FOUND, "Yêu cầu này dành cho central khác");
+    return false;
 }
 
-static bool is_entitled(struct request *request, struct slice to)
+static bool is_entitled(struct request *request)
 {
-    return (seals_hold(request) && is_for_us(request, to)) ||
-           caller_may(&request->caller, ROLE_ADMIN);
+    return seals_hold(request) || caller_may(&request->caller, ROLE_ADMIN);
 }
 
 /* A central that knows itself only as 127.0.0.1 is where it called from. */
@@ -309,7 +313,9 @@ void peers_register(struct request *request)
         mend_address(request, &central);
         if (node_id_compare(&central.id, &request->gateway->node) == 0) {
             refuse_twin(request, &central.id);
-        } else if (!is_entitled(request, json_member_text(body, "to"))) {
+        } else if (!is_for_us(request, json_member_text(body, "to"))) {
+            /* answered */
+        } else if (!is_entitled(request)) {
             note(request, &central, false);
         } else if (peers_put(request, &central, action) == 0) {
             respond_change(request, true, "Đã lưu central này", action);
@@ -341,7 +347,9 @@ void peers_unregister(struct request *request)
     json_decref(config);
     if (!known) {
         respond_error(request, PROBLEM_NOT_FOUND, "Không có central này trong cấu hình");
-    } else if (!is_entitled(request, request_query(request, "to"))) {
+    } else if (!is_for_us(request, request_query(request, "to"))) {
+        /* answered */
+    } else if (!is_entitled(request)) {
         note(request, &central, true);
     } else if (peers_remove(request, &central.id, action) == 0) {
         respond_change(request, true, "Đã xoá central này", action);
