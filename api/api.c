@@ -7,11 +7,13 @@
 #include "api/api.h"
 
 #include "api/asking.h"
+#include "api/await.h"
 #include "api/call.h"
 #include "api/gateway.h"
 #include "api/respond.h"
 #include "api/route.h"
 #include "api/seals.h"
+#include "api/ws_edge.h"
 #include "api/ws_history.h"
 #include "proto/clock.h"
 #include "proto/command.h"
@@ -32,6 +34,7 @@
 struct api {
     struct gateway gateway;
     struct ws_history *ws_history;
+    struct ws_edge *ws_edge;
     struct mg_context *context;
     atomic_bool starting;
     pthread_t starter;    /* binds the listeners, so that its complaints are about them */
@@ -158,7 +161,9 @@ static bool serve(struct request *request)
         return false;
     }
     if (route->handler != NULL) {
-        route->handler(request);
+        if (strcmp(route->method, "GET") != 0 || await_positions(request) == 0) {
+            route->handler(request);
+        }
         return false;
     }
     return push_admit(request->gateway->push, request, route->path);
@@ -369,7 +374,9 @@ struct api *api_start(const struct api_options *options, struct problem *problem
     trust_set(api->gateway.trust, &options->trust);
     api->gateway.push =
         push_new(chosen(options->ws_clients, LIMIT_WS_CLIENTS), options->ws_ping_ms);
+    api->gateway.progress = progress_new();
     api->ws_history = ws_history_new(api->gateway.push, &options->node);
+    api->ws_edge = ws_edge_new(api->gateway.push, &api->gateway);
     (void)mg_init_library(0); /* counts users; without features it cannot fail */
     if (start_server(api, options, problem) != 0) {
         goto exit_library;
@@ -378,7 +385,9 @@ struct api *api_start(const struct api_options *options, struct problem *problem
 
 exit_library:
     (void)mg_exit_library();
+    progress_destroy(&api->gateway.progress);
     push_destroy(&api->gateway.push);
+    ws_edge_destroy(&api->ws_edge);
     ws_history_destroy(&api->ws_history);
     trust_destroy(&api->gateway.trust);
     seals_destroy(&api->gateway.seals);
@@ -426,13 +435,16 @@ void api_stop(struct api **api)
     }
     gateway = &(*api)->gateway;
     atomic_store(&gateway->stopping, true);
+    progress_stop(gateway->progress);
     wait_for_answers(gateway);
     atomic_store(&gateway->abandon, true);
     push_stop(gateway->push);
     mg_stop((*api)->context);
     (void)mg_exit_library();
     call_stop();
+    progress_destroy(&gateway->progress);
     push_destroy(&gateway->push);
+    ws_edge_destroy(&(*api)->ws_edge);
     ws_history_destroy(&(*api)->ws_history);
     trust_destroy(&gateway->trust);
     seals_destroy(&gateway->seals);

@@ -8,6 +8,7 @@
 #include "api/api.h"
 #include "api/ask.h"
 #include "api/cameras.h"
+#include "api/progress.h"
 #include "api/push.h"
 #include "api/readers.h"
 #include "api/trust.h"
@@ -34,6 +35,7 @@ struct gateway {
     struct seals *seals;   /* of requests between centrals */
     struct asking *asking; /* centrals that wait for a person */
     struct push *push;
+    struct progress *progress;
     struct cameras *cameras; /* borrowed from whoever started the server */
     atomic_bool ready;
     atomic_bool stopping;  /* new work is refused */

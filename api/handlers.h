@@ -44,6 +44,9 @@ void lists_staff_put(struct request *request);
 void lists_subscriptions_get(struct request *request);
 void lists_subscriptions_put(struct request *request);
 
+/* detection.c: what a barrier would do */
+void detection_look(struct request *request);
+
 /* lots.c: how full the lots are */
 void lots_occupancy(struct request *request);
 
@@ -80,5 +83,8 @@ void sync_put_warning(struct json_writer *writer, enum problem_code code, const 
 
 /* sync_diff.c: where the log of a peer first differs from ours */
 void sync_diff(struct request *request);
+
+/* feed.c: every event in the order of the commits */
+void feed_events(struct request *request);
 
 #endif

@@ -5,6 +5,8 @@
 #include "proto/wire.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -15,6 +17,21 @@
  */
 #define REQUEST_BITE 16
 
+/* Takes the caller's name for this request when it is one that may stand in a header and a log. */
+static void name_request(struct request *request)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                  "-_.:";
+    const char *sent = mg_get_header(request->connection, "X-Request-Id");
+    size_t len = sent != NULL ? strlen(sent) : 0;
+
+    if (len > 0 && len <= REQUEST_ID && strspn(sent, allowed) == len) {
+        (void)snprintf(request->id, sizeof request->id, "%s", sent);
+    } else {
+        (void)snprintf(request->id, sizeof request->id, "%016" PRIx64, random_nonzero());
+    }
+}
+
 void request_init(struct request *request, struct gateway *gateway,
                   struct mg_connection *connection)
 {
@@ -24,6 +41,7 @@ void request_init(struct request *request, struct gateway *gateway,
         .connection = connection,
         .info = mg_get_request_info(connection),
     };
+    name_request(request);
     request->unread =
         request->info->content_length > 0 || mg_get_header(connection, "Transfer-Encoding") != NULL;
 }

@@ -12,7 +12,10 @@
 
 #include <civetweb.h>
 
+#define REQUEST_ID 64 /* bytes of a request's id */
+
 struct request {
+    char id[REQUEST_ID + 1]; /* X-Request-Id as sent, or one of ours */
     struct gateway *gateway;
     struct worker *worker;
     struct mg_connection *connection;

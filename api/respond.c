@@ -1,5 +1,7 @@
 #include "api/respond.h"
 
+#include "proto/log.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -70,10 +72,13 @@ static void add_common(struct preamble *head, struct request *request, int statu
         mg_disable_connection_keep_alive(request->connection);
     }
     add(head, "Connection: %s\r\n", closing ? "close" : "keep-alive");
+    add(head, "X-Request-Id: %s\r\n", request->id);
     add(head, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
     if (request->allow_origin != NULL) {
-        add(head, "Access-Control-Allow-Origin: %s\r\nVary: Origin\r\n", request->allow_origin);
-        add(head, "%s", request->etag[0] != '\0' ? "Access-Control-Expose-Headers: ETag\r\n" : "");
+        add(head,
+            "Access-Control-Allow-Origin: %s\r\nVary: Origin\r\n"
+            "Access-Control-Expose-Headers: X-Request-Id%s\r\n",
+            request->allow_origin, request->etag[0] != '\0' ? ", ETag" : "");
     }
     if (request->etag[0] != '\0') {
         add(head, "ETag: \"%s\"\r\n", request->etag);
@@ -200,6 +205,23 @@ static void put_rfc9457(struct request *request, struct json_writer *writer, int
     json_set_text(writer, "detail", text);
 }
 
+/* So that what a client was told is found in the log by its request id. The text of a refusal may
+ * repeat what was sent, a plate for example; that of our own failures does not. */
+static void note_refusal(const struct request *request, int status, enum problem_code code,
+                         const char *text)
+{
+    char quoted[400];
+
+    if (status >= 500) {
+        log_warn("HTTP_FAILED", "request=%s method=%s status=%d problem=%s text=%s", request->id,
+                 request->info->request_method, status, problem_name(code),
+                 log_quote(text, quoted, sizeof quoted));
+    } else {
+        log_info("HTTP_REFUSED", "request=%s method=%s status=%d problem=%s", request->id,
+                 request->info->request_method, status, problem_name(code));
+    }
+}
+
 static void put_problem(struct json_writer *writer, enum problem_code code, const char *text)
 {
     json_put_key(writer, "success");
@@ -222,6 +244,7 @@ void respond_send(struct request *request, int status)
         /* a small body of fixed text: this one fits */
         struct json_writer writer = respond_json(request);
         json_put_open(&writer, '{');
+        note_refusal(request, 500, PROBLEM_INTERNAL, "answer too large");
         put_problem(&writer, PROBLEM_INTERNAL, "answer too large");
         json_put_close(&writer, '}');
         send_whole(request, 500, "");
@@ -239,10 +262,11 @@ void respond_cut(struct request *request, const struct problem *problem)
     }
 }
 
-void respond_problem(struct request *request, const struct problem *problem)
+struct json_writer respond_open(struct request *request, const struct problem *problem)
 {
     struct json_writer writer = respond_json(request);
 
+    note_refusal(request, problem_http_status(problem->code), problem->code, problem->text);
     json_put_open(&writer, '{');
     if (is_new(request)) {
         put_rfc9457(request, &writer, problem_http_status(problem->code), problem->text);
@@ -255,8 +279,21 @@ void respond_problem(struct request *request, const struct problem *problem)
         json_put_key(&writer, "hint");
         json_put_string(&writer, problem->hint);
     }
-    json_put_close(&writer, '}');
+    return writer;
+}
+
+void respond_close(struct request *request, struct json_writer *writer,
+                   const struct problem *problem)
+{
+    json_put_close(writer, '}');
     respond_send(request, problem_http_status(problem->code));
+}
+
+void respond_problem(struct request *request, const struct problem *problem)
+{
+    struct json_writer writer = respond_open(request, problem);
+
+    respond_close(request, &writer, problem);
 }
 
 void respond_error(struct request *request, enum problem_code code, const char *text)
@@ -284,9 +321,14 @@ void respond_parameter(struct request *request, const char *where, const char *n
                        const char *message, const char *type)
 {
     struct json_writer writer = respond_json(request);
-    char text[120];
+    char text[240];
 
     (void)snprintf(text, sizeof text, "%s: %s", name, message);
+    if (is_new(request)) {
+        respond_error(request, PROBLEM_PARAMETER_INVALID, text);
+        return;
+    }
+    note_refusal(request, 422, PROBLEM_PARAMETER_INVALID, "");
     json_put_open(&writer, '{');
     json_put_key(&writer, "detail");
     json_put_open(&writer, '[');
@@ -313,6 +355,7 @@ void respond_method(struct request *request, const char *allow)
     char lines[160];
     bool upgrade = strcmp(allow, "WS") == 0; /* exists only as a WebSocket */
 
+    note_refusal(request, upgrade ? 426 : 405, PROBLEM_METHOD_NOT_ALLOWED, "");
     json_put_open(&writer, '{');
     if (is_new(request)) {
         put_rfc9457(request, &writer, 405, allow);

@@ -16,6 +16,10 @@ void respond_send(struct request *request, int status);
 
 /* {"success":false,"error":text,"code":...,"hint":...} with the problem's HTTP status. */
 void respond_problem(struct request *request, const struct problem *problem);
+/* The same with members of its own: `open` starts the object, `close` ends and sends it. */
+struct json_writer respond_open(struct request *request, const struct problem *problem);
+void respond_close(struct request *request, struct json_writer *writer,
+                   const struct problem *problem);
 void respond_error(struct request *request, enum problem_code code, const char *text);
 
 /* {"success":true,"message":...} */

@@ -20,6 +20,7 @@ static const struct route ROUTES[] = {
     {"DELETE", "/api/parking/history/{history_id}", ROLE_OPERATOR, visits_delete},
     {"GET", "/api/parking/fees", ROLE_VIEWER, money_fees_get},
     {"PUT", "/api/parking/fees", ROLE_ADMIN, money_fees_put},
+    {"POST", "/api/edge/detection", ROLE_OPERATOR | ROLE_EDGE, detection_look},
     {"GET", "/api/parking/state", ROLE_VIEWER, visits_inside},
     {"GET", "/api/parking/occupancy", ROLE_VIEWER, lots_occupancy},
     {"GET", "/api/staff", ROLE_VIEWER, lists_staff_get},
@@ -41,9 +42,11 @@ static const struct route ROUTES[] = {
     {"DELETE", "/api/v1/peers/{peer_id}", ROLE_ADMIN, peer_list_delete},
     {"GET", "/api/v1/sync", ROLE_VIEWER, sync_matrix},
     {"GET", "/api/v1/sync/diff", ROLE_VIEWER, sync_diff},
+    {"GET", "/api/v1/events", ROLE_VIEWER, feed_events},
     {"POST", "/api/p2p/start", ROLE_ADMIN, p2p_start},
     {"POST", "/api/p2p/stop", ROLE_ADMIN, p2p_stop},
     {"WS", "/ws/history", ROLE_VIEWER, NULL},
+    {"WS", "/ws/edge", ROLE_OPERATOR | ROLE_EDGE, NULL},
 };
 
 /* The segment at the start of `path` (after its '/'); `path` moves behind it. */

@@ -80,16 +80,19 @@ static int find_changes(struct inquiry *inquiry)
 
 static int inquire_exit(struct inquiry *inquiry)
 {
-    const struct visit *named = inquiry->view.named;
-    bool is_clear = named != NULL && named->status == VISIT_IN;
+    struct parking_view *view = &inquiry->view;
+    int64_t at_ms = inquiry->parking.event.t_eff;
+    bool is_clear = view->named != NULL && view->named->status == VISIT_IN;
 
     if (!is_clear && find_open(inquiry) != 0) {
         return -1;
     }
-    return store_tariff(inquiry->store, inquiry->parking.event.t_eff, &inquiry->view.tariff,
-                        inquiry->problem) < 0
-               ? -1
-               : 0;
+    const struct visit *target = is_clear ? view->named : view->open;
+    if (target != NULL && store_subscription(inquiry->store, target->plate_id, at_ms,
+                                             view->subscription, inquiry->problem) < 0) {
+        return -1;
+    }
+    return store_tariff(inquiry->store, at_ms, &view->tariff, inquiry->problem) < 0 ? -1 : 0;
 }
 
 static int inquire_change(struct inquiry *inquiry)

@@ -118,8 +118,10 @@ static int prepare_gate(struct parking *parking, const struct command *command,
     stamp_time(event, command->device_ms, view);
     if (command->gate == GATE_LOCATION) {
         event->location = command->location;
-        if (command->location_ms != EVENT_NONE) {
-            stamp_time(event, command->location_ms, view);
+        if (command->location_ms != EVENT_NONE &&
+            (command->device_ms < command->location_ms ||
+             command->device_ms >= command->location_ms + 1000)) {
+            stamp_time(event, command->location_ms, view); /* else the same, less exact */
         }
         if (event->location.len == 0) {
             return refuse(parking, PROBLEM_FIELD_INVALID,
@@ -138,6 +140,7 @@ static int prepare_edge_change(struct parking *parking, const struct command *co
                       "a camera's UPDATE or DELETE must name the visit by event_id");
     }
     parking->event.camera_id = command->camera_id;
+    parking->event.edge_id = command->edge_id;
     parking->event.sent_id = command->sent_id;
     parking->event.device_ms = command->device_ms;
     parking->event.t_eff = view->now_ms;
@@ -247,6 +250,13 @@ static void decide_exit(struct parking *parking, const struct parking_view *view
     event->visit = slice_text(parking->visit);
     event->closes = event->visit;
     event->entry_ms = target->entry_ms;
+    if (view->subscription[0] != '\0') {
+        (void)snprintf(parking->subscription, sizeof parking->subscription, "%s",
+                       view->subscription);
+        event->item = slice_text(parking->subscription);
+        event->fee = 0; /* whatever the tariff: it does not say by which one */
+        return;
+    }
     event->free_s = view->tariff.free_s;
     event->per_hour = view->tariff.per_hour;
     event->fee = tariff_fee(&view->tariff, tariff_seconds(target->entry_ms, event->t_eff));

@@ -23,8 +23,10 @@ struct parking_view {
     const struct visit *named; /* the visit that the command names, or NULL */
     const struct visit *open;  /* the open visit of the plate, or NULL */
     struct tariff tariff;      /* in force at the event's time */
-    struct slice before;       /* changes: the named row as JSON */
-    struct slice supersedes;   /* changes: what event_pack_supersedes made of those seen */
+    /* exits: the subscription by which the visit is free, "" = none */
+    char subscription[LIMIT_ELEMENT_ID + 1];
+    struct slice before;     /* changes: the named row as JSON */
+    struct slice supersedes; /* changes: what event_pack_supersedes made of those seen */
     /* changes: what an earlier correction set; EVENT_NONE = nothing */
     int64_t corrected_entry_ms, corrected_exit_ms, corrected_fee;
 };
@@ -38,6 +40,7 @@ struct parking {
     struct plate plate;
     char visit[LIMIT_EVENT_ID + 1];
     char author[LIMIT_TEXT];
+    char subscription[LIMIT_ELEMENT_ID + 1];
 };
 
 /*

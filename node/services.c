@@ -2,8 +2,10 @@
 
 #include "api/cameras.h"
 #include "bus/mesh.h"
+#include "node/import.h"
 #include "node/node.h"
 #include "node/reader.h"
+#include "proto/clock.h"
 #include "proto/log.h"
 #include "storage/fold.h"
 
@@ -52,6 +54,10 @@ static int start_node(struct services *services, const struct config *config,
                    config->data_dir);
     args.store = store_open(&options, problem);
     if (args.store == NULL) {
+        return -1;
+    }
+    if (import_settings(args.store, config->data_dir, clock_wall_ms(), problem) != 0) {
+        store_close(&args.store);
         return -1;
     }
     services->node = zactor_new(node_actor, &args);

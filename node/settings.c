@@ -36,7 +36,8 @@ static void start_event(const struct setting *setting, struct event *event)
 {
     event_init(event, setting->kind);
     event->hlc = setting->hlc;
-    parking_stamp(event, setting->now_ms, store_hlc(setting->store));
+    parking_stamp(event, setting->now_ms,
+                  setting->hlc != 0 ? setting->hlc : store_hlc(setting->store));
     event->author = setting->command->author;
     event->reason = setting->command->reason;
 }

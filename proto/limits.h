@@ -71,13 +71,31 @@
 #define LIMIT_READERS 4              /* read-only database handles lent to requests */
 #define LIMIT_READERS_WAIT_MS 2000   /* then 503 with Retry-After */
 #define LIMIT_COMMAND_WAIT_MS 10000  /* a request waits this long for the writer, then 503 */
-#define LIMIT_WS_QUEUE 256           /* messages queued per WebSocket client; then it is cut */
+#define LIMIT_WS_EDGES 64            /* camera boxes; their places are not taken by pages */
+#define LIMIT_EDGE_INSIDE 2000       /* visits told to a box that has just come, the newest */
+#define LIMIT_EDGE_INSIDE_BYTES (1024 * 1024) /* the same as messages */
+#define LIMIT_EDGE_BURST 100 /* ENTRYs of one commit; more are told from the database */
+#define LIMIT_WS_QUEUE 256   /* messages queued per WebSocket client; then it is cut */
 #define LIMIT_WS_QUEUE_BYTES (1024 * 1024) /* the same in bytes */
 #define LIMIT_WS_FRAME 65536               /* bytes of one message from a WebSocket client */
 #define LIMIT_WS_PING_MS 20000 /* between pings; who is silent from one to the next is cut */
 #define LIMIT_WS_CLOSE_MS 1000 /* a client may take so long to answer a close frame */
 #define LIMIT_NOTICE_MS 100    /* between two notices to one page */
 #define LIMIT_PAGE_ROWS 256    /* history rows fetched in one short read transaction */
+
+/* The feed */
+#define LIMIT_FEEDS 10000    /* starts remembered; older cursors are not known any more */
+#define LIMIT_FEED_KINDS 32  /* kinds that one filter may name */
+#define LIMIT_FEED_PAGE 1000 /* events in one answer */
+#define LIMIT_FEED_BYTES \
+    (512 * 1024)              /* about where an answer ends; one event more may fit behind */
+#define LIMIT_FEED_SCAN 20000 /* events looked at in one read transaction, wanted or not */
+#define LIMIT_FEED_WAIT_S 30  /* the longest wait of one request for news */
+#define LIMIT_WAITERS                                                                              \
+    16                           /* requests that wait at once; each holds a worker, and a quarter \
+                                  * of LIMIT_HTTP_THREADS leaves the others to everybody else */
+#define LIMIT_AFTER_POSITIONS 16 /* positions that one read may wait for */
+#define LIMIT_AFTER_MS 5000      /* how long it waits unless it says otherwise */
 
 /* Cameras */
 #define LIMIT_CAMERAS 256       /* configured at one central; the largest site known has 40 */

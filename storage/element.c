@@ -35,3 +35,18 @@ int element_each(struct sql *sql, settings_element_fn each, void *context, struc
     }
     return more < 0 ? -1 : stopped;
 }
+
+bool element_subscription(const struct sql *sql, struct arena *arena, struct fold_subscription *out)
+{
+    *out = (struct fold_subscription){
+        .item = arena_copy(arena, sql_text(sql, 0)),
+        .t = sql_int(sql, 1),
+        .hlc = sql_u64(sql, 2),
+        .position = {.stream = {.epoch = sql_u64(sql, 4)}, .seq = sql_u64(sql, 5)},
+        .active = slice_equal(sql_text(sql, 6), slice_text("active")),
+        .plate_id = arena_copy(arena, sql_text(sql, 7)),
+        .from_ms = sql_optional(sql, 8),
+        .to_ms = sql_optional(sql, 9),
+    };
+    return node_id_parse(sql_text(sql, 3), &out->position.stream.node);
+}

@@ -238,6 +238,10 @@ static int64_t find_fee(struct fold_work *work, const struct fold_stay *stay)
         compare_fee(work, stay, fee, seconds);
         return fee;
     }
+    if (fold_subscription(work->input->subscriptions, work->input->subscription_count,
+                          stay->plate_id, stay->exit_ms)) {
+        return 0;
+    }
     return tariff_fee(tariff_at(work, stay->exit_ms), seconds);
 }
 

@@ -64,10 +64,14 @@
  *   end       the exit_ms of V's change, not before its entry: closes V if it is open.
  *
  * Fee of a closed or deleted visit with an end: `fee` of the change, else of its exit: money taken
- * is a fact. Else the tariff in force at the end: the CONFIG_UPDATE with the greatest (T, stamp) at
- * or before it, else the default. When a fee came from an exit that says the tariff it used
- * (free_s, per_hour, within their ranges), and that tariff gives another fee for the final times:
- * FEE_DIFFERS (not for deleted visits). Other visits have fee 0; SUPERSEDED ones no exit.
+ * is a fact. Else 0 when a subscription counts at the end: of each element the SUBSCRIPTION_UPDATE
+ * with the greatest stamp of those with T at or before the end; it counts when its status is
+ * "active", its plate is V's and the end is within valid_from_ms (inclusive, absent: since ever)
+ * and valid_to_ms (exclusive, absent: for ever). Else the tariff in force at the end: the
+ * CONFIG_UPDATE with the greatest (T, stamp) at or before it, else the default. When a fee came
+ * from an exit that says the tariff it used (free_s, per_hour, within their ranges), and that
+ * tariff gives another fee for the final times: FEE_DIFFERS (not for deleted visits). Other visits
+ * have fee 0; SUPERSEDED ones no exit.
  */
 #ifndef STORAGE_FOLD_H
 #define STORAGE_FOLD_H
@@ -78,7 +82,7 @@
 
 /* Of these rules. A change that makes other visits of the same events raises it: centrals compare
  * their states only when their versions are equal. */
-#define FOLD_VERSION 1
+#define FOLD_VERSION 2
 
 /* 9999-12-31 23:59:59.999 UTC; money and text of any two times within stay in range. */
 #define FOLD_TIME_MAX INT64_C(253402300799999)
@@ -115,6 +119,16 @@ struct fold_tariff {
     struct tariff tariff;
 };
 
+struct fold_subscription {
+    struct slice item; /* the element */
+    int64_t t;         /* T of the SUBSCRIPTION_UPDATE */
+    uint64_t hlc;      /* its stamp */
+    struct position position;
+    bool active;
+    struct slice plate_id;
+    int64_t from_ms, to_ms; /* EVENT_NONE = open */
+};
+
 struct fold_clock_fix {
     struct node_id node;
     uint64_t epoch; /* 0 = all of the node's */
@@ -131,6 +145,9 @@ struct fold_input {
     size_t plate_count;
     const struct fold_tariff *tariffs;
     size_t tariff_count;
+    /* At least all updates of every element that has ever had a plate of P. */
+    const struct fold_subscription *subscriptions;
+    size_t subscription_count;
     const struct fold_clock_fix *clock_fixes;
     size_t clock_fix_count;
 };
@@ -159,6 +176,11 @@ struct fold_output {
  * visits are absent. */
 void fold(const struct fold_input *input, struct fold_output *output);
 void fold_free(struct fold_output *output);
+
+/* The subscription by which a plate pays nothing at an instant, of several the one with the
+ * smallest item; NULL when there is none. `list` in any order, with repetitions. */
+const struct fold_subscription *fold_subscription(const struct fold_subscription *list,
+                                                  size_t count, struct slice plate_id, int64_t t);
 
 /* T of an event: `t_eff` re-timed by the fixes that cover its position (for settings; fold() does
  * it for `events` itself). */

@@ -5,6 +5,7 @@
 #ifndef STORAGE_HISTORY_H
 #define STORAGE_HISTORY_H
 
+#include "proto/feed.h"
 #include "proto/problem.h"
 #include "proto/tariff.h"
 #include "storage/visit.h"
@@ -144,5 +145,44 @@ struct history_unknown {
     } kinds[HISTORY_UNKNOWN_KINDS];
 };
 int history_unknown(struct history *history, struct history_unknown *out, struct problem *problem);
+
+/* An event of the feed. Slices live during the callback. */
+struct history_event {
+    struct feed_cursor cursor;
+    struct position position;
+    uint32_t kind;
+    struct slice header, body; /* body absent = erased */
+    bool is_damaged; /* these are not the bytes that the log names; once mended, it comes again */
+};
+
+/* What became of an event that was offered. */
+enum history_offer {
+    HISTORY_TAKEN,
+    HISTORY_TAKEN_LAST, /* and that is enough */
+    HISTORY_REFUSED     /* no room for it; that is enough */
+};
+typedef enum history_offer (*history_event_fn)(void *context, const struct history_event *event);
+
+struct history_feed {
+    bool is_known;                /* the cursor; if not, nothing was offered */
+    struct feed_cursor resume;    /* where to go on when it is not known */
+    struct feed_cursor beginning; /* before the first event */
+    struct feed_cursor now;       /* the last event */
+    struct feed_cursor next;      /* behind all that was looked at */
+    bool more;                    /* there may be more behind `next` */
+};
+
+/*
+ * Offers the events behind `after` that the filter wants, in order, and says where the feed stands;
+ * with `after` NULL only that. At most LIMIT_FEED_SCAN events are looked at. The callback runs
+ * inside the read transaction: it must not wait for anybody. 0 or -1 with a problem.
+ */
+int history_feed(struct history *history, const struct feed_cursor *after,
+                 const struct feed_filter *filter, history_event_fn offer, void *context,
+                 struct history_feed *out, struct problem *problem);
+
+/* The newest event held of a stream; 0 when none is. 0 or -1. */
+int history_head(struct history *history, const struct stream *stream, uint64_t *seq,
+                 struct problem *problem);
 
 #endif

@@ -277,6 +277,15 @@ static const char *const MIGRATIONS[SCHEMA_VERSION] = {
     "CREATE INDEX anomaly_visit ON anomaly(visit) WHERE visit IS NOT NULL;"
     "CREATE INDEX anomaly_other ON anomaly(other) WHERE other IS NOT NULL;"
     "PRAGMA user_version = 3;",
+
+    /* The feeds of this database, one each start (proto/feed.h): events from lsn `first` on, up to
+     * the first of the next one, are its. Beside it meta.lsn: the highest lsn ever given when the
+     * newest rows of the log have moved or gone, so that none is given twice. */
+    "CREATE TABLE feed("
+    " id INTEGER PRIMARY KEY,"
+    " feed INTEGER NOT NULL UNIQUE,"
+    " first INTEGER NOT NULL) STRICT;"
+    "PRAGMA user_version = 4;",
 };
 
 /* Tables that only a database of the Python central has. */

@@ -3,8 +3,11 @@
 #include "storage/element.h"
 #include "storage/settings_internal.h"
 
+#include <stdlib.h>
+
 static const char *const QUESTION_SQL[SETTINGS_QUESTIONS] = {
     [SETTINGS_ELEMENTS] = ELEMENT_LIST_SQL,
+    [SETTINGS_SUBSCRIPTION] = ELEMENT_SUBSCRIPTION_SQL,
     /* A lot without vehicles has one row whose plate is NULL. ?1 PARKING_LOT_CONFIG. */
     [SETTINGS_LOTS] =
         "SELECT e.item, e.camera_id, e.camera_type, e.edge_id, e.capacity, h.plate_id,"
@@ -81,4 +84,49 @@ int settings_lots(struct history *history, settings_lot_fn each, void *context,
     }
     sql_reset(&sql);
     return more < 0 ? -1 : stopped;
+}
+
+/* The updates that may concern a plate, and beside each the type that its author named. */
+struct updates {
+    struct fold_subscription *items;
+    struct slice *types;
+    size_t count, capacity, type_capacity;
+    struct arena texts;
+};
+
+static void add_update(struct updates *updates, const struct sql *sql)
+{
+    updates->items =
+        memory_grow(updates->items, &updates->capacity, updates->count + 1, sizeof *updates->items);
+    updates->types = memory_grow(updates->types, &updates->type_capacity, updates->count + 1,
+                                 sizeof *updates->types);
+    updates->types[updates->count] = arena_copy(&updates->texts, sql_text(sql, 10));
+    updates->count += element_subscription(sql, &updates->texts, &updates->items[updates->count]);
+}
+
+int settings_subscription(struct history *history, struct slice plate_id, int64_t at_ms,
+                          struct settings_subscription *out, struct problem *problem)
+{
+    struct sql sql = sql_start(history_settings(history)->stmt[SETTINGS_SUBSCRIPTION]);
+    struct updates updates = {.items = NULL};
+    const struct fold_subscription *found = NULL;
+    int more;
+
+    sql_bind_int(&sql, EVENT_SUBSCRIPTION_UPDATE);
+    sql_bind_text(&sql, plate_id);
+    while ((more = sql_step(&sql, problem)) > 0) {
+        add_update(&updates, &sql);
+    }
+    if (more == 0) {
+        found = fold_subscription(updates.items, updates.count, plate_id, at_ms);
+    }
+    if (found) {
+        struct slice type = updates.types[found - updates.items];
+        (void)slice_copy(found->item, out->item, sizeof out->item); /* it fits */
+        (void)slice_copy(type, out->type, sizeof out->type);
+    }
+    free(updates.items);
+    free(updates.types);
+    arena_free(&updates.texts);
+    return more < 0 ? -1 : found != NULL;
 }

@@ -22,6 +22,17 @@ typedef int (*settings_element_fn)(void *context, struct slice item, struct slic
 int settings_elements(struct history *history, enum event_kind kind, settings_element_fn each,
                       void *context, struct digest *etag, struct problem *problem);
 
+/* A subscription that counts. */
+struct settings_subscription {
+    char item[LIMIT_ELEMENT_ID + 1];
+    char type[64]; /* as its author named it, cut; "" = not named */
+};
+
+/* The subscription by which a plate (its comparable form) pays nothing at an instant, as the fold
+ * sees it: 1, 0 when there is none, -1 with a problem. */
+int settings_subscription(struct history *history, struct slice plate_id, int64_t at_ms,
+                          struct settings_subscription *out, struct problem *problem);
+
 /* A lot: a location where vehicles are seen. Absent texts are absent. */
 struct settings_lot {
     struct slice location;

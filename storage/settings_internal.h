@@ -10,6 +10,7 @@
 enum settings_question {
     SETTINGS_ELEMENTS,
     SETTINGS_LOTS,
+    SETTINGS_SUBSCRIPTION,
     SETTINGS_QUESTIONS
 };
 

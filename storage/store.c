@@ -179,7 +179,8 @@ static int save_meta(struct store *store, struct problem *problem)
         (store->now.visit_id != store->begun.visit_id &&
          store_meta_set(store, "visit_id", store->now.visit_id, problem)) ||
         (store->now.rewinds != store->begun.rewinds &&
-         store_meta_set(store, "rewinds", (int64_t)store->now.rewinds, problem)) ||
+         (store_meta_set(store, "rewinds", (int64_t)store->now.rewinds, problem) ||
+          store_meta_set(store, "lsn", (int64_t)store->now.lsn, problem))) ||
         meta_set_digest(store, "log_digest", &log_digest, problem) ||
         meta_set_digest(store, "state_digest", &store->now.state_digest, problem)) {
         return -1;

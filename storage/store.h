@@ -154,6 +154,11 @@ int store_tariff(struct store *store, int64_t at_ms, struct tariff *out, struct 
 int store_elements(struct store *store, enum event_kind kind, settings_element_fn each,
                    void *context, struct digest *etag, struct problem *problem);
 
+/* The subscription by which a plate pays nothing at an instant, as the fold sees it: 1 and the id
+ * of the element, 0, -1. */
+int store_subscription(struct store *store, struct slice plate_id, int64_t at_ms,
+                       char item[LIMIT_ELEMENT_ID + 1], struct problem *problem);
+
 /* The lot of a location as it is in force: 1, 0 when there is none, -1. Slices live until the next
  * store_* call. */
 int store_lot(struct store *store, struct slice location, struct settings_lot *lot,

@@ -111,6 +111,110 @@ static int add_row(struct store *store, const struct position *position, const s
     return sql_finish(&sql, problem) ? store_fail(store, problem) : 0;
 }
 
+/* ---- what subscriptions change in the history ------------------------------------------------ */
+
+/* Touches the visits that were there since `since` and have a plate that the element ever had. */
+static int touch(struct store *store, uint32_t kind, struct slice item, int64_t since,
+                 struct problem *problem)
+{
+    int more;
+
+    if (kind != EVENT_SUBSCRIPTION_UPDATE || store->importing) {
+        return 0; /* importing: everything is folded at the end */
+    }
+    struct sql sql = store_sql(store, STORE_SUBSCRIBED_SINCE);
+    sql_bind_int(&sql, kind);
+    sql_bind_text(&sql, item);
+    sql_bind_int(&sql, since);
+    while ((more = sql_step(&sql, problem)) > 0) {
+        store_visits_add(&store->touched, sql_int(&sql, 0), sql_text(&sql, 1));
+    }
+    return more ? store_fail(store, problem) : 0;
+}
+
+int store_element_times(struct store *store, struct problem *problem)
+{
+    struct sql sql = store_sql(store, STORE_ELEMENT_TIMES);
+    int more;
+
+    sql_bind_int(&sql, EVENT_SUBSCRIPTION_UPDATE);
+    while ((more = sql_step(&sql, problem)) > 0) {
+        size_t stream = (size_t)sql_int(&sql, 0) - 1;
+        if (stream >= store->now.stream_count) {
+            continue;
+        }
+        struct position position = {store->streams[stream].stream, sql_u64(&sql, 1)};
+        struct sql change = store_sql(store, STORE_ELEMENT_TIME); /* no column of any index */
+        sql_bind_int(&change, store_time(store, &position, sql_int(&sql, 2)));
+        sql_bind_int(&change, sql_int(&sql, 0));
+        sql_bind_u64(&change, position.seq);
+        if (sql_finish(&change, problem)) {
+            sql_reset(&sql);
+            return store_fail(store, problem);
+        }
+    }
+    return more ? store_fail(store, problem) : 0;
+}
+
+static int gather(struct store *store, struct slice plate, struct problem *problem)
+{
+    struct sql sql = store_sql(store, STORE_SUBSCRIPTIONS);
+    int more;
+
+    sql_bind_int(&sql, EVENT_SUBSCRIPTION_UPDATE);
+    sql_bind_text(&sql, plate);
+    while ((more = sql_step(&sql, problem)) > 0) {
+        store->subscriptions =
+            memory_grow(store->subscriptions, &store->subscription_capacity,
+                        store->subscription_count + 1, sizeof *store->subscriptions);
+        store->subscription_count += element_subscription(
+            &sql, &store->bodies, &store->subscriptions[store->subscription_count]);
+    }
+    return more ? store_fail(store, problem) : 0;
+}
+
+/* An event that may end a visit and does not say what was paid. */
+static bool is_unpriced(const struct event *event)
+{
+    return event->fee < 0 && (event->kind == EVENT_VEHICLE_EXIT || event->kind == EVENT_IMPORT ||
+                              store_is_change(event->kind));
+}
+
+int store_element_gather(struct store *store, struct problem *problem)
+{
+    bool wanted = false;
+
+    store->subscription_count = 0;
+    for (size_t i = 0; i < store->event_count && !wanted; i++) {
+        wanted = is_unpriced(&store->events[i].event);
+    }
+    for (size_t i = 0; wanted && i < store->plates.count; i++) {
+        if (gather(store, store->plates.items[i], problem)) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int store_subscription(struct store *store, struct slice plate_id, int64_t at_ms,
+                       char item[LIMIT_ELEMENT_ID + 1], struct problem *problem)
+{
+    const struct fold_subscription *found;
+
+    arena_clear(&store->bodies);
+    store->subscription_count = 0;
+    if (store_usable(store, problem) || gather(store, plate_id, problem)) {
+        return -1;
+    }
+    found = fold_subscription(store->subscriptions, store->subscription_count, plate_id, at_ms);
+    if (found) {
+        (void)slice_copy(found->item, item, LIMIT_ELEMENT_ID + 1); /* it fits */
+    }
+    return found != NULL;
+}
+
+/* ---- one event ------------------------------------------------------------------------------- */
+
 int store_element_add(struct store *store, const struct position *position,
                       const struct event *event, struct problem *problem)
 {
@@ -129,7 +233,11 @@ int store_element_add(struct store *store, const struct position *position,
     if (found > 0 && in_force && set_in_force(store, &present.position, false, problem)) {
         return -1;
     }
-    return add_row(store, position, event, in_force, problem);
+    if (add_row(store, position, event, in_force, problem)) {
+        return -1;
+    }
+    /* With clock fixes about, times change under it. */
+    return touch(store, event->kind, item, store->fix_count ? INT64_MIN : event->t_eff, problem);
 }
 
 int store_element_drop(struct store *store, size_t stream, uint64_t seq, struct problem *problem)
@@ -137,7 +245,7 @@ int store_element_drop(struct store *store, size_t stream, uint64_t seq, struct 
     char text[LIMIT_TEXT + 1];
     struct stamp next;
 
-    struct sql sql = store_sql(store, STORE_ELEMENT_DROP);
+    struct sql sql = store_sql(store, STORE_ELEMENT_AT);
     sql_bind_int(&sql, (int64_t)stream + 1);
     sql_bind_u64(&sql, seq);
     int found = sql_step(&sql, problem);
@@ -147,6 +255,15 @@ int store_element_drop(struct store *store, size_t stream, uint64_t seq, struct 
     uint32_t kind = (uint32_t)sql_int(&sql, 0);
     (void)slice_copy(sql_text(&sql, 1), text, sizeof text); /* from an event: it fits */
     sql_reset(&sql);
+    if (touch(store, kind, slice_text(text), INT64_MIN, problem)) {
+        return -1;
+    }
+    sql = store_sql(store, STORE_ELEMENT_DROP);
+    sql_bind_int(&sql, (int64_t)stream + 1);
+    sql_bind_u64(&sql, seq);
+    if (sql_finish(&sql, problem)) {
+        return store_fail(store, problem);
+    }
     found = find_latest(store, kind, slice_text(text), true, &next, problem);
     return found > 0 ? set_in_force(store, &next.position, true, problem) : found;
 }

@@ -109,7 +109,7 @@ int store_fold(struct store *store, struct problem *problem)
         return 0;
     }
     size_t touched = 0;
-    if (store_closure(store, &touched, problem)) {
+    if (store_closure(store, &touched, problem) || store_element_gather(store, problem)) {
         return -1;
     }
     store->plate_list = memory_grow(store->plate_list, &store->plate_capacity, store->plates.count,
@@ -123,6 +123,8 @@ int store_fold(struct store *store, struct problem *problem)
                                .plate_count = store->plates.count,
                                .tariffs = store->tariffs,
                                .tariff_count = store->tariff_count,
+                               .subscriptions = store->subscriptions,
+                               .subscription_count = store->subscription_count,
                                .clock_fixes = store->fixes,
                                .clock_fix_count = store->fix_count};
     struct fold_output output;

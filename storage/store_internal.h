@@ -17,6 +17,7 @@
  *   store_plate.c    the index of parts of plates
  *   store_find.c     questions
  *   store_check.c    digests after an unclean stop, texts after a new zone, rebuilding
+ *   store_feed.c     the feed of this start
  *   store_repair.c   damaged events replaced, a branch moved to another stream
  */
 #ifndef STORAGE_STORE_INTERNAL_H
@@ -68,8 +69,13 @@ enum store_statement {
     STORE_ELEMENT_ADD,
     STORE_ELEMENT_ROWS,
     STORE_ELEMENT_RULE,
+    STORE_ELEMENT_AT,
     STORE_ELEMENT_DROP,
     STORE_ELEMENTS,
+    STORE_SUBSCRIPTIONS,
+    STORE_SUBSCRIBED_SINCE,
+    STORE_ELEMENT_TIMES,
+    STORE_ELEMENT_TIME,
     STORE_LOT,
     STORE_HAS_SETTING,
     STORE_REDACTION_ADD,
@@ -296,6 +302,8 @@ struct store {
     struct fold_event *events;
     size_t event_count, event_capacity;
     struct arena bodies;
+    struct fold_subscription *subscriptions;
+    size_t subscription_count, subscription_capacity;
     const char **plate_list;
     size_t plate_capacity;
 
@@ -424,6 +432,10 @@ int64_t store_time(const struct store *store, const struct position *position, i
 bool store_is_element(uint32_t kind);
 int store_element_add(struct store *store, const struct position *position,
                       const struct event *event, struct problem *problem);
+/* Notes the times of subscriptions anew, after a clock fix. */
+int store_element_times(struct store *store, struct problem *problem);
+/* For the next fold: the subscriptions of store->plates, if one of store->events may need them. */
+int store_element_gather(struct store *store, struct problem *problem);
 /* Takes back what the event at a position said; harmless when it said nothing. */
 int store_element_drop(struct store *store, size_t stream, uint64_t seq, struct problem *problem);
 
@@ -456,6 +468,10 @@ int store_row_drop(struct store *store, const struct store_row *row, struct slic
                    struct problem *problem);
 /* Reads the columns of STORE_FIND_*; slices live in `arena`. */
 void store_row_read(const struct sql *sql, struct arena *arena, struct visit *visit);
+
+/* store_feed.c */
+/* Records the feed of this start, which begins behind the newest lsn. 0 or -1. */
+int store_feed_add(struct store *store, struct problem *problem);
 
 /* store_count.c */
 /* Takes a row out of the sums (`was`) and another in (`is`); NULL: there is none. */

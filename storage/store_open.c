@@ -198,6 +198,8 @@ static int load_meta(struct store *store, bool *clean, struct problem *problem)
             store->log_digest = sql_digest(&sql, 1);
         } else if (slice_equal(key, slice_text("state_digest"))) {
             store->now.state_digest = sql_digest(&sql, 1);
+        } else if (slice_equal(key, slice_text("lsn"))) {
+            store->now.lsn = sql_u64(&sql, 1);
         } else if (slice_equal(key, slice_text("clean"))) {
             *clean = sql_int(&sql, 1) != 0;
         }
@@ -218,7 +220,10 @@ static int load_meta(struct store *store, bool *clean, struct problem *problem)
     }
     store->now.plates_new = (size_t)waiting;
     store->now.has_retries = retries > 0;
-    store->now.lsn = store->now.folded = (uint64_t)lsn;
+    if (store->now.lsn < (uint64_t)lsn) {
+        store->now.lsn = (uint64_t)lsn;
+    }
+    store->now.folded = store->now.lsn;
     return 0;
 }
 
@@ -229,7 +234,8 @@ static int bring_up(struct store *store, enum schema_origin origin, struct probl
     if ((origin == SCHEMA_LEGACY && legacy_set_aside(store->db, problem)) ||
         schema_migrate(store->db, problem) || store_prepare(store, problem) ||
         load_meta(store, &clean, problem) || store_stream_load(store, problem) ||
-        store_setting_load(store, problem) || load_listed(store, problem)) {
+        store_setting_load(store, problem) || load_listed(store, problem) ||
+        store_feed_add(store, problem)) {
         return -1;
     }
     store_adopt(store);
@@ -296,6 +302,7 @@ static void release(struct store *store)
     free(store->members);
     free(store->cuts);
     free(store->spans);
+    free(store->subscriptions);
     free(store->plate_list);
     free(store->items);
     free(store->fact_visits);

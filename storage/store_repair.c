@@ -179,7 +179,9 @@ static int replace(struct work *work, const struct position *position, const str
         (!work->row.exists || work->row.has_body)) {
         return 0;
     }
-    place.lsn = work->row.exists ? work->row.lsn : ++work->store->now.lsn;
+    /* A new number: whoever follows the feed has passed the old one, and may have been told that
+     * these bytes were damaged. */
+    place.lsn = ++work->store->now.lsn;
     if (drop_row(work, position->seq, problem)) {
         return -1;
     }

@@ -164,7 +164,7 @@ static int touch_range(struct store *store, const struct fold_clock_fix *fix,
     return 0;
 }
 
-/* A clock fix moves tariffs too: notes their new times for readers. */
+/* A clock fix moves tariffs and subscriptions too: notes their new times. */
 static int save_times(struct store *store, struct problem *problem)
 {
     for (size_t i = 0; i < store->setting_count; i++) {
@@ -180,7 +180,7 @@ static int save_times(struct store *store, struct problem *problem)
             return store_fail(store, problem);
         }
     }
-    return 0;
+    return store_element_times(store, problem);
 }
 
 /* Touches what the setting can change, now that it is in force or is no longer. */

@@ -75,9 +75,16 @@ static const char *const TEXTS[STORE_STATEMENTS] = {
     [STORE_ELEMENT_ROWS] = "SELECT sid, seq, hlc, in_force FROM element"
                            " WHERE kind = ?1 AND item = ?2 AND (in_force = 1 OR ?3)",
     [STORE_ELEMENT_RULE] = "UPDATE element SET in_force = ? WHERE sid = ? AND seq = ?",
-    [STORE_ELEMENT_DROP] = "DELETE FROM element WHERE sid = ? AND seq = ?"
-                           " RETURNING kind, item",
+    [STORE_ELEMENT_AT] = "SELECT kind, item FROM element WHERE sid = ? AND seq = ?",
+    [STORE_ELEMENT_DROP] = "DELETE FROM element WHERE sid = ? AND seq = ?",
     [STORE_ELEMENTS] = ELEMENT_LIST_SQL,
+    [STORE_SUBSCRIPTIONS] = ELEMENT_SUBSCRIPTION_SQL,
+    [STORE_SUBSCRIBED_SINCE] =
+        "SELECT DISTINCT p.visit, v.name FROM visit_plate p JOIN visit v ON v.id = p.visit"
+        " WHERE p.plate IN (SELECT plate FROM element WHERE kind = ?1 AND item = ?2)"
+        " AND p.last >= ?3",
+    [STORE_ELEMENT_TIMES] = "SELECT sid, seq, t_eff FROM element WHERE kind = ?",
+    [STORE_ELEMENT_TIME] = "UPDATE element SET t = ? WHERE sid = ? AND seq = ?",
     [STORE_LOT] = "SELECT capacity, camera_id, camera_type, edge_id FROM element"
                   " WHERE kind = ? AND item = ? AND in_force = 1"
                   " AND status IS NOT '" EVENT_REMOVED "'",

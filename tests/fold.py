@@ -11,6 +11,8 @@ fold(input) is a pure function over plain dicts. An absent field is an absent ke
                 the fields of the event; "supersedes", "moved_from": [[node, epoch, seq]...]}...]
   plates       [text...]
   tariffs      [{"t", "hlc", "node", "epoch", "seq", "free_s", "per_hour"}...]
+  subscriptions [{"t", "hlc", "node", "epoch", "seq", "item", "status", "plate_id",
+                "valid_from_ms", "valid_to_ms"}...]; may be absent
   clock_fixes  [{"node", "epoch", "from", "to", "offset_ms"}...]
 
 Clarity before speed: this file rather walks a list twice than be clever.
@@ -111,6 +113,17 @@ def tariff_at(tariffs, ms):
         return DEFAULT_TARIFF
     newest = max(in_force, key=lambda t: (t["t"], *stamp(t)))
     return newest["free_s"], newest["per_hour"]
+
+
+def is_free(subscriptions, plate, ms):
+    """Whether what was said last of some element by then lets the plate stay without paying."""
+    elements = {}
+    for update in subscriptions:
+        if update["t"] <= ms:
+            elements.setdefault(update["item"], []).append(update)
+    last = [max(updates, key=stamp) for updates in elements.values()]
+    return any(u.get("status") == "active" and u.get("plate_id") == plate and
+               u.get("valid_from_ms", ms) <= ms < u.get("valid_to_ms", ms + 1) for u in last)
 
 
 # ---- step 1: what each visit is ----------------------------------------------------------------
@@ -334,7 +347,7 @@ class Timeline:
 
 # ---- rows --------------------------------------------------------------------------------------
 
-def charge(visit, timeline, tariffs):
+def charge(visit, timeline, given):
     """The fee of a visit with an end; lists a fee that no longer fits."""
     if visit.change and money(visit.change) is not None:
         return money(visit.change)
@@ -345,10 +358,12 @@ def charge(visit, timeline, tariffs):
                 fee_by(used, visit.entry_ms, visit.exit_ms) != money(event)):
             timeline.blame("FEE_DIFFERS", event, t, visit.id)
         return money(event)
-    return fee_by(tariff_at(tariffs, visit.exit_ms), visit.entry_ms, visit.exit_ms)
+    if is_free(given.get("subscriptions", []), visit.plate, visit.exit_ms):
+        return 0
+    return fee_by(tariff_at(given["tariffs"], visit.exit_ms), visit.entry_ms, visit.exit_ms)
 
 
-def row(visit, timeline, tariffs):
+def row(visit, timeline, given):
     entry = visit.entry
     result = {
         "event_id": visit.id, "source_central": central(entry), "edge_id": entry.get("edge_id"),
@@ -366,7 +381,7 @@ def row(visit, timeline, tariffs):
     if visit.last_location:
         result["last_location_ms"], result["last_location"] = visit.last_location
     if visit.exit_ms is not None:
-        result["fee"] = charge(visit, timeline, tariffs)
+        result["fee"] = charge(visit, timeline, given)
         if visit.exit:
             event = visit.exit[1]
             prefix = "exit_" if event["kind"] == IMPORT else ""
@@ -405,7 +420,7 @@ def fold(given):
 
     for timeline in timelines.values():
         timeline.walk()
-    rows = [row(visit, timelines[visit.plate], given["tariffs"])
+    rows = [row(visit, timelines[visit.plate], given)
             for visit in visits if visit.status != "GAVE_WAY"]
     anomalies = [a for timeline in timelines.values() for a in timeline.anomalies]
     return {

@@ -20,6 +20,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#define LISTENERS 2 /* of a server: push and progress */
+
 /* ---- the node of straw ----------------------------------------------------------------------- */
 
 static void say(char *out, size_t size, const char *name, struct slice text)
@@ -228,21 +230,23 @@ void stand_prepare(struct stand *stand)
     stand->node = zactor_new(straw_node, NULL);
     stand->facts = zsock_new(ZMQ_XPUB);
     zsock_set_sndhwm(stand->facts, 0);
+    zsock_set_xpub_verbose(stand->facts, 1); /* tells each subscription, not only the first */
     assert(stand->node != NULL && zsock_bind(stand->facts, "%s", FACTS_ENDPOINT) == 0);
 }
 
 void stand_start(struct stand *stand)
 {
     struct problem problem = {.text = ""};
-    zframe_t *subscription;
 
     stand->api = api_start(&stand->options, &problem);
     if (stand->api == NULL) {
         (void)fprintf(stderr, "api_start: %s\n", problem.text);
         abort();
     }
-    subscription = zframe_recv(stand->facts);
-    zframe_destroy(&subscription);
+    for (int i = 0; i < LISTENERS; i++) {
+        zframe_t *subscription = zframe_recv(stand->facts);
+        zframe_destroy(&subscription);
+    }
 }
 
 void stand_new(struct stand *stand)

@@ -29,6 +29,7 @@ static const struct row {
     {"DELETE", "/api/parking/history/{history_id}", "oh"},
     {"GET", "/api/parking/fees", "voh"},
     {"PUT", "/api/parking/fees", "h"},
+    {"POST", "/api/edge/detection", "ohe"},
     {"GET", "/api/parking/state", "voh"},
     {"GET", "/api/parking/occupancy", "voh"},
     {"GET", "/api/staff", "voh"},
@@ -50,9 +51,11 @@ static const struct row {
     {"DELETE", "/api/v1/peers/{peer_id}", "h"},
     {"GET", "/api/v1/sync", "voh"},
     {"GET", "/api/v1/sync/diff", "voh"},
+    {"GET", "/api/v1/events", "voh"},
     {"POST", "/api/p2p/start", "h"},
     {"POST", "/api/p2p/stop", "h"},
     {"WS", "/ws/history", "voh"},
+    {"WS", "/ws/edge", "ohe"},
 };
 
 static const struct {

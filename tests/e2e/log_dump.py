@@ -10,14 +10,15 @@ import fold  # pylint: disable=wrong-import-position
 
 KINDS = {1: "VEHICLE_ENTRY_PENDING", 2: "VEHICLE_ENTRY_CONFIRMED", 3: "VEHICLE_EXIT",
          4: "LOCATION_UPDATE", 6: "HISTORY_UPDATE", 7: "HISTORY_DELETE", 8: "HISTORY_UNDELETE",
-         9: "CONFIG_UPDATE", 12: "CLOCK_FIX", 13: "REDACT", 14: "IMPORT"}
+         9: "CONFIG_UPDATE", 10: "SUBSCRIPTION_UPDATE", 12: "CLOCK_FIX", 13: "REDACT", 14: "IMPORT"}
 KEYS = {1: "visit", 2: "plate_id", 3: "plate_view", 4: "source_central", 5: "edge_id",
         6: "camera_id", 7: "camera_name", 8: "camera_type", 9: "confidence", 10: "source",
         13: "fee", 14: "free_s", 15: "per_hour", 16: "supersedes", 19: "entry_ms", 20: "exit_ms",
         21: "location", 22: "location_ms", 23: "is_anomaly", 25: "exit_camera_id",
         26: "exit_camera_name", 27: "exit_confidence", 28: "exit_source", 29: "status",
         30: "target_node", 31: "target_epoch", 32: "target_from", 33: "target_to",
-        34: "offset_ms", 38: "moved_from"}
+        34: "offset_ms", 38: "moved_from", 36: "json", 39: "item", 40: "valid_from_ms",
+        41: "valid_to_ms"}
 FIXED = {0xCA: ">f", 0xCB: ">d", 0xCC: ">B", 0xCD: ">H", 0xCE: ">I", 0xCF: ">Q", 0xD0: ">b",
          0xD1: ">h", 0xD2: ">i", 0xD3: ">q"}
 SIZED = {0xC4: ("bin", ">B"), 0xC5: ("bin", ">H"), 0xC6: ("bin", ">I"), 0xD9: ("str", ">B"),
@@ -116,7 +117,7 @@ def dump(central):
     """The log and what was folded from it, as tests/fold.py takes it."""
     events = [_event(*row) for row in central.rows(
         "SELECT node, epoch, seq, header, body FROM event JOIN stream USING (sid)")]
-    given = {"events": events, "tariffs": [], "clock_fixes": []}
+    given = {"events": events, "tariffs": [], "subscriptions": [], "clock_fixes": []}
     given["plates"] = sorted({e["plate_id"] for e in events if e.get("plate_id")})
     for event in events:
         if event["kind"] == "CLOCK_FIX":
@@ -128,6 +129,9 @@ def dump(central):
     for event in events:
         if event["kind"] == "CONFIG_UPDATE":
             given["tariffs"].append({**event, "t": clock.time(event)})
+        if event["kind"] == "SUBSCRIPTION_UPDATE" and event.get("item") and (
+                event.get("status") == "REMOVED" or "json" in event):
+            given["subscriptions"].append({**event, "t": clock.time(event)})
     given["visits"], given["anomalies"] = _visits(central), _anomalies(central)
     return given
 

@@ -192,6 +192,32 @@ static void person(struct sim *sim, const struct sim_step *step, enum command_ki
     pack(sim, client, &command);
 }
 
+/* Somebody sends the list of subscriptions, some of few. */
+static void subscribe(struct sim *sim, const struct sim_step *step)
+{
+    struct sim_random random = {step->arg};
+    struct sim_client *client = add_client(sim, step, false);
+    struct command command;
+    struct buffer json = {0};
+
+    command_init(&command, COMMAND_SUBSCRIPTIONS);
+    (void)buffer_append(&json, "[", 1);
+    for (unsigned id = 1; id <= 3; id++) {
+        if (sim_random_chance(&random, 30)) {
+            continue;
+        }
+        (void)buffer_printf(
+            &json, "%s{\"id\":%u,\"plate_number\":\"30A-1234%" PRIu64 "\",\"status\":\"%s\"}",
+            json.len > 1 ? "," : "", id, sim_random_below(&random, PLATES),
+            sim_random_chance(&random, 30) ? "inactive" : "active");
+    }
+    (void)buffer_append(&json, "]", 1);
+    command.json = buffer_slice(&json);
+    command.author = slice_text(client->tag);
+    pack(sim, client, &command);
+    buffer_free(&json);
+}
+
 /* ---- events that no command makes yet ---- */
 
 static void special(struct sim *sim, const struct sim_step *step, uint32_t kind, uint64_t arg)
@@ -297,6 +323,9 @@ void sim_load_step(struct sim *sim, uint64_t number)
         break;
     case SIM_STEP_TARIFF:
         person(sim, step, COMMAND_TARIFF);
+        break;
+    case SIM_STEP_SUBSCRIBE:
+        subscribe(sim, step);
         break;
     case SIM_STEP_CLOCK_FIX:
         special(sim, step, EVENT_CLOCK_FIX, step->arg);

@@ -25,6 +25,7 @@
     X(EDGE_UPDATE, 2, 0)                                       \
     X(EDGE_DELETE, 2, 0)                                       \
     X(TARIFF, 2, 0)                                            \
+    X(SUBSCRIBE, 3, 0)                                         \
     X(CLOCK_FIX, 1, 0)                                         \
     X(REDACT, 1, 0)                                            \
     X(FUTURE, 2, 0) /* events of kinds that nobody knows */    \

@@ -14,6 +14,9 @@
 #define SETTINGS                                                                          \
     "SELECT kind, t, hlc, node, epoch, seq, free_s, per_hour, target_node, target_epoch," \
     " target_from, target_to, offset_ms FROM setting"
+#define SUBSCRIPTIONS                                                                 \
+    "SELECT item, t, hlc, node, epoch, seq, status, plate, valid_from, valid_to FROM" \
+    " element WHERE kind = 10"
 #define PLATES "SELECT DISTINCT plate FROM visit_plate"
 
 static struct slice own(struct fold_case *test, struct slice bytes)
@@ -61,6 +64,23 @@ static void add_setting(struct fold_case *test, const struct sql *sql)
     (void)slice_copy(sql_text(sql, 8), fix->node.text, sizeof fix->node.text);
 }
 
+static void add_subscription(struct fold_case *test, const struct sql *sql)
+{
+    struct fold_subscription *update = &test->subscriptions[test->subscription_count++];
+    *update = (struct fold_subscription){
+        .item = own(test, sql_text(sql, 0)),
+        .t = sql_int(sql, 1),
+        .hlc = sql_u64(sql, 2),
+        .position = {.stream = {.epoch = sql_u64(sql, 4)}, .seq = sql_u64(sql, 5)},
+        .active = slice_equal(sql_text(sql, 6), slice_text("active")),
+        .plate_id = own(test, sql_text(sql, 7)),
+        .from_ms = sql_optional(sql, 8),
+        .to_ms = sql_optional(sql, 9),
+    };
+    (void)slice_copy(sql_text(sql, 3), update->position.stream.node.text,
+                     sizeof update->position.stream.node.text);
+}
+
 /* False when there is more of something than a case holds. */
 static bool fill(struct sim *sim, sqlite3 *db, struct fold_case *test, const char *question)
 {
@@ -71,13 +91,16 @@ static bool fill(struct sim *sim, sqlite3 *db, struct fold_case *test, const cha
 
     while (found > 0 && (found = sql_step(&sql, &problem)) > 0) {
         if (test->tariff_count >= FOLD_CASE_SETTINGS || test->fix_count >= FOLD_CASE_SETTINGS ||
-            test->plate_count >= FOLD_CASE_SETTINGS) {
+            test->plate_count >= FOLD_CASE_SETTINGS ||
+            test->subscription_count >= FOLD_CASE_SUBSCRIPTIONS) {
             break;
         }
         if (strcmp(question, EVENTS) == 0) {
             add_event(sim, test, &sql);
         } else if (strcmp(question, SETTINGS) == 0) {
             add_setting(test, &sql);
+        } else if (strcmp(question, SUBSCRIPTIONS) == 0) {
+            add_subscription(test, &sql);
         } else {
             test->plates[test->plate_count++] = own(test, sql_text(&sql, 0)).data;
         }
@@ -133,7 +156,7 @@ void sim_twin_check(struct sim *sim, size_t place, const struct sim_dump *dump)
         sim_fail(sim, "%s", problem.text);
     }
     if (fill(sim, db, &test, EVENTS) && fill(sim, db, &test, SETTINGS) &&
-        fill(sim, db, &test, PLATES)) {
+        fill(sim, db, &test, SUBSCRIPTIONS) && fill(sim, db, &test, PLATES)) {
         struct fold_input input = fold_case_input(&test);
         fold(&input, &output);
         compare(sim, &output, dump);

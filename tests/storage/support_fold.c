@@ -129,6 +129,8 @@ struct fold_input fold_case_input(const struct fold_case *test)
         .plate_count = test->plate_count,
         .tariffs = test->tariffs,
         .tariff_count = test->tariff_count,
+        .subscriptions = test->subscriptions,
+        .subscription_count = test->subscription_count,
         .clock_fixes = test->fixes,
         .clock_fix_count = test->fix_count,
     };
@@ -232,6 +234,18 @@ static void read_setting(struct fold_case *test, char **words, size_t count)
         tariff->t = number(words[1]);
         tariff->hlc = test->tariff_count;
         tariff->tariff = (struct tariff){number(words[2]), number(words[3])};
+    } else if (strcmp(words[0], "sub") == 0) {
+        struct fold_subscription *update = &test->subscriptions[test->subscription_count++];
+        *update = (struct fold_subscription){
+            .item = slice_text(words[2]),
+            .t = number(words[1]),
+            .hlc = test->subscription_count,
+            .plate_id = word(words[3]),
+            .from_ms = strcmp(words[4], "-") == 0 ? EVENT_NONE : number(words[4]),
+            .to_ms = strcmp(words[5], "-") == 0 ? EVENT_NONE : number(words[5]),
+            .active = count < 7 || strcmp(words[6], "active") == 0,
+        };
+        set_node(&update->position.stream.node, "A");
     } else if (strcmp(words[0], "fix") == 0) {
         struct fold_clock_fix *fix = &test->fixes[test->fix_count++];
         memset(fix, 0, sizeof *fix);
@@ -430,6 +444,21 @@ static void random_settings(struct fold_case *test, uint64_t *state)
         tariff->position.seq = test->tariff_count;
         tariff->tariff.free_s = (int64_t)fold_case_below(state, 2) * 600;
         tariff->tariff.per_hour = (int64_t)fold_case_below(state, 5) * 10000 - 10000;
+    }
+    for (size_t i = fold_case_below(state, 5); i > 0; i--) {
+        struct fold_subscription *update = &test->subscriptions[test->subscription_count++];
+        *update = (struct fold_subscription){.item = pick(state, texts, COUNT(texts), 100),
+                                             .t = pick_time(state),
+                                             .hlc = fold_case_below(state, 3),
+                                             .plate_id = pick(state, plates, COUNT(plates), 6),
+                                             .from_ms = maybe_time(state, 3),
+                                             .to_ms = maybe_time(state, 3),
+                                             .active = fold_case_below(state, 4) > 0};
+        if (!update->item.data) {
+            update->item = slice_text("x");
+        }
+        set_node(&update->position.stream.node, nodes[fold_case_below(state, COUNT(nodes))]);
+        update->position.seq = test->subscription_count;
     }
     for (size_t i = fold_case_below(state, 4) ? 0 : 1 + fold_case_below(state, 3); i > 0; i--) {
         struct fold_clock_fix *fix = &test->fixes[test->fix_count++];

@@ -10,6 +10,7 @@
  *            fee free per entry exit (a time, or REOPEN) loc locms status body
  *            sup (<seq>+<seq>..., of this node) suspect=1 redacted=1 anomaly=1
  *   tariff <t> <free_s> <per_hour>
+ *   sub <t> <item> <plate> <from> <to> [status]    '-' = open; default: active
  *   fix <node> <from> <to> <offset_ms>
  *   plates <plate> [plate]...                      P; default: A
  * The seq of an event counts up from 1 over the whole script.
@@ -20,6 +21,7 @@
 #include "storage/fold.h"
 
 #define FOLD_CASE_SETTINGS 16
+#define FOLD_CASE_SUBSCRIPTIONS 64
 
 struct fold_case {
     struct fold_event *events;
@@ -28,6 +30,8 @@ struct fold_case {
     size_t plate_count;
     struct fold_tariff tariffs[FOLD_CASE_SETTINGS];
     size_t tariff_count;
+    struct fold_subscription subscriptions[FOLD_CASE_SUBSCRIPTIONS];
+    size_t subscription_count;
     struct fold_clock_fix fixes[FOLD_CASE_SETTINGS];
     size_t fix_count;
     void **owned; /* memory that slices of the events point into */

@@ -219,6 +219,20 @@ static void put_settings(const struct fold_case *test, struct buffer *out)
         put_integer(out, "per_hour", tariff->tariff.per_hour);
         put(out, "}");
     }
+    put(out, "],\"subscriptions\":[");
+    for (size_t i = 0; i < test->subscription_count; i++) {
+        const struct fold_subscription *update = &test->subscriptions[i];
+        put(out, i ? ",{" : "{");
+        put_position(out, &update->position);
+        put_integer(out, "t", update->t);
+        put_integer(out, "hlc", (int64_t)update->hlc);
+        put_text(out, "item", update->item);
+        put_text(out, "status", slice_text(update->active ? "active" : "inactive"));
+        put_text(out, "plate_id", update->plate_id);
+        put_integer(out, "valid_from_ms", update->from_ms);
+        put_integer(out, "valid_to_ms", update->to_ms);
+        put(out, "}");
+    }
     put(out, "],\"clock_fixes\":[");
     for (size_t i = 0; i < test->fix_count; i++) {
         const struct fold_clock_fix *fix = &test->fixes[i];

@@ -64,12 +64,16 @@ static void disturb(struct fold_case *test, uint64_t *state)
     if (test->tariff_count) {
         test->tariffs[test->tariff_count++] = test->tariffs[0];
     }
+    if (test->subscription_count) {
+        test->subscriptions[test->subscription_count++] = test->subscriptions[0];
+    }
     if (test->fix_count) {
         test->fixes[test->fix_count++] = test->fixes[0];
     }
     test->plates[test->plate_count++] = test->plates[0];
     shuffle(test->events, test->event_count, sizeof *test->events, state);
     shuffle(test->tariffs, test->tariff_count, sizeof *test->tariffs, state);
+    shuffle(test->subscriptions, test->subscription_count, sizeof *test->subscriptions, state);
     shuffle(test->fixes, test->fix_count, sizeof *test->fixes, state);
     shuffle(test->plates, test->plate_count, sizeof *test->plates, state);
 }

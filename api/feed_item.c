@@ -1,0 +1,101 @@
+#include "api/feed_item.h"
+
+#include "proto/localtime.h"
+
+void feed_item_put_cursor(struct json_writer *writer, const char *key,
+                          const struct feed_cursor *cursor)
+{
+    char text[FEED_CURSOR_TEXT];
+
+    feed_cursor_text(cursor, text);
+    json_set_text(writer, key, text);
+}
+
+void feed_item_put_position(struct json_writer *writer, const struct position *position)
+{
+    json_put_open(writer, '{');
+    json_set_text(writer, "node", position->stream.node.text);
+    json_put_key(writer, "epoch");
+    json_put_u64(writer, position->stream.epoch);
+    json_set_int(writer, "seq", (int64_t)position->seq);
+    json_put_close(writer, '}');
+}
+
+static void put_time(struct json_writer *writer, int64_t ms)
+{
+    char text[UTCTIME_RFC3339];
+
+    utctime_rfc3339(ms, text);
+    json_put_string(writer, text);
+}
+
+/* As the document it holds; what holds none (bytes of a foreign log) stays a text. */
+static void put_document(struct json_writer *writer, struct slice text)
+{
+    struct problem problem;
+    json_t *document = json_read(text, &problem);
+
+    if (document != NULL) {
+        json_put_raw(writer, text);
+        json_decref(document);
+    } else {
+        json_put_text(writer, text);
+    }
+}
+
+static void put_field(void *context, const struct feed_field *field)
+{
+    struct json_writer *writer = context;
+
+    json_put_key(writer, field->name);
+    switch (field->type) {
+    case FEED_TEXT:
+        json_put_text(writer, field->text);
+        break;
+    case FEED_INTEGER:
+        json_put_int(writer, field->integer);
+        break;
+    case FEED_UNSIGNED:
+        json_put_u64(writer, field->number);
+        break;
+    case FEED_REAL:
+        json_put_number(writer, field->real);
+        break;
+    case FEED_BOOL:
+        json_put_bool(writer, field->integer != 0);
+        break;
+    case FEED_TIME:
+        put_time(writer, field->integer);
+        break;
+    case FEED_JSON:
+        put_document(writer, field->text);
+        break;
+    case FEED_POSITIONS:
+        json_put_open(writer, '[');
+        for (size_t i = 0; i < field->place_count; i++) {
+            feed_item_put_position(writer, &field->places[i]);
+        }
+        json_put_close(writer, ']');
+        break;
+    }
+}
+
+void feed_item_put(struct json_writer *writer, const struct history_event *source)
+{
+    struct event event;
+    char spare[24];
+
+    json_put_open(writer, '{');
+    feed_item_put_cursor(writer, "cursor", &source->cursor);
+    json_set_text(writer, "kind", event_kind_name(source->kind, spare));
+    json_put_key(writer, "position");
+    feed_item_put_position(writer, &source->position);
+    if (source->is_damaged) {
+        json_set_bool(writer, "damaged", true);
+    } else if (event_unpack(&event, source->header, source->body) == 0) {
+        feed_each_field(&event, put_field, writer);
+    } else {
+        json_set_bool(writer, "unreadable", true);
+    }
+    json_put_close(writer, '}');
+}

@@ -1,0 +1,20 @@
+/*
+ * An event of the feed as JSON, with the names that are the same on every way out. Pure.
+ */
+#ifndef API_FEED_ITEM_H
+#define API_FEED_ITEM_H
+
+#include "api/json.h"
+#include "storage/history.h"
+
+/* One object. */
+void feed_item_put(struct json_writer *writer, const struct history_event *event);
+
+/* A member that holds a cursor's text. */
+void feed_item_put_cursor(struct json_writer *writer, const char *key,
+                          const struct feed_cursor *cursor);
+
+/* node, epoch (decimal text) and seq as members of an object of their own. */
+void feed_item_put_position(struct json_writer *writer, const struct position *position);
+
+#endif

@@ -1,0 +1,214 @@
+#include "api/progress.h"
+
+#include "proto/clock.h"
+#include "proto/fact.h"
+#include "proto/limits.h"
+#include "proto/log.h"
+
+#include <czmq.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+/* The mutex guards the list of waiters and what they share with the actor. */
+struct progress {
+    zactor_t *actor;
+    pthread_mutex_t mutex;
+    struct progress_waiter *waiters;
+    size_t count;
+    bool stopping;
+    uint64_t last_batch; /* actor only; 0 = none seen */
+};
+
+/* ---- the actor ------------------------------------------------------------------------------- */
+
+static bool concerns(const struct fact *fact, const struct progress_waiter *waiter)
+{
+    if (waiter->wanted == NULL) {
+        return true;
+    }
+    for (size_t i = 0; i < fact->head_count; i++) {
+        for (size_t j = 0; j < waiter->wanted_count; j++) {
+            if (stream_compare(&fact->heads[i].stream, &waiter->wanted[j].stream) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* `fact` NULL: something was missed. Mutex held. */
+static void wake(struct progress *progress, const struct fact *fact)
+{
+    for (struct progress_waiter *waiter = progress->waiters; waiter != NULL;
+         waiter = waiter->next) {
+        if (fact == NULL || concerns(fact, waiter)) {
+            waiter->has_news = true;
+            (void)pthread_cond_signal(&waiter->woken);
+        }
+    }
+}
+
+static void take_fact(struct progress *progress, struct slice bytes)
+{
+    struct fact fact;
+    bool has_waiters;
+
+    (void)pthread_mutex_lock(&progress->mutex);
+    has_waiters = progress->waiters != NULL;
+    (void)pthread_mutex_unlock(&progress->mutex);
+    if (!has_waiters) {
+        progress->last_batch = 0; /* not unpacked; who comes now reads the log first */
+        return;
+    }
+    if (fact_unpack(&fact, bytes) != 0) {
+        log_error("FACT_INVALID", "bytes=%zu", bytes.len);
+        return;
+    }
+    (void)pthread_mutex_lock(&progress->mutex);
+    wake(progress, fact.batch == progress->last_batch + 1 ? &fact : NULL);
+    (void)pthread_mutex_unlock(&progress->mutex);
+    progress->last_batch = fact.batch;
+    fact_free(&fact);
+}
+
+static void drain_facts(struct progress *progress, zsock_t *facts)
+{
+    zmq_msg_t frame;
+
+    (void)zmq_msg_init(&frame); /* cannot fail */
+    while (zmq_msg_recv(&frame, zsock_resolve(facts), ZMQ_DONTWAIT) >= 0) {
+        take_fact(progress, (struct slice){zmq_msg_data(&frame), zmq_msg_size(&frame)});
+    }
+    (void)zmq_msg_close(&frame);
+}
+
+static bool told_to_stop(zsock_t *pipe)
+{
+    char *command = zstr_recv(pipe);
+    bool stop = command == NULL || strcmp(command, "$TERM") == 0;
+
+    zstr_free(&command);
+    return stop;
+}
+
+static void progress_actor(zsock_t *pipe, void *argument)
+{
+    struct progress *progress = argument;
+    zsock_t *facts = zsock_new(ZMQ_SUB);
+    zpoller_t *poller;
+    bool stop = false;
+
+    (void)prctl(PR_SET_NAME, "progress");
+    assert(facts != NULL);
+    zsock_set_rcvhwm(facts, LIMIT_FACTS_QUEUE);
+    zsock_set_subscribe(facts, "");
+    if (zsock_connect(facts, "%s", FACTS_ENDPOINT) != 0) {
+        log_error("FACTS_UNAVAILABLE", "endpoint=%s", FACTS_ENDPOINT);
+    }
+    poller = zpoller_new(pipe, facts, NULL);
+    assert(poller != NULL);
+    zpoller_set_nonstop(poller, true);
+    zsock_signal(pipe, 0);
+    while (!stop) {
+        void *ready = zpoller_wait(poller, -1);
+        if (ready == pipe) {
+            stop = told_to_stop(pipe);
+        } else if (ready == facts) {
+            drain_facts(progress, facts);
+        }
+    }
+    zpoller_destroy(&poller);
+    zsock_destroy(&facts);
+}
+
+/* ---- waiting --------------------------------------------------------------------------------- */
+
+bool progress_enter(struct progress *progress, struct progress_waiter *waiter,
+                    const struct position *wanted, size_t wanted_count)
+{
+    pthread_condattr_t attributes;
+    bool entered;
+
+    *waiter = (struct progress_waiter){.wanted = wanted, .wanted_count = wanted_count};
+    /* None of these four can fail with valid arguments on Linux. */
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&waiter->woken, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    (void)pthread_mutex_lock(&progress->mutex);
+    entered = !progress->stopping && progress->count < LIMIT_WAITERS;
+    if (entered) {
+        waiter->next = progress->waiters;
+        progress->waiters = waiter;
+        progress->count++;
+    }
+    (void)pthread_mutex_unlock(&progress->mutex);
+    if (!entered) {
+        (void)pthread_cond_destroy(&waiter->woken);
+    }
+    return entered;
+}
+
+bool progress_wait(struct progress *progress, struct progress_waiter *waiter, int64_t until_ms)
+{
+    const struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
+    bool has_news;
+    int rc = 0;
+
+    (void)pthread_mutex_lock(&progress->mutex);
+    while (!waiter->has_news && !progress->stopping && rc != ETIMEDOUT) {
+        rc = pthread_cond_timedwait(&waiter->woken, &progress->mutex, &until);
+    }
+    has_news = waiter->has_news && !progress->stopping;
+    waiter->has_news = false;
+    (void)pthread_mutex_unlock(&progress->mutex);
+    return has_news;
+}
+
+void progress_leave(struct progress *progress, struct progress_waiter *waiter)
+{
+    struct progress_waiter **at = &progress->waiters;
+
+    (void)pthread_mutex_lock(&progress->mutex);
+    while (*at != waiter) {
+        at = &(*at)->next;
+    }
+    *at = waiter->next;
+    progress->count--;
+    (void)pthread_mutex_unlock(&progress->mutex);
+    (void)pthread_cond_destroy(&waiter->woken);
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+struct progress *progress_new(void)
+{
+    struct progress *progress = bytes_allocate(1, sizeof *progress);
+
+    (void)pthread_mutex_init(&progress->mutex, NULL); /* cannot fail on Linux */
+    progress->actor = zactor_new(progress_actor, progress);
+    assert(progress->actor != NULL);
+    return progress;
+}
+
+void progress_stop(struct progress *progress)
+{
+    (void)pthread_mutex_lock(&progress->mutex);
+    progress->stopping = true;
+    wake(progress, NULL);
+    (void)pthread_mutex_unlock(&progress->mutex);
+}
+
+void progress_destroy(struct progress **progress)
+{
+    if (*progress == NULL) {
+        return;
+    }
+    zactor_destroy(&(*progress)->actor);
+    (void)pthread_mutex_destroy(&(*progress)->mutex);
+    free(*progress);
+    *progress = NULL;
+}

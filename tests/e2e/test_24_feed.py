@@ -1,0 +1,248 @@
+"""The feed: nothing missed and nothing twice across kill -9, restarts and a restored copy; reads
+that wait for a write made elsewhere; requests with names."""
+
+import os
+import shutil
+import threading
+import time
+
+from cluster import SLOW, expect, expect_equal, plate, run, wait_linked, wait_until
+
+FIELDS = {"cursor", "kind", "position", "time", "time_source", "event_id", "plate_id", "plate_view"}
+
+
+def where(central):
+    answer = central.get("/api/v1/events")
+    expect_equal(answer.status, 200, str(answer))
+    expect_equal(answer.json["events"], [], "events without `after`")
+    return answer.json
+
+
+def page(site, after, **query):
+    text = "".join("&%s=%s" % item for item in query.items())
+    answer = site.get("/api/v1/events?after=%s%s" % (after, text))
+    expect_equal(answer.status, 200, str(answer))
+    return answer.json
+
+
+def follow(site, after, limit=7, **query):
+    """All events behind a cursor, page by page, and the cursor at the end."""
+    events = []
+    while True:
+        got = page(site, after, limit=limit, **query)
+        events += got["events"]
+        after = got["next"]
+        if not got["more"]:
+            return events, after
+
+
+def position(answer):
+    got = answer.json["position"]
+    return "%s:%s:%d" % (got["node"], got["epoch"], got["seq"])
+
+
+def places(events):
+    return [(e["position"]["node"], e["position"]["epoch"], e["position"]["seq"]) for e in events]
+
+
+def one_central(cluster):
+    central = cluster.new("central-1")
+    central.write_config()
+    return central.start()
+
+
+def pages_filters_and_parameters(cluster):
+    central = one_central(cluster)
+    for number in range(20):
+        central.entry(plate(number), "visit-%d" % number)
+    central.exit(plate(3), "visit-3")
+    start = where(central)
+    events, end = follow(central, start["beginning"])
+    expect_equal(len(events), 21, "events")
+    expect_equal(end, start["now"], "the end")
+    expect_equal(len({e["cursor"] for e in events}), 21, "cursors")
+    expect(FIELDS <= set(events[0]), "fields", events[0])
+    expect_equal(events[20]["kind"], "VEHICLE_EXIT", "the last")
+    expect_equal(events[20]["closes"], "visit-3", "what it closes")
+    expect_equal(events[20]["camera_id"], "2", "camera as text")
+    expect_equal(page(central, events[4]["cursor"], limit=1)["events"], events[5:6], "one page")
+
+    exits, end = follow(central, start["beginning"], kind="VEHICLE_EXIT,KIND_99")
+    expect_equal(exits, events[20:], "one kind")
+    expect_equal(end, start["now"], "filters move on")
+    expect_equal(follow(central, start["beginning"], topic="v1.central-1.VEHICLE_EX")[0], exits,
+                 "topic")
+    expect_equal(follow(central, start["beginning"], central="central-1")[0], events, "central")
+    expect_equal(follow(central, start["beginning"], central="central-2")[0], [], "another")
+    for wrong in ("after=1", "after=", "limit=0", "limit=1001", "wait=31", "wait=-1", "kind=ENTRY",
+                  "central=%20", "after=" + start["now"].upper() + "0000000000000000000000"):
+        answer = central.get("/api/v1/events?" + wrong)
+        expect_equal((answer.status, answer.code), (422, "PARAMETER_INVALID"), wrong)
+        expect_equal(answer.headers["Content-Type"], "application/problem+json; charset=utf-8",
+                     wrong)
+
+
+def a_wait_ends_with_the_event(cluster):
+    central = one_central(cluster)
+    after = where(central)["now"]
+    got = []
+    waiting = threading.Thread(target=lambda: got.append(page(central, after, wait=30)))
+    started = time.monotonic()
+    waiting.start()
+    # it is waiting once there is one place less
+    central.entry(plate(1), "visit-1")
+    waiting.join(30 * SLOW)
+    expect(got and time.monotonic() - started < 25 * SLOW, "woken by the event")
+    expect_equal([e["event_id"] for e in got[0]["events"]], ["visit-1"], "the event")
+
+    after = got[0]["next"]
+    answers = []
+    lock = threading.Lock()
+
+    def wait():
+        answer = central.get("/api/v1/events?after=%s&wait=30" % after)
+        with lock:
+            answers.append(answer)
+    threads = [threading.Thread(target=wait) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: len(answers) == 4, 20, "those beyond the places are refused")
+    expect_equal({(a.status, a.code) for a in answers}, {(503, "BUSY")}, "refused")
+    expect_equal(central.get("/api/stats").status, 200, "others are answered")
+    central.entry(plate(2), "visit-2")
+    for thread in threads:
+        thread.join(30 * SLOW)
+    told = [a.json["events"] for a in answers if a.status == 200]
+    expect_equal(len(told), 16, "all who waited")
+    expect(all(e == told[0] and len(e) == 1 for e in told), "the same event for each")
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    central.stop()
+    waiting.join(30 * SLOW)
+    expect(not waiting.is_alive(), "the stop ends a wait")
+
+
+def killed_and_restarted(cluster):
+    central = one_central(cluster)
+    after = where(central)["now"]
+    seen, acknowledged = [], []
+    for life in range(5):
+        stop = threading.Event()
+
+        def report(life=life, stop=stop):
+            number = 0
+            while not stop.is_set():
+                name = "visit-%d-%d" % (life, number)
+                try:
+                    if central.entry(plate(life * 1000 + number), name).status == 200:
+                        acknowledged.append(name)
+                except OSError:
+                    return
+                number += 1
+        writer = threading.Thread(target=report)
+        writer.start()
+        target = len(seen) + 30
+        while len(seen) < target:
+            got = page(central, after, wait=5)
+            seen += got["events"]
+            after = got["next"]
+        central.kill9()
+        stop.set()
+        writer.join()
+        central.start()
+    events, _ = follow(central, after)
+    seen += events
+    expect_equal(len({e["cursor"] for e in seen}), len(seen), "no cursor twice")
+    expect_equal(len(set(places(seen))), len(seen), "no event twice")
+    missing = set(acknowledged) - {e["event_id"] for e in seen}
+    expect_equal(missing, set(), "what was answered with 200 and never told")
+    expect_equal(len({e["cursor"].split(":")[0] for e in seen}), 5, "a feed each life")
+    whole, _ = follow(central, where(central)["beginning"], limit=1000)
+    expect_equal(whole, seen, "the same from the beginning")
+
+
+def a_restored_copy(cluster):
+    one, two = cluster.mesh("central-1", "central-2")
+    one.start()
+    two.start()
+    wait_linked([one, two])
+    for number in range(3):
+        one.entry(plate(number), "visit-%d" % number)
+    kept = where(one)["now"]
+    one.stop()
+    shutil.copy(one.database, one.database + ".copy")
+    one.start()
+    one.entry(plate(10), "visit-10")
+    one.entry(plate(11), "visit-11")
+    lost = where(one)["now"]
+    wait_until(lambda: two.event_count() == 5, 20, "the peer has all")
+    one.kill9()
+    for end in ("-wal", "-shm"):
+        if os.path.exists(one.database + end):
+            os.unlink(one.database + end)
+    os.rename(one.database + ".copy", one.database)
+    one.start()
+    answer = one.get("/api/v1/events?after=" + lost)
+    expect_equal((answer.status, answer.code), (410, "CURSOR_UNKNOWN"), "the lost feed")
+    expect_equal(answer.json["resume"], answer.json["beginning"], "where to go on")
+    one.entry(plate(12), "visit-12")
+    wait_until(lambda: one.event_count() == 6, 20, "the lost events are back")
+    events, _ = follow(one, kept)
+    expect_equal({e["event_id"] for e in events}, {"visit-10", "visit-11", "visit-12"},
+                 "behind the copy")
+    known = {kept.split(":")[0], lost.split(":")[0]}
+    expect(not known & {e["cursor"].split(":")[0] for e in events}, "cursors of an old feed")
+
+
+def reads_wait_for_a_write_elsewhere(cluster):
+    one, two = cluster.mesh("central-1", "central-2")
+    one.start()
+    two.start()
+    wait_linked([one, two])
+    written = position(one.entry(plate(1), "visit-1"))
+    history = two.get("/api/parking/history?after_position=%s&wait=30" % written)
+    expect_equal([row["event_id"] for row in history.json["history"]], ["visit-1"], "read there")
+    expect_equal(one.get("/api/stats?after_position=" + written).status, 200, "read here")
+
+    expect_equal(two.post("/api/p2p/stop").status, 200, "links off")
+    away = position(one.entry(plate(2), "visit-2"))
+    answer = two.get("/api/stats?wait=0&after_position=%s,%s" % (written, away))
+    expect_equal((answer.status, answer.code), (504, "POSITION_NOT_HELD"), str(answer))
+    first, second = answer.json["positions"]
+    expect_equal((first["held"], first["lag_events"]), (1, 0), "held")
+    expect_equal((second["held"], second["lag_events"]), (1, 1), "lag")
+    expect("lag_seconds" in second, "seconds", second)
+    expect_equal(two.get("/api/v1/events?wait=0&after_position=" + away).json["status"],
+                 504, "RFC 9457 on new paths")
+
+    got = []
+    reader = threading.Thread(target=lambda: got.append(
+        two.get("/api/parking/history?wait=30&after_position=" + away)))
+    reader.start()
+    two.post("/api/p2p/start")
+    reader.join(40 * SLOW)
+    expect_equal(len(got[0].json["history"]), 2, "woken when it comes")
+    for wrong in ("", "x", "central-1:1", "central-1:0:1", "central-1:1:0", "central-1:1:1,",
+                  "central-1:1:x", ",".join(["central-1:1:1"] * 17)):
+        answer = two.get("/api/stats?after_position=" + wrong)
+        if wrong == "central-1:1:1,":
+            continue # a comma too many is none of anybody's business
+        expect_equal((answer.status, answer.code), (422, "PARAMETER_INVALID"), repr(wrong))
+
+
+def requests_have_names(cluster):
+    central = one_central(cluster)
+    name = "till-7.2026:42_x"
+    answer = central.get("/api/nope", headers={"X-Request-Id": name})
+    expect_equal(answer.headers["X-Request-Id"], name, "taken")
+    expect("HTTP_REFUSED request=%s method=GET status=404" % name in central.log(), "logged")
+    expect_equal(central.get("/livez", headers={"X-Request-Id": name}).headers["X-Request-Id"], name,
+                 "on what went well, too")
+    for bad in ("a b", "x" * 65, 'a"b', ""):
+        made = central.get("/livez", headers={"X-Request-Id": bad}).headers["X-Request-Id"]
+        expect(len(made) == 16 and made != bad, "made", bad, made)
+
+
+run(pages_filters_and_parameters, a_wait_ends_with_the_event, killed_and_restarted, a_restored_copy,
+    reads_wait_for_a_write_elsewhere, requests_have_names)
