@@ -10,6 +10,7 @@
 #include "api/await.h"
 #include "api/call.h"
 #include "api/gateway.h"
+#include "api/meter.h"
 #include "api/respond.h"
 #include "api/route.h"
 #include "api/seals.h"
@@ -153,6 +154,7 @@ static bool serve(struct request *request)
     if (route == NULL) {
         return false;
     }
+    request->route = route;
     if (!may_use(request, route)) {
         return false;
     }
@@ -179,6 +181,7 @@ static int begin_request(struct mg_connection *connection)
     request_init(&request, &api->gateway, connection);
     handshake = serve(&request);
     atomic_fetch_sub(&api->gateway.under_way, 1);
+    meter_http(api->gateway.meter, route_index(request.route), handshake ? 101 : request.status);
     if (handshake) {
         return 0;
     }
@@ -370,6 +373,9 @@ struct api *api_start(const struct api_options *options, struct problem *problem
     }
     api->gateway.trust = trust_new();
     api->gateway.seals = seals_new();
+    api->gateway.meter = meter_new(route_index(NULL));
+    (void)slice_copy(slice_text(options->database), api->gateway.database,
+                     sizeof api->gateway.database); /* as long as the configuration allows */
     api->gateway.asking = asking_new();
     trust_set(api->gateway.trust, &options->trust);
     api->gateway.push =
@@ -391,6 +397,7 @@ exit_library:
     ws_history_destroy(&api->ws_history);
     trust_destroy(&api->gateway.trust);
     seals_destroy(&api->gateway.seals);
+    meter_destroy(&api->gateway.meter);
     asking_destroy(&api->gateway.asking);
     call_stop();
 destroy_readers:
@@ -448,6 +455,7 @@ void api_stop(struct api **api)
     ws_history_destroy(&(*api)->ws_history);
     trust_destroy(&gateway->trust);
     seals_destroy(&gateway->seals);
+    meter_destroy(&gateway->meter);
     asking_destroy(&gateway->asking);
     readers_destroy(&gateway->readers);
     free(*api);

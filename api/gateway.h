@@ -19,6 +19,7 @@
 #define GATEWAY_ORIGIN 128 /* bytes of one configured origin, with the NUL */
 
 struct asking;
+struct meter;
 struct seals;
 
 struct gateway {
@@ -34,6 +35,8 @@ struct gateway {
     struct trust *trust;
     struct seals *seals;   /* of requests between centrals */
     struct asking *asking; /* centrals that wait for a person */
+    struct meter *meter;   /* counters for GET /metrics */
+    char database[512];    /* its path */
     struct push *push;
     struct progress *progress;
     struct cameras *cameras; /* borrowed from whoever started the server */

@@ -14,6 +14,9 @@ void status_summary(struct request *request);
 void status_live(struct request *request);
 void status_ready(struct request *request);
 
+/* metrics.c: figures for Prometheus */
+void metrics_get(struct request *request);
+
 /* openapi.c: the description of all this */
 void openapi_get(struct request *request);
 

@@ -14,6 +14,8 @@
 
 #define REQUEST_ID 64 /* bytes of a request's id */
 
+struct route;
+
 struct request {
     char id[REQUEST_ID + 1]; /* X-Request-Id as sent, or one of ours */
     struct gateway *gateway;
@@ -26,6 +28,8 @@ struct request {
     bool unread;                        /* a body is still on the wire */
     const char *allow_origin;           /* for Access-Control-Allow-Origin, or NULL; never input */
     char etag[40];                      /* of what is answered, without quotes; "" = none */
+    const char *content_type;           /* of a good answer; NULL = JSON */
+    const struct route *route;          /* followed; NULL = none */
     int status;                         /* sent; 0 = not answered yet */
     bool streaming;                     /* the head is out, the rest goes in chunks */
 };

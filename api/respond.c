@@ -127,8 +127,12 @@ static void send_whole(struct request *request, int status, const char *lines)
     start_head(&head, request, status);
     add(&head, "Content-Length: %zu\r\n", request->worker->out.len - RESPOND_HEAD);
     if (request->worker->out.len > RESPOND_HEAD) {
-        add(&head, "Content-Type: application/%s; charset=utf-8\r\n",
-            status >= 400 && is_new(request) ? "problem+json" : "json");
+        if (status < 400 && request->content_type != NULL) {
+            add(&head, "Content-Type: %s\r\n", request->content_type);
+        } else {
+            add(&head, "Content-Type: application/%s; charset=utf-8\r\n",
+                status >= 400 && is_new(request) ? "problem+json" : "json");
+        }
     }
     add_common(&head, request, status);
     add(&head, "%s\r\n", lines);

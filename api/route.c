@@ -9,6 +9,7 @@ static const struct route ROUTES[] = {
     {"GET", "/", ROLE_VIEWER, status_root},
     {"GET", "/livez", ROLE_ANYONE, status_live},
     {"GET", "/readyz", ROLE_ANYONE, status_ready},
+    {"GET", "/metrics", ROLE_METRICS | ROLE_VIEWER, metrics_get},
     {"GET", "/api/openapi.json", ROLE_ANYONE, openapi_get},
     {"GET", "/api/status", ROLE_VIEWER, status_summary},
     {"POST", "/api/edge/event", ROLE_OPERATOR | ROLE_EDGE, gate_event},
@@ -141,4 +142,9 @@ enum route_result route_find(struct request *request, const char *method, struct
 const struct route *route_at(size_t index)
 {
     return index < sizeof ROUTES / sizeof ROUTES[0] ? &ROUTES[index] : NULL;
+}
+
+size_t route_index(const struct route *route)
+{
+    return route != NULL ? (size_t)(route - ROUTES) : sizeof ROUTES / sizeof ROUTES[0];
 }

@@ -18,6 +18,7 @@ static const struct row {
     {"GET", "/", "voh"},
     {"GET", "/livez", ALL},
     {"GET", "/readyz", ALL},
+    {"GET", "/metrics", "vohm"},
     {"GET", "/api/openapi.json", ALL},
     {"GET", "/api/status", "voh"},
     {"POST", "/api/edge/event", "ohe"},
