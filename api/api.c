@@ -14,6 +14,7 @@
 #include "api/respond.h"
 #include "api/route.h"
 #include "api/seals.h"
+#include "api/ws_cameras.h"
 #include "api/ws_edge.h"
 #include "api/ws_history.h"
 #include "proto/clock.h"
@@ -35,6 +36,7 @@
 struct api {
     struct gateway gateway;
     struct ws_history *ws_history;
+    struct ws_cameras *ws_cameras;
     struct ws_edge *ws_edge;
     struct mg_context *context;
     atomic_bool starting;
@@ -382,6 +384,7 @@ struct api *api_start(const struct api_options *options, struct problem *problem
         push_new(chosen(options->ws_clients, LIMIT_WS_CLIENTS), options->ws_ping_ms);
     api->gateway.progress = progress_new();
     api->ws_history = ws_history_new(api->gateway.push, &options->node);
+    api->ws_cameras = ws_cameras_new(api->gateway.push, options->cameras);
     api->ws_edge = ws_edge_new(api->gateway.push, &api->gateway);
     (void)mg_init_library(0); /* counts users; without features it cannot fail */
     if (start_server(api, options, problem) != 0) {
@@ -391,8 +394,10 @@ struct api *api_start(const struct api_options *options, struct problem *problem
 
 exit_library:
     (void)mg_exit_library();
+    ws_cameras_stop(api->ws_cameras);
     progress_destroy(&api->gateway.progress);
     push_destroy(&api->gateway.push);
+    ws_cameras_destroy(&api->ws_cameras);
     ws_edge_destroy(&api->ws_edge);
     ws_history_destroy(&api->ws_history);
     trust_destroy(&api->gateway.trust);
@@ -445,12 +450,14 @@ void api_stop(struct api **api)
     progress_stop(gateway->progress);
     wait_for_answers(gateway);
     atomic_store(&gateway->abandon, true);
+    ws_cameras_stop((*api)->ws_cameras);
     push_stop(gateway->push);
     mg_stop((*api)->context);
     (void)mg_exit_library();
     call_stop();
     progress_destroy(&gateway->progress);
     push_destroy(&gateway->push);
+    ws_cameras_destroy(&(*api)->ws_cameras);
     ws_edge_destroy(&(*api)->ws_edge);
     ws_history_destroy(&(*api)->ws_history);
     trust_destroy(&gateway->trust);

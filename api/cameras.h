@@ -27,4 +27,21 @@ bool cameras_find(struct cameras *cameras, int64_t id, struct camera *out);
 typedef void (*cameras_look_fn)(void *context, const struct camera_table *table, int64_t mono_ms);
 void cameras_look(struct cameras *cameras, cameras_look_fn look, void *context);
 
+/* A copy of what is configured; the caller frees `items`. */
+struct camera_settings cameras_settings(struct cameras *cameras);
+
+/* How often the list has changed since the start. */
+struct cameras_mark {
+    uint64_t any;    /* in anything */
+    uint64_t status; /* in who is there and online, or in what is configured */
+};
+
+/*
+ * Waits until the list is another than at `*mark`, a change by time alone included, until the
+ * monotonic time `until_ms` (INT64_MAX = without end), or until cameras_wake. `*mark` is then what
+ * there is. One thread only.
+ */
+void cameras_wait(struct cameras *cameras, struct cameras_mark *mark, int64_t until_ms);
+void cameras_wake(struct cameras *cameras);
+
 #endif

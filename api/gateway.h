@@ -40,6 +40,7 @@ struct gateway {
     struct push *push;
     struct progress *progress;
     struct cameras *cameras; /* borrowed from whoever started the server */
+    atomic_uint streams;     /* videos being relayed */
     atomic_bool ready;
     atomic_bool stopping;  /* new work is refused */
     atomic_bool abandon;   /* waiting for the node ends */

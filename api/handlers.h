@@ -7,6 +7,7 @@
 
 #include "api/request.h"
 #include "proto/report.h"
+#include "proto/tariff.h"
 
 /* status.c: who this is and how it does */
 void status_root(struct request *request);
@@ -27,6 +28,19 @@ void gate_event(struct request *request);
 void heartbeat_post(struct request *request);
 void camera_list_get(struct request *request);
 
+/* camera_register.c: a box says what it is */
+void camera_register_post(struct request *request);
+
+/* page_config.c: the settings of the existing page */
+void page_config_get(struct request *request);
+void page_config_post(struct request *request);
+
+/* media.c: pictures of cameras */
+void media_offer(struct request *request);
+void media_offer_annotated(struct request *request);
+void media_stream_raw(struct request *request);
+void media_stream_annotated(struct request *request);
+
 /* visits.c: the history and its corrections */
 void visits_list(struct request *request);
 void visits_changes(struct request *request);
@@ -38,6 +52,10 @@ void visits_delete(struct request *request);
 void money_fees_get(struct request *request);
 void money_fees_put(struct request *request);
 void money_stats(struct request *request);
+/* The tariff in force now, and whether anybody ever set one. 0, or -1 after an answer. */
+int money_read_tariff(struct request *request, struct tariff *tariff, bool *from_log);
+/* Overwrites what the object `fees` names. NULL, or what is wrong with it. */
+const char *money_merge_tariff(const json_t *fees, struct tariff *tariff);
 /* The four counters as members of an open object, for the answers that carry them. */
 void money_put_stats(struct json_writer *writer, const struct history_stats *stats);
 

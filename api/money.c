@@ -52,8 +52,7 @@ void money_stats(struct request *request)
 
 /* ---- tariff ---------------------------------------------------------------------------------- */
 
-/* 0, or -1 after an answer. */
-static int read_tariff(struct request *request, struct tariff *tariff, bool *from_log)
+int money_read_tariff(struct request *request, struct tariff *tariff, bool *from_log)
 {
     struct problem problem;
     struct history *history = readers_take(request->gateway->readers, false, &problem);
@@ -86,7 +85,7 @@ void money_fees_get(struct request *request)
     struct json_writer writer;
     bool from_log = false;
 
-    if (read_tariff(request, &tariff, &from_log) != 0) {
+    if (money_read_tariff(request, &tariff, &from_log) != 0) {
         return;
     }
     tariff_tag(&tariff, request->etag, sizeof request->etag);
@@ -101,8 +100,7 @@ void money_fees_get(struct request *request)
     respond_send(request, 200);
 }
 
-/* Overwrites what the object names. NULL, or what is wrong with it. */
-static const char *merge_tariff(const json_t *fees, struct tariff *tariff)
+const char *money_merge_tariff(const json_t *fees, struct tariff *tariff)
 {
     const json_t *base = json_object_get(fees, "fee_base");
     const json_t *per_hour = json_object_get(fees, "fee_per_hour");
@@ -137,10 +135,10 @@ static int read_change(struct request *request, const json_t *body, struct tarif
 
     if (!json_is_object(fees)) {
         error = "fees phải là một object";
-    } else if (read_tariff(request, tariff, &from_log) != 0) {
+    } else if (money_read_tariff(request, tariff, &from_log) != 0) {
         return -1;
     } else {
-        error = merge_tariff(fees, tariff);
+        error = money_merge_tariff(fees, tariff);
     }
     if (error == NULL) {
         return 0;

@@ -64,10 +64,8 @@ static bool closes(const struct request *request)
     return has_option(connection, "close") || has_option(connection, "Close");
 }
 
-static void add_common(struct preamble *head, struct request *request, int status)
+static void add_rest(struct preamble *head, struct request *request, int status, bool closing)
 {
-    bool closing = closes(request) || status == 401;
-
     if (closing) {
         mg_disable_connection_keep_alive(request->connection);
     }
@@ -89,6 +87,11 @@ static void add_common(struct preamble *head, struct request *request, int statu
     if (status == 503) {
         add(head, "Retry-After: 1\r\n");
     }
+}
+
+static void add_common(struct preamble *head, struct request *request, int status)
+{
+    add_rest(head, request, status, closes(request) || status == 401);
 }
 
 static void start_head(struct preamble *head, struct request *request, int status)
@@ -408,4 +411,22 @@ void respond_preflight(struct request *request)
                "Access-Control-Allow-Headers: Content-Type, Authorization, If-Match,"
                " X-Request-Id\r\n"
                "Access-Control-Max-Age: 600\r\n");
+}
+
+/* ---- media ----------------------------------------------------------------------------------- */
+
+int respond_media(struct request *request, const char *content_type)
+{
+    struct preamble head;
+
+    start_head(&head, request, 200);
+    add(&head, "Content-Type: %s\r\n", content_type);
+    add_rest(&head, request, 200, true);
+    add(&head, "\r\n");
+    return respond_media_part(request, (struct slice){head.text, head.len});
+}
+
+int respond_media_part(struct request *request, struct slice bytes)
+{
+    return mg_write(request->connection, bytes.data, bytes.len) == (int)bytes.len ? 0 : -1;
 }

@@ -43,4 +43,12 @@ void respond_preflight(struct request *request);
 int respond_flow(struct request *request);
 void respond_cut(struct request *request, const struct problem *problem);
 
+/*
+ * Bytes of no known length that are passed on as they come (video): the head, then parts; the end
+ * of the connection is the end of the answer. `content_type` has no control characters. -1 when the
+ * client is gone or takes nothing for request_timeout_ms.
+ */
+int respond_media(struct request *request, const char *content_type);
+int respond_media_part(struct request *request, struct slice bytes);
+
 #endif

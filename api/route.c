@@ -14,7 +14,14 @@ static const struct route ROUTES[] = {
     {"GET", "/api/status", ROLE_VIEWER, status_summary},
     {"POST", "/api/edge/event", ROLE_OPERATOR | ROLE_EDGE, gate_event},
     {"POST", "/api/edge/heartbeat", ROLE_OPERATOR | ROLE_EDGE, heartbeat_post},
+    {"POST", "/api/edge/sync-config", ROLE_OPERATOR | ROLE_EDGE, camera_register_post},
     {"GET", "/api/cameras", ROLE_VIEWER, camera_list_get},
+    {"POST", "/api/cameras/{id}/offer", ROLE_VIEWER, media_offer},
+    {"POST", "/api/cameras/{id}/offer-annotated", ROLE_VIEWER, media_offer_annotated},
+    {"GET", "/api/stream/raw", ROLE_VIEWER, media_stream_raw},
+    {"GET", "/api/stream/annotated", ROLE_VIEWER, media_stream_annotated},
+    {"GET", "/api/config", ROLE_VIEWER, page_config_get},
+    {"POST", "/api/config", ROLE_ADMIN, page_config_post},
     {"GET", "/api/parking/history", ROLE_VIEWER, visits_list},
     {"GET", "/api/parking/history/changes", ROLE_VIEWER, visits_changes},
     {"PUT", "/api/parking/history/{history_id}", ROLE_OPERATOR, visits_edit},
@@ -47,6 +54,7 @@ static const struct route ROUTES[] = {
     {"POST", "/api/p2p/start", ROLE_ADMIN, p2p_start},
     {"POST", "/api/p2p/stop", ROLE_ADMIN, p2p_stop},
     {"WS", "/ws/history", ROLE_VIEWER, NULL},
+    {"WS", "/ws/cameras", ROLE_VIEWER, NULL},
     {"WS", "/ws/edge", ROLE_OPERATOR | ROLE_EDGE, NULL},
 };
 

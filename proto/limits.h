@@ -115,6 +115,11 @@
 #define LIMIT_ASKING_PEERS 32 /* centrals that ask over HTTP and wait for a person */
 #define LIMIT_ASKING_MS (24LL * 3600 * 1000) /* then such a request is forgotten */
 #define LIMIT_PROBE_MS 5000                  /* a test of a link waits this long for its answer */
+#define LIMIT_CAMERAS_TELL_MS 5000 /* between two lists that differ in counters and times only */
+#define LIMIT_CAMERAS_SILENCE_MS 30000 /* a page that says nothing for so long gets a `ping` */
+#define LIMIT_STREAMS 8                /* videos relayed at once; each holds a worker */
+#define LIMIT_STREAM_QUIET_MS 10000    /* a camera without a picture for so long is gone */
+#define LIMIT_OFFER_MS 10000           /* a box sets up its side of a video call */
 
 /* Database */
 #define LIMIT_CACHE_KIB 8192                 /* SQLite page cache of the writer */

@@ -44,10 +44,12 @@
     X(FORBIDDEN, 77, 403)         /* Origin or Host not allowed */                                \
     X(BUSY, 75, 503)              /* the writer or all readers are busy; retry */                 \
     X(STOPPING, 75, 503)                                                                          \
-    X(MESH_MISMATCH, 0, 403) /* peer has another mesh secret */                                   \
-    X(MESH_VERSION, 0, 426)  /* peer speaks no protocol version of ours */                        \
-    X(DUPLICATE_ID, 0, 409)  /* two centrals use one id */                                        \
-    X(UNKNOWN_PEER, 0, 403)  /* right secret, id not configured: pending */                       \
+    X(MESH_MISMATCH, 0, 403)       /* peer has another mesh secret */                             \
+    X(MESH_VERSION, 0, 426)        /* peer speaks no protocol version of ours */                  \
+    X(DUPLICATE_ID, 0, 409)        /* two centrals use one id */                                  \
+    X(UNKNOWN_PEER, 0, 403)        /* right secret, id not configured: pending */                 \
+    X(CAMERA_UNKNOWN, 0, 404)      /* no such camera is configured */                             \
+    X(CAMERA_UNREACHABLE, 69, 502) /* its box does not answer, or not as it should */             \
     X(PEER_UNREACHABLE, 69, 502)                                                                  \
     X(MESH_WITHOUT_SECRET, 0, 200) /* mesh bound to loopback only */                              \
     X(MESSAGE_INVALID, 0, 400)     /* bytes on the mesh port that are no message */               \

@@ -23,7 +23,14 @@ static const struct row {
     {"GET", "/api/status", "voh"},
     {"POST", "/api/edge/event", "ohe"},
     {"POST", "/api/edge/heartbeat", "ohe"},
+    {"POST", "/api/edge/sync-config", "ohe"},
     {"GET", "/api/cameras", "voh"},
+    {"POST", "/api/cameras/{id}/offer", "voh"},
+    {"POST", "/api/cameras/{id}/offer-annotated", "voh"},
+    {"GET", "/api/stream/raw", "voh"},
+    {"GET", "/api/stream/annotated", "voh"},
+    {"GET", "/api/config", "voh"},
+    {"POST", "/api/config", "h"},
     {"GET", "/api/parking/history", "voh"},
     {"GET", "/api/parking/history/changes", "voh"},
     {"PUT", "/api/parking/history/{history_id}", "oh"},
@@ -56,6 +63,7 @@ static const struct row {
     {"POST", "/api/p2p/start", "h"},
     {"POST", "/api/p2p/stop", "h"},
     {"WS", "/ws/history", "voh"},
+    {"WS", "/ws/cameras", "voh"},
     {"WS", "/ws/edge", "ohe"},
 };
 

@@ -323,6 +323,7 @@ class Cluster:
         self.directory = tempfile.mkdtemp(prefix="parkmesh-%s-" % title)
         os.chmod(self.directory, 0o755)
         self.centrals = []
+        self.ports = None  # (p2p, api) of every new central; None = free ones
         self.closing = contextlib.ExitStack()
         self.secret = program("secret", "new")[1].strip()
 
@@ -331,7 +332,7 @@ class Cluster:
         pid = os.getpid()
         ip = "127.%d.%d.%d" % (64 + (pid >> 8) % 128, pid % 256, next(self._numbers) % 250 + 1)
         directory = os.path.join(self.directory, "%d-%s" % (len(self.centrals) + 1, name))
-        central = Central(directory, name, ip)
+        central = Central(directory, name, ip, self.ports)
         self.centrals.append(central)
         return central
 

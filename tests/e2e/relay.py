@@ -46,6 +46,7 @@ class Relay:
         self.late = 0.0  # seconds
         self.writers = set()
         self.carried = 0
+        self.seen = None  # all bytes carried, for one who reads along; None = nobody does
 
     async def listen(self, ip):
         self.passing.set()
@@ -79,6 +80,8 @@ class Relay:
                 if self.late:
                     await asyncio.sleep(self.late)
                 self.carried += len(data)
+                if self.seen is not None:
+                    self.seen += data
                 writer.write(data)
                 await writer.drain()
         writer.transport.abort()

@@ -122,6 +122,7 @@ def away(cluster, zones, clock, leave_by):
 
 
 def r_07_r_34_r_35_stopped_politely(cluster):
+    """Thousands of missed events arrive in bounded chunks, all of them, and gates go on meanwhile."""
     away(cluster, ("UTC", "UTC", "UTC"), None, lambda c: c.stop())
 
 

@@ -66,6 +66,7 @@ def hold_one_exit_closes(central, centrals, ids):
 
 
 def r_09_r_10_mesh_stopped(cluster):
+    """One plate at two gates during a cut: all keep the earlier entry, and one open visit."""
     a, b, c = centrals = start_all(cluster)
     expect_equal(a.post("/api/p2p/stop").json["success"], True, "stop")
     wait_cut(a, (b, c))
@@ -100,6 +101,7 @@ def relayed(cluster):
 
 
 def r_24_r_36_network_silent(cluster):
+    """A link that is open but dead is given up after three missed heartbeats and dialled anew."""
     (a, b, c), around_a = relayed(cluster)
     centrals = (a, b, c)
     for relay in around_a:

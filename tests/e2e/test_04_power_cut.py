@@ -33,6 +33,7 @@ class Stream(threading.Thread):
 
 
 def d_06_killed_under_load(cluster):
+    """An event and its visit are one commit: whatever was answered is there after kill -9."""
     a, b, c = centrals = cluster.mesh("central-1", "central-2", "central-3")
     for central in centrals:
         central.start()

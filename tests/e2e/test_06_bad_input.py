@@ -44,6 +44,7 @@ def address_elsewhere(cluster):
 
 
 def c_07_d_05_configuration_wrong(cluster):
+    """A configuration that is wrong is refused with file, line and key, and never overwritten."""
     central = cluster.new("central-1")
     text = """{
   "this_central": {"id": "bad id!", "ip": "127.0.0.1", "api_port": 99999},

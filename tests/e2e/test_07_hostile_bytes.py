@@ -73,6 +73,7 @@ REFUSED = [
 
 
 def s_10_malformed_requests(cluster):
+    """Refusals name the field and carry a code, and nothing of the inside."""
     central, = cluster.mesh("central-1")
     central.start()
     central.entry("30A-000.01")

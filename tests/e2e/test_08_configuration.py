@@ -17,6 +17,7 @@ def link_ages(central):
 
 
 def r_25_put_adds_and_removes(cluster):
+    """Links follow the configuration at once, when peers are added and when they are removed."""
     a, b, c = centrals = [cluster.new("central-%d" % number) for number in (1, 2, 3)]
     cluster.connect(a, [b])
     cluster.connect(b, [a])
@@ -61,6 +62,7 @@ def r_25_put_adds_and_removes(cluster):
 
 
 def r_29_d_05_put_refused(cluster):
+    """A peer without an address, or with this central's own id, is refused and the file stays."""
     a, b = cluster.mesh("central-1", "central-2")
     a.start()
     b.start()
@@ -87,6 +89,7 @@ def r_29_d_05_put_refused(cluster):
 
 
 def r_27_ports_move(cluster):
+    """A peer that moves is dialled at its new address without a restart."""
     a, b = cluster.mesh("central-1", "central-2")
     a.start()
     b.start()

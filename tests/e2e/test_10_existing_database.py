@@ -82,6 +82,7 @@ def build(path, schema=SCHEMA, columns=COLUMNS, rows=ROWS):
 
 
 def r_32_opens_in_place(cluster):
+    """Rows without an event_id get one, so that they replicate."""
     a, b = cluster.mesh("central-1", "central-2", timezone=ZONE)
     build(a.database)
     a.start(ZONE)

@@ -218,7 +218,7 @@ def r_23_one_sided_configuration(cluster):
 
 
 def r_33_underscore_in_id(cluster):
-    """R-33."""
+    """Ids with an underscore change nothing: order is decided by time, not by parsing a name."""
     a, b = pair(cluster, names=("site_a", "site_b"))
     a.post("/api/p2p/stop")
     base = now() - 600

@@ -185,7 +185,7 @@ def d_11_pages_hold_still(cluster):
 
 
 def d_12_filters(cluster):
-    """D-12 and contract 1.7."""
+    """D-12: signs in a search mean themselves; the filters of a page."""
     central = alone(cluster)
     base = now() - 60
     names = {}
@@ -232,7 +232,7 @@ def t_01_t_02_early_morning(cluster):
 
 
 def t_04_clock_stepped_back(cluster):
-    """T-04."""
+    """An exit by a clock that was put back closes the visit at zero duration, for nothing."""
     need_faketime()
     central = alone(cluster, clock=1800)
     name = central.entry(plate(1)).json["event_id"]
@@ -273,7 +273,7 @@ def f_02_f_03_f_05_duration_and_fee(cluster):
 
 
 def d_03_f_06_r_21_tariff_is_checked_and_replicated(cluster):
-    """F-06, D-03, R-21."""
+    """A tariff that makes no sense is refused; a good one is in force at every central."""
     a, b = cluster.mesh("central-1", "central-2")
     a.start()
     b.start()

@@ -17,7 +17,7 @@ def labels_of(text):
         expect(match, "labels", text)
         pairs.append((match[1], match[2]))
         at = match.end()
-    expect_equal(len(dict(pairs)), len(pairs), "a label twice: " + text)
+    expect_equal(len(dict(pairs)), len(pairs), "a label twice: %s" % text)
     return tuple(sorted(pairs))
 
 

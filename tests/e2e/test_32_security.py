@@ -1,0 +1,85 @@
+"""Defects of the existing system in what it lets strangers do, S, and in how it serves many, P."""
+
+import socket
+import threading
+
+from cluster import SLOW, camera_event, expect, expect_equal, now, run, wait_linked
+from relay import Network
+from standing import Standing, row
+from websocket import WebSocket
+
+TOKEN = "t" * 24
+STRANGER = {"X-Forwarded-For": "203.0.113.9"}  # through a proxy: never a local caller
+GUEST = {**STRANGER, "Authorization": "Bearer " + TOKEN}
+
+
+def refused(answer, status=401):
+    expect_equal((answer.status, answer.json["success"]), (status, False), str(answer))
+    expect(answer.code in ("UNAUTHORIZED", "FORBIDDEN"), answer)
+
+
+def s_01_changes_have_an_author(mesh):
+    """Each correction says who made it and why, at every central."""
+    a, b = mesh.centrals
+    entered = a.entry(mesh.plate()).json
+    fixed = mesh.plate()
+    a.put("/api/parking/history/%d" % entered["history_id"], {
+        "plate_id": fixed, "plate_view": fixed, "author": "An", "reason": "đọc nhầm"})
+    row(b, entered["event_id"], plate_id=fixed)
+    for central in (a, b):
+        change = [c for c in central.get("/api/parking/history/changes").json["changes"]
+                  if c["event_id"] == entered["event_id"]][0]
+        expect("An" in change["changed_by"], change)
+
+
+def s_02_foreign_pages(mesh):
+    """A web page from elsewhere, open on a guard's machine, neither writes nor listens."""
+    a = mesh.centrals[0]
+    evil = {"Origin": "http://evil.example"}
+    car = mesh.plate()
+    refused(a.post("/api/edge/event", camera_event("ENTRY", car), headers=evil), 403)
+    expect(not [r for r in a.history().values() if r["plate_id"] == car], "written")
+    answer = a.get("/api/stats", headers=evil)
+    expect("Access-Control-Allow-Origin" not in answer.headers, dict(answer.headers))
+    for path in ("/ws/history", "/ws/cameras", "/ws/edge"):
+        socket_ = WebSocket(a.ip, a.api_port, path, headers=evil)
+        expect_equal(socket_.status, 403, path)
+        socket_.close()
+
+
+def s_09_links_between_centrals_are_encrypted(mesh):
+    """Whoever reads along between two centrals reads no plate. For browsers a proxy adds TLS."""
+    network = Network()
+    cluster = mesh.cluster
+    cluster.closing.callback(network.close)
+    first, second = (cluster.new(name) for name in ("central-7", "central-8"))
+    tap = network.relay(first.ip, first.ip, first.p2p_port)
+    tap.seen = bytearray()
+    cluster.connect(first, [second], links={("central-7", "central-8"): lambda peer: (peer.ip, 9)})
+    cluster.connect(second, [first], links={
+        ("central-8", "central-7"): lambda peer: (peer.ip, tap.port)})
+    first.start()
+    second.start()
+    wait_linked([first, second])
+    car = mesh.plate()
+    row(second, first.entry(car).json["event_id"])
+    expect(len(tap.seen) > 500, "nothing went through the tap", len(tap.seen))
+    expect(car.encode() not in tap.seen and cluster.secret.encode() not in tap.seen, "in clear")
+    first.stop()
+    second.stop()
+
+
+def p_04_long_lists_are_streamed(mesh):
+    """A list of everything is sent in chunks as it is read, and never built as a whole."""
+    a = mesh.centrals[0]
+    base = now() - 60
+    for _ in range(300):
+        a.entry(mesh.plate(), ts=base)
+    answer = a.get("/api/parking/history?limit=-1")
+    expect(answer.status == 200 and len(answer.json["history"]) >= 300, "rows", answer.status)
+    expect_equal(answer.headers.get("Transfer-Encoding"), "chunked", "how it is sent")
+
+
+with Standing("central-1", "central-2") as stage:
+    run(s_01_changes_have_an_author, s_02_foreign_pages, s_09_links_between_centrals_are_encrypted,
+        p_04_long_lists_are_streamed, stage=stage)
