@@ -48,6 +48,25 @@ void visits_inside(struct request *request);
 void visits_edit(struct request *request);
 void visits_delete(struct request *request);
 
+/* visit_list.c: visits by cursor, and as files */
+void visit_list_get(struct request *request);
+/* A time of the query; a missing one leaves `*out` as it is. 0, or -1 after a 422. */
+int visit_list_time(struct request *request, const char *name, int64_t *out);
+
+/* visit_story.c: one visit, and how it came to be so */
+void visit_story_get(struct request *request);
+
+/* visit_change.c: corrections of one visit */
+void visit_change_put(struct request *request);
+void visit_change_delete(struct request *request);
+void visit_change_undelete(struct request *request);
+
+/* conflicts.c: what the fold listed */
+void conflicts_get(struct request *request);
+
+/* counts.c: entries, exits, revenue and vehicles inside over time */
+void counts_get(struct request *request);
+
 /* money.c: the tariff and the counters */
 void money_fees_get(struct request *request);
 void money_fees_put(struct request *request);

@@ -28,7 +28,7 @@ struct request {
     bool unread;                        /* a body is still on the wire */
     const char *allow_origin;           /* for Access-Control-Allow-Origin, or NULL; never input */
     char etag[40];                      /* of what is answered, without quotes; "" = none */
-    const char *content_type;           /* of a good answer; NULL = JSON */
+    const char *content_type;           /* of the body; NULL = JSON */
     const struct route *route;          /* followed; NULL = none */
     int status;                         /* sent; 0 = not answered yet */
     bool streaming;                     /* the head is out, the rest goes in chunks */

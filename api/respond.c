@@ -122,6 +122,17 @@ static bool is_new(const struct request *request)
     return path != NULL && strncmp(path, "/api/v1/", strlen("/api/v1/")) == 0;
 }
 
+static const char *content_type(const struct request *request, int status)
+{
+    return request->content_type != NULL && status < 400 ? request->content_type
+                                                         : "application/json; charset=utf-8";
+}
+
+void respond_type(struct request *request, const char *content_type)
+{
+    request->content_type = content_type;
+}
+
 /* Sends the body gathered in the buffer with a Content-Length and more header lines. */
 static void send_whole(struct request *request, int status, const char *lines)
 {
@@ -130,12 +141,9 @@ static void send_whole(struct request *request, int status, const char *lines)
     start_head(&head, request, status);
     add(&head, "Content-Length: %zu\r\n", request->worker->out.len - RESPOND_HEAD);
     if (request->worker->out.len > RESPOND_HEAD) {
-        if (status < 400 && request->content_type != NULL) {
-            add(&head, "Content-Type: %s\r\n", request->content_type);
-        } else {
-            add(&head, "Content-Type: application/%s; charset=utf-8\r\n",
-                status >= 400 && is_new(request) ? "problem+json" : "json");
-        }
+        add(&head, "Content-Type: %s\r\n",
+            status >= 400 && is_new(request) ? "application/problem+json; charset=utf-8"
+                                             : content_type(request, status));
     }
     add_common(&head, request, status);
     add(&head, "%s\r\n", lines);
@@ -170,7 +178,7 @@ static int start_stream(struct request *request)
     struct preamble head;
 
     start_head(&head, request, 200);
-    add(&head, "Transfer-Encoding: chunked\r\nContent-Type: application/json; charset=utf-8\r\n");
+    add(&head, "Transfer-Encoding: chunked\r\nContent-Type: %s\r\n", content_type(request, 200));
     add_common(&head, request, 200);
     add(&head, "\r\n");
     request->streaming = true;

@@ -11,6 +11,9 @@
 /* Starts (again) an empty body. */
 struct json_writer respond_json(struct request *request);
 
+/* What the body is, when it is no JSON; a text that lasts. Errors stay what they are. */
+void respond_type(struct request *request, const char *content_type);
+
 /* Sends what was written, as JSON. A body that did not fit becomes a 500. */
 void respond_send(struct request *request, int status);
 

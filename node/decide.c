@@ -48,9 +48,16 @@ static int find_open(struct inquiry *inquiry)
     struct visit visit;
     int found = 0;
 
+    const struct visit *named = inquiry->view.named;
+    char plate[LIMIT_PLATE + 1] = "";
+
     if (inquiry->parking.event.plate_id.data != NULL) {
-        found =
-            store_find_open(inquiry->store, inquiry->parking.plate.id, &visit, inquiry->problem);
+        (void)slice_copy(inquiry->parking.event.plate_id, plate, sizeof plate);
+    } else if (named != NULL) { /* a change that keeps the plate */
+        (void)slice_copy(named->plate_id, plate, sizeof plate);
+    }
+    if (plate[0] != '\0') {
+        found = store_find_open(inquiry->store, plate, &visit, inquiry->problem);
     }
     return keep(found, &visit, &inquiry->open, &inquiry->view.open);
 }
@@ -161,7 +168,7 @@ static int answer_repeat(struct inquiry *inquiry, const struct command *command,
     struct store_retry retry;
     int found;
 
-    if (command->kind != COMMAND_GATE) {
+    if (command->kind != COMMAND_GATE && command->sent_id.len == 0) {
         return 0;
     }
     found = store_find_retry(inquiry->store, &parking->event, now_ms, &retry, inquiry->problem);

@@ -170,6 +170,9 @@ int parking_prepare(struct parking *parking, const struct command *command,
     stamp_time(&parking->event, EVENT_NONE, view);
     parking->event.author = command->author;
     parking->event.reason = command->reason;
+    if (command->sent_id.len > 0) {
+        parking->event.sent_id = command->sent_id;
+    }
     if (command->kind == COMMAND_TARIFF) {
         parking->event.free_s = command->tariff.free_s;
         parking->event.per_hour = command->tariff.per_hour;
@@ -177,7 +180,7 @@ int parking_prepare(struct parking *parking, const struct command *command,
     }
     if (command->kind == COMMAND_EDIT) {
         struct slice text = command->plate_view.len > 0 ? command->plate_view : command->plate_text;
-        return take_plate(parking, text);
+        return text.len > 0 ? take_plate(parking, text) : 0;
     }
     return 0;
 }
@@ -279,6 +282,33 @@ static void carry_corrections(struct event *event, const struct command *command
     event->fee = view->corrected_fee;
 }
 
+/* Whether the author saw the visit as it is. */
+static bool is_as_seen(const struct command *command, const struct visit *named)
+{
+    char etag[33];
+
+    digest_hex(&named->digest, etag);
+    return command->if_match.data == NULL || slice_equal(command->if_match, slice_text(etag));
+}
+
+static int refuse_inside(struct parking *parking, const struct visit *open)
+{
+    char text[300];
+
+    (void)snprintf(text, sizeof text, "Xe %s đang ở trong bãi với lượt khác (%.*s)",
+                   parking->plate.view, (int)open->event_id.len, open->event_id.data);
+    return refuse(parking, PROBLEM_PLATE_INSIDE, text);
+}
+
+/* The times that the visit would have. */
+static bool is_backwards(const struct event *change, const struct visit *named)
+{
+    int64_t entry_ms = change->entry_ms != EVENT_NONE ? change->entry_ms : named->entry_ms;
+
+    return change->kind == EVENT_HISTORY_UPDATE && change->exit_ms >= 0 &&
+           change->exit_ms < entry_ms;
+}
+
 static int decide_change(struct parking *parking, const struct parking_view *view)
 {
     struct event *event = &parking->event;
@@ -288,25 +318,29 @@ static int decide_change(struct parking *parking, const struct parking_view *vie
     if (named == NULL || (named->status == VISIT_DELETED) != is_undelete) {
         return refuse(parking, PROBLEM_VISIT_UNKNOWN, "Không tìm thấy lượt gửi xe");
     }
+    if (!is_as_seen(parking->command, named)) {
+        return refuse(parking, PROBLEM_PRECONDITION_FAILED,
+                      "Lượt gửi xe đã thay đổi; hãy đọc lại rồi sửa");
+    }
     if (event->plate_id.data == NULL) { /* delete, undelete: the plate as it is */
         (void)slice_copy(named->plate_id, parking->plate.id, sizeof parking->plate.id);
         (void)slice_copy(named->plate_view, parking->plate.view, sizeof parking->plate.view);
         event->plate_id = slice_text(parking->plate.id);
         event->plate_view = slice_text(parking->plate.view);
     }
-    if (event->kind == EVENT_HISTORY_UPDATE && named->status == VISIT_IN && view->open != NULL &&
+    bool opens = named->status == VISIT_IN || parking->command->exit_ms == EVENT_REOPEN;
+    if (event->kind == EVENT_HISTORY_UPDATE && opens && view->open != NULL &&
         !slice_equal(view->open->event_id, named->event_id)) {
-        char text[300];
-        (void)snprintf(text, sizeof text, "Xe %s đang ở trong bãi với lượt khác (%.*s)",
-                       parking->plate.view, (int)view->open->event_id.len,
-                       view->open->event_id.data);
-        return refuse(parking, PROBLEM_PLATE_INSIDE, text);
+        return refuse_inside(parking, view->open);
     }
     (void)slice_copy(named->event_id, parking->visit, sizeof parking->visit);
     event->visit = slice_text(parking->visit);
     event->before = view->before;
     event->supersedes = view->supersedes;
     carry_corrections(event, parking->command, view);
+    if (parking->command->exit_ms != EVENT_NONE && is_backwards(event, named)) {
+        return refuse(parking, PROBLEM_FIELD_INVALID, "Thời điểm ra trước thời điểm vào");
+    }
     return 0;
 }
 

@@ -58,6 +58,8 @@ struct command {
     struct slice plate_view; /* EDIT: the new plate as people read it; plate_text = the id sent */
     int64_t entry_ms, exit_ms;
     struct slice author, reason;
+    /* `sent_id`: by which a repetition is recognised, `if_match`: etag of the visit that the author
+     * saw; absent = none. EDIT without a plate keeps it; exit_ms EVENT_REOPEN opens it again. */
 
     /* COMMAND_TARIFF */
     struct tariff tariff;

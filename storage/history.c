@@ -37,8 +37,24 @@ static const char *const QUESTION_SQL[HISTORY_QUESTIONS] = {
     [HISTORY_PLATE_IS_ODD] = "SELECT 1 FROM plate_odd WHERE plate = ?1 LIMIT 1",
     [HISTORY_VISITS_OF_PLATE] = "SELECT first + late, visit FROM visit_plate WHERE plate = ?1",
     [HISTORY_COUNTS] = "SELECT t, central, lot, entries, exits, revenue, gone FROM visit_count"
-                       " WHERE t >= ?1 AND t < ?2 ORDER BY t",
+                       " WHERE t >= ?1 ORDER BY t",
     [HISTORY_INSIDE] = "SELECT central, lot, cars FROM visit_inside",
+    [HISTORY_CONFLICTS] =
+        "SELECT code, plate_id, visit, other, node, t, epoch, seq FROM anomaly"
+        " WHERE (t, node, epoch, seq, code, plate_id) < (?1, ?2, ?3, ?4, ?5, ?6) AND t >= ?7"
+        " ORDER BY t DESC, node DESC, epoch DESC, seq DESC, code DESC, plate_id DESC",
+    [HISTORY_LISTED_AT] = "SELECT code, other, node, epoch, seq FROM anomaly WHERE visit = ?1"
+                          " UNION ALL SELECT code, visit, node, epoch, seq FROM anomaly"
+                          " WHERE other = ?1",
+    [HISTORY_EVENTS] = "SELECT s.node, s.epoch, e.seq, e.header, e.body, v.name, e.kind, e.hlc"
+                       " FROM visit v JOIN event e ON e.visit = v.id JOIN stream s ON s.sid = e.sid"
+                       " WHERE v.name = ?1 LIMIT ?2",
+    /* Exits of the plate that carry another visit's name: ?1 plate, ?2 time, ?3 the visit. */
+    [HISTORY_EXITS_NEAR] =
+        "SELECT s.node, s.epoch, e.seq, e.header, e.body, v.name, e.kind, e.hlc"
+        " FROM visit_plate p JOIN event e ON e.visit = p.visit JOIN stream s ON s.sid = e.sid"
+        " JOIN visit v ON v.id = p.visit WHERE p.plate = ?1 AND p.first <= ?2 AND p.last >= ?2"
+        " AND v.name <> ?3 AND e.kind = 3 LIMIT ?4",
     /* ?1 row number or 0, ?2 ?3 key before which to go on, ?4 rows, ?5 rows to skip. Rows of a
      * Python central may lack an event_id; their own number is all they have. */
     [HISTORY_CHANGES] = "SELECT c.event_id, c.change_type, c.old_plate_id, c.old_plate_view,"

@@ -5,6 +5,7 @@
 #ifndef STORAGE_HISTORY_H
 #define STORAGE_HISTORY_H
 
+#include "proto/event.h"
 #include "proto/feed.h"
 #include "proto/problem.h"
 #include "proto/tariff.h"
@@ -92,15 +93,53 @@ struct history_count {
     int64_t hour_ms; /* start of the hour */
     struct slice central, lot;
     int64_t entries, exits, revenue, gone;
-    int64_t inside; /* history_inside only: vehicles now, by where they entered */
+    int64_t inside; /* only of what is inside now: vehicles now, by where they entered */
 };
 /* Called within a read transaction: it must be quick. Non-zero stops and is returned. */
 typedef int (*history_count_fn)(void *context, const struct history_count *count);
-/* Hours that start within [from_ms, to_ms), in order. */
-int history_counts(struct history *history, int64_t from_ms, int64_t to_ms, history_count_fn each,
-                   void *context, struct problem *problem);
-int history_inside(struct history *history, history_count_fn each, void *context,
-                   struct problem *problem);
+/* Of one snapshot: what is inside now, then the hours that start at `from_ms` or later, in order.
+ * 0, -1 or the callback's value. */
+int history_sums(struct history *history, int64_t from_ms, history_count_fn inside,
+                 history_count_fn hour, void *context, struct problem *problem);
+
+/* What the fold listed for a person to look at (codes: storage/fold.h). Texts live during the
+ * callback. */
+struct history_conflict {
+    struct slice code, plate_id;
+    struct slice visit, other; /* event_ids; absent as in struct fold_anomaly */
+    struct slice node;         /* the event that is listed */
+    uint64_t epoch, seq;
+    int64_t t; /* ms */
+};
+/* Newest first; absent texts: any. `after`: the last one seen, with code, plate_id and position. */
+struct history_conflicts {
+    int64_t limit; /* 1..LIMIT_PAGE_ROWS */
+    struct slice code, plate, visit;
+    int64_t from_ms; /* not before */
+    bool has_after;
+    struct history_conflict after;
+};
+typedef int (*history_conflict_fn)(void *context, const struct history_conflict *conflict);
+int history_conflicts(struct history *history, const struct history_conflicts *query,
+                      history_conflict_fn each, void *context, bool *more, struct problem *problem);
+
+/* What became of one event of a visit. */
+struct history_told {
+    struct position position;
+    struct event event; /* kind, hlc, t_eff and clock also when the body was erased */
+    struct slice named; /* the visit that the event names, when it is another */
+    const char *rule;   /* a stable code, see docs/api.md; never NULL */
+    struct slice other; /* the visit that took part, or absent */
+};
+#define HISTORY_STORY_EVENTS 1000 /* of a visit; more are left out */
+typedef int (*history_told_fn)(void *context, const struct history_told *told);
+/*
+ * The events of a visit in order of their stamps, each with what the fold made of it; and those
+ * exits that were logged under another name and closed it. 1, 0 when no event names it, -1, or the
+ * callback's value. `visit` is its row, or NULL.
+ */
+int history_story(struct history *history, struct slice event_id, const struct visit *visit,
+                  history_told_fn each, void *context, struct problem *problem);
 
 /* One administrator's change, newest first. Slices live during the callback. */
 struct history_change {

@@ -15,13 +15,12 @@ static int64_t add(int64_t a, int64_t b)
     return sum;
 }
 
-int history_counts(struct history *history, int64_t from_ms, int64_t to_ms, history_count_fn each,
-                   void *context, struct problem *problem)
+static int each_hour(struct history *history, int64_t from_ms, history_count_fn each, void *context,
+                     struct problem *problem)
 {
     struct sql sql = sql_start(history->stmt[HISTORY_COUNTS]);
     int more, result = 0;
     sql_bind_int(&sql, from_ms);
-    sql_bind_int(&sql, to_ms);
     while (!result && (more = sql_step(&sql, problem)) != 0) {
         if (more < 0) {
             return -1;
@@ -39,8 +38,8 @@ int history_counts(struct history *history, int64_t from_ms, int64_t to_ms, hist
     return result;
 }
 
-int history_inside(struct history *history, history_count_fn each, void *context,
-                   struct problem *problem)
+static int each_inside(struct history *history, history_count_fn each, void *context,
+                       struct problem *problem)
 {
     struct sql sql = sql_start(history->stmt[HISTORY_INSIDE]);
     int more, result = 0;
@@ -56,30 +55,55 @@ int history_inside(struct history *history, history_count_fn each, void *context
     return result;
 }
 
-static int add_today(void *context, const struct history_count *count)
+int history_sums(struct history *history, int64_t from_ms, history_count_fn inside,
+                 history_count_fn hour, void *context, struct problem *problem)
 {
-    struct history_stats *stats = context;
-    stats->inside = add(stats->inside, count->inside);
-    stats->entries_today = add(stats->entries_today, count->entries);
-    stats->exits_today = add(stats->exits_today, count->exits);
-    stats->revenue_today = add(stats->revenue_today, count->revenue);
+    struct problem spare;
+    /* A commit in between must not lose a vehicle. */
+    if (sql_run(history->db, "BEGIN", problem)) {
+        return -1;
+    }
+    int result = each_inside(history, inside, context, problem);
+    if (!result) {
+        result = each_hour(history, from_ms, hour, context, problem);
+    }
+    if (sql_run(history->db, "COMMIT", result ? &spare : problem)) {
+        return -1;
+    }
+    return result;
+}
+
+struct today {
+    struct history_stats *stats;
+    int64_t end_ms;
+};
+
+static int add_inside(void *context, const struct history_count *count)
+{
+    struct today *today = context;
+    today->stats->inside = add(today->stats->inside, count->inside);
+    return 0;
+}
+
+/* Hours behind the day are few: clocks that run ahead. */
+static int add_hour(void *context, const struct history_count *count)
+{
+    struct today *today = context;
+    if (count->hour_ms < today->end_ms) {
+        struct history_stats *stats = today->stats;
+        stats->entries_today = add(stats->entries_today, count->entries);
+        stats->exits_today = add(stats->exits_today, count->exits);
+        stats->revenue_today = add(stats->revenue_today, count->revenue);
+    }
     return 0;
 }
 
 int history_stats(struct history *history, int64_t now_ms, struct history_stats *out,
                   struct problem *problem)
 {
-    int64_t start = 0, end = 0;
-    localtime_day(now_ms, &start, &end);
+    struct today today = {.stats = out};
+    int64_t start = 0;
+    localtime_day(now_ms, &start, &today.end_ms);
     *out = (struct history_stats){0};
-    /* Both in one snapshot: a commit in between must not lose a vehicle. */
-    if (sql_run(history->db, "BEGIN", problem)) {
-        return -1;
-    }
-    int result = history_inside(history, add_today, out, problem) ||
-                         history_counts(history, start, end, add_today, out, problem)
-                     ? -1
-                     : 0;
-    struct problem spare;
-    return sql_run(history->db, "COMMIT", result ? &spare : problem) || result ? -1 : 0;
+    return history_sums(history, start, add_inside, add_hour, &today, problem);
 }

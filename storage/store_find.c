@@ -81,7 +81,7 @@ static bool repeats(const struct event *known, const struct event *event, int64_
 {
     if (known->kind != event->kind || !slice_equal(known->sent_id, event->sent_id) ||
         !slice_equal(known->camera_id, event->camera_id) || known->device_ms != event->device_ms ||
-        !slice_equal(known->plate_id, event->plate_id)) {
+        (!store_is_change(event->kind) && !slice_equal(known->plate_id, event->plate_id))) {
         return false;
     }
     /* A device's time alone is only good for a while: its clock may be set back. */

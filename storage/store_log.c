@@ -42,7 +42,9 @@ struct slice store_visit_key(const struct event *event, size_t stream, uint64_t 
 
 bool store_retry_key(const struct event *event, struct digest *key)
 {
-    if (!is_sighting(event->kind)) {
+    /* A person's change is known by the key that its sender chose, and by nothing else. */
+    bool is_change = store_is_change(event->kind) && event->sent_id.data && !event->camera_id.data;
+    if (!is_sighting(event->kind) && !is_change) {
         return false;
     }
     if (!event->sent_id.data && event->device_ms == EVENT_NONE) {
@@ -50,7 +52,8 @@ bool store_retry_key(const struct event *event, struct digest *key)
     }
     /* Each text behind its length; an absent one has a length that no text has. */
     char bytes[2 * sizeof(int64_t) + 3 * (sizeof(uint32_t) + LIMIT_TEXT)];
-    const struct slice parts[] = {event->sent_id, event->camera_id, event->plate_id};
+    const struct slice parts[] = {event->sent_id, event->camera_id,
+                                  is_change ? (struct slice){NULL, 0} : event->plate_id};
     int64_t kind = event->kind;
     memcpy(bytes, &kind, sizeof kind);
     memcpy(bytes + sizeof kind, &event->device_ms, sizeof event->device_ms);
@@ -148,7 +151,7 @@ static int derive_visit(struct store *store, size_t stream, uint64_t seq, uint64
     if (store_is_change(event->kind) && add_change(store, stream, seq, event, problem)) {
         return -1;
     }
-    if (is_sighting(event->kind) && add_retry(store, event, lsn, problem)) {
+    if (add_retry(store, event, lsn, problem)) {
         return -1;
     }
     return add_unpriced(store, event, visit, problem);

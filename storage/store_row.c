@@ -319,4 +319,5 @@ void store_row_read(const struct sql *sql, struct arena *arena, struct visit *vi
     visit->last_location_time = arena_copy(arena, sql_text(sql, 29));
     visit->created_at = arena_copy(arena, sql_text(sql, 30));
     visit->updated_at = arena_copy(arena, sql_text(sql, 31));
+    visit->digest = sql_digest(sql, 32);
 }

@@ -7,7 +7,8 @@
     " entry_camera_id, entry_camera_name, entry_source, entry_confidence, exit_ms, exit_central," \
     " exit_camera_id, exit_camera_name, exit_source, exit_confidence, fee, status,"               \
     " superseded_by, last_location, last_location_ms, is_anomaly, suspect, revision,"             \
-    " sync_status, entry_time, exit_time, duration, last_location_time, created_at, updated_at"   \
+    " sync_status, entry_time, exit_time, duration, last_location_time, created_at, updated_at,"  \
+    " digest"                                                                                     \
     " FROM history "
 
 /* The columns that bind_row binds, in its order. */
