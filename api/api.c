@@ -13,6 +13,7 @@
 #include "api/route.h"
 #include "api/ws_cameras.h"
 #include "api/ws_edge.h"
+#include "api/ws_feed.h"
 #include "api/ws_history.h"
 #include "proto/clock.h"
 #include "proto/command.h"
@@ -33,6 +34,7 @@
 struct api {
     struct gateway gateway;
     struct ws_history *ws_history;
+    struct ws_feed *ws_feed;
     struct ws_cameras *ws_cameras;
     struct ws_edge *ws_edge;
     struct mg_context *context;
@@ -374,6 +376,7 @@ struct api *api_start(const struct api_options *options, struct problem *problem
         push_new(chosen(options->ws_clients, LIMIT_WS_CLIENTS), options->ws_ping_ms);
     api->gateway.progress = progress_new();
     api->ws_history = ws_history_new(api->gateway.push, &options->node);
+    api->ws_feed = ws_feed_new(api->gateway.push, api->gateway.readers);
     api->ws_cameras = ws_cameras_new(api->gateway.push, options->cameras);
     api->ws_edge = ws_edge_new(api->gateway.push, &api->gateway);
     (void)mg_init_library(0); /* counts users; without features it cannot fail */
@@ -390,6 +393,7 @@ exit_library:
     ws_cameras_destroy(&api->ws_cameras);
     ws_edge_destroy(&api->ws_edge);
     ws_history_destroy(&api->ws_history);
+    ws_feed_destroy(&api->ws_feed);
     trust_destroy(&api->gateway.trust);
     call_stop();
 destroy_readers:
@@ -442,6 +446,7 @@ void api_stop(struct api **api)
     ws_cameras_destroy(&(*api)->ws_cameras);
     ws_edge_destroy(&(*api)->ws_edge);
     ws_history_destroy(&(*api)->ws_history);
+    ws_feed_destroy(&(*api)->ws_feed);
     trust_destroy(&gateway->trust);
     readers_destroy(&gateway->readers);
     free(*api);

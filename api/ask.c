@@ -89,30 +89,44 @@ static int receive(struct ask *ask, int64_t until_ms)
     }
 }
 
-int ask_call(struct ask *ask, struct slice question, int wait_ms, struct slice *answer,
-             struct problem *problem)
+/* An answer that comes from now on belongs to nobody. */
+static int drop(struct ask *ask, struct problem *problem)
 {
-    int64_t until_ms = clock_mono_ms() + wait_ms;
-    void *handle;
-    int rc;
-
-    if (open_socket(ask, problem) != 0) {
-        return -1;
-    }
-    handle = zsock_resolve(ask->socket);
-    rc = zmq_send(handle, "", 0, ZMQ_SNDMORE) == 0 &&
-                 zmq_send(handle, question.data, question.len, 0) >= 0
-             ? receive(ask, until_ms)
-             : 0;
-    if (rc == 1) {
-        answer->data = zmq_msg_data(&ask->answer);
-        answer->len = zmq_msg_size(&ask->answer);
-        return 0;
-    }
-    /* An answer that comes now belongs to nobody. */
     zsock_destroy(&ask->socket);
     if (atomic_load(ask->abandon)) {
         return problem_set(problem, PROBLEM_STOPPING, NULL, "Hệ thống đang dừng");
     }
     return problem_set(problem, PROBLEM_BUSY, NULL, "Hệ thống đang bận, vui lòng thử lại");
+}
+
+int ask_send(struct ask *ask, struct slice question, struct problem *problem)
+{
+    if (open_socket(ask, problem) != 0) {
+        return -1;
+    }
+    void *handle = zsock_resolve(ask->socket);
+    if (zmq_send(handle, "", 0, ZMQ_SNDMORE) != 0 ||
+        zmq_send(handle, question.data, question.len, 0) < 0) {
+        return drop(ask, problem);
+    }
+    return 0;
+}
+
+int ask_receive(struct ask *ask, int wait_ms, struct slice *answer, struct problem *problem)
+{
+    if (ask->socket == NULL || receive(ask, clock_mono_ms() + wait_ms) != 1) {
+        return drop(ask, problem);
+    }
+    answer->data = zmq_msg_data(&ask->answer);
+    answer->len = zmq_msg_size(&ask->answer);
+    return 0;
+}
+
+int ask_call(struct ask *ask, struct slice question, int wait_ms, struct slice *answer,
+             struct problem *problem)
+{
+    if (ask_send(ask, question, problem) != 0) {
+        return -1;
+    }
+    return ask_receive(ask, wait_ms, answer, problem);
 }

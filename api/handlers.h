@@ -112,4 +112,7 @@ void sync_diff(struct request *request);
 /* feed.c: every event in the order of the commits */
 void feed_events(struct request *request);
 
+/* batch.c: many events in one request */
+void batch_events(struct request *request);
+
 #endif

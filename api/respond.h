@@ -25,6 +25,9 @@ void respond_close(struct request *request, struct json_writer *writer,
                    const struct problem *problem);
 void respond_error(struct request *request, enum problem_code code, const char *text);
 
+/* What the body is, when it is no JSON; a text that lasts. Errors stay what they are. */
+void respond_type(struct request *request, const char *content_type);
+
 /* {"success":true,"message":...} */
 void respond_message(struct request *request, const char *message);
 

@@ -49,6 +49,8 @@ static const struct route ROUTES[] = {
     {"GET", "/api/v1/sync", ROLE_VIEWER, sync_matrix},
     {"GET", "/api/v1/sync/diff", ROLE_VIEWER, sync_diff},
     {"GET", "/api/v1/events", ROLE_VIEWER, feed_events},
+    {"POST", "/api/v1/events", ROLE_OPERATOR | ROLE_EDGE, batch_events},
+    {"WS", "/ws/events", ROLE_VIEWER, NULL},
     {"POST", "/api/p2p/start", ROLE_ADMIN, p2p_start},
     {"POST", "/api/p2p/stop", ROLE_ADMIN, p2p_stop},
     {"WS", "/ws/history", ROLE_VIEWER, NULL},

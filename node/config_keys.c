@@ -84,7 +84,7 @@ static const struct config_key CAMERAS[] = {
 
 static const struct config_key LIMITS[] = {
     NUMBER("http_threads", NULL, CONFIG_UINT32, 2, 512, CONFIG_MEMBER(limits.http_threads)),
-    NUMBER("ws_clients", NULL, CONFIG_UINT32, 0, 512, CONFIG_MEMBER(limits.ws_clients)),
+    NUMBER("ws_clients", NULL, CONFIG_UINT32, 0, 4096, CONFIG_MEMBER(limits.ws_clients)),
     NUMBER("readers", NULL, CONFIG_UINT32, 1, 32, CONFIG_MEMBER(limits.readers)),
     NUMBER("body_bytes", NULL, CONFIG_UINT32, 16384, LIMIT_MESSAGE_BYTES,
            CONFIG_MEMBER(limits.body_bytes)),

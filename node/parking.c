@@ -103,6 +103,7 @@ static void take_camera(struct event *event, const struct command *command)
     event->source = command->source;
     event->confidence = command->confidence;
     event->sent_id = command->sent_id;
+    event->retry_key = command->retry_key;
     event->device_ms = command->device_ms;
 }
 

@@ -46,7 +46,7 @@ int command_pack(const struct command *command, struct buffer *out)
     size_t before = out->len;
 
     wire_packer(&packer, out);
-    msgpack_pack_array(&packer, 25);
+    msgpack_pack_array(&packer, 26);
     msgpack_pack_uint32(&packer, (uint32_t)command->kind);
     msgpack_pack_uint32(&packer, (uint32_t)command->gate);
     wire_put_slice_str(&packer, command->camera_id);
@@ -78,6 +78,7 @@ int command_pack(const struct command *command, struct buffer *out)
     wire_put_slice_str(&packer, command->if_match);
     msgpack_pack_int64(&packer, command->capacity);
     put_bool(&packer, command->remove);
+    wire_put_slice_str(&packer, command->retry_key);
     return finish(out, before);
 }
 
@@ -126,6 +127,7 @@ int command_unpack(struct command *command, struct slice bytes)
     command->if_match = wire_row_str(&row, TEXT_BYTES);
     command->capacity = wire_row_i64(&row, INT64_MIN, INT64_MAX);
     command->remove = wire_row_bool(&row);
+    command->retry_key = wire_row_str(&row, TEXT_BYTES);
     wire_close(&wire);
     return row.bad ? -1 : 0;
 }

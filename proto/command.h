@@ -46,6 +46,7 @@ struct command {
     struct slice camera_id; /* decimal text for numbers */
     struct slice camera_name, camera_type, source, edge_id;
     struct slice sent_id;    /* event_id as sent */
+    struct slice retry_key;  /* the sender's name for this very event, for repetitions */
     struct slice plate_text; /* as sent; GATE_UPDATE: the new plate */
     double confidence;       /* NaN = absent */
     int64_t device_ms;       /* EVENT_NONE = absent */

@@ -96,6 +96,7 @@ enum event_key {
                                   * subscription by which it was free */
     EVENT_KEY_VALID_FROM_MS = 40, /* int: SUBSCRIPTION_UPDATE: first instant of its first day */
     EVENT_KEY_VALID_TO_MS = 41,   /* int: first instant after its last day */
+    EVENT_KEY_RETRY_KEY = 42,     /* str: the sender's name for this event, for repetitions */
     EVENT_KEY_SALT = 63           /* bin 16 */
 };
 
@@ -114,7 +115,7 @@ struct event {
     int64_t device_ms, fee, free_s, per_hour, entry_ms, exit_ms;
     struct slice author, reason, before, json, closes, location, status;
     int64_t location_ms, offset_ms, capacity;
-    struct slice item;
+    struct slice item, retry_key;
     int64_t valid_from_ms, valid_to_ms;
     bool is_anomaly;
     struct slice exit_camera_id, exit_camera_name, exit_source;

@@ -148,6 +148,7 @@ static void tell_entry(const struct teller *teller, const struct event *event)
     tell_real(teller, "confidence", event->confidence);
     tell_text(teller, "source", event->source);
     tell_text(teller, "sent_id", event->sent_id);
+    tell_text(teller, "key", event->retry_key);
     tell_number(teller, "device_time", FEED_TIME, event->device_ms);
     tell_number(teller, "entry_time", FEED_TIME, event->entry_ms);
 }

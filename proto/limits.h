@@ -65,7 +65,7 @@
 /* HTTP */
 #define LIMIT_HTTP_THREADS 64        /* workers for plain requests; one per open connection */
 #define LIMIT_PROXIES 16             /* addresses of trusted proxies */
-#define LIMIT_WS_CLIENTS 64          /* each holds one worker for its whole life */
+#define LIMIT_WS_CLIENTS 600         /* pages; each holds one worker and one writing thread */
 #define LIMIT_HTTP_BODY (256 * 1024) /* bytes of one request body */
 #define LIMIT_HTTP_BODY_MS 5000      /* a body must be complete by then */
 #define LIMIT_READERS 4              /* read-only database handles lent to requests */
@@ -91,11 +91,14 @@
     (512 * 1024)              /* about where an answer ends; one event more may fit behind */
 #define LIMIT_FEED_SCAN 20000 /* events looked at in one read transaction, wanted or not */
 #define LIMIT_FEED_WAIT_S 30  /* the longest wait of one request for news */
-#define LIMIT_WAITERS                                                                              \
-    16                           /* requests that wait at once; each holds a worker, and a quarter \
-                                  * of LIMIT_HTTP_THREADS leaves the others to everybody else */
-#define LIMIT_AFTER_POSITIONS 16 /* positions that one read may wait for */
-#define LIMIT_AFTER_MS 5000      /* how long it waits unless it says otherwise */
+#define LIMIT_WAITERS                                                    \
+    16 /* requests that wait at once; each holds a worker, and a quarter \
+        * of LIMIT_HTTP_THREADS leaves the others to everybody else */
+#define LIMIT_FEED_POSITION_MS 10000 /* between two positions told to a WebSocket client */
+#define LIMIT_BATCH_ITEMS 1000       /* events in one request; its bytes are LIMIT_HTTP_BODY */
+#define LIMIT_RETRY_KEY 128          /* bytes of a name by which a client repeats an event */
+#define LIMIT_AFTER_POSITIONS 16     /* positions that one read may wait for */
+#define LIMIT_AFTER_MS 5000          /* how long it waits unless it says otherwise */
 
 /* Cameras */
 #define LIMIT_CAMERAS 256       /* configured at one central; the largest site known has 40 */

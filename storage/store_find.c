@@ -79,6 +79,9 @@ int store_find_row(struct store *store, int64_t history_id, struct visit *visit,
 
 static bool repeats(const struct event *known, const struct event *event, int64_t now_ms)
 {
+    if (event->retry_key.data && slice_equal(known->retry_key, event->retry_key)) {
+        return known->kind == event->kind && slice_equal(known->plate_id, event->plate_id);
+    }
     if (known->kind != event->kind || !slice_equal(known->sent_id, event->sent_id) ||
         !slice_equal(known->camera_id, event->camera_id) || known->device_ms != event->device_ms ||
         (!store_is_change(event->kind) && !slice_equal(known->plate_id, event->plate_id))) {
@@ -145,10 +148,14 @@ int store_find_retry(struct store *store, const struct event *event, int64_t now
     if (start(store, problem)) {
         return -1;
     }
-    if (!store_retry_key(event, &key)) {
-        return 0; /* nothing to recognise it by */
+    int found = 0;
+    if (store->now.has_retries && store_sender_key(event, &key)) {
+        found = find_by_key(store, &key, event, now_ms, retry, problem);
     }
-    int found = event->sent_id.data ? find_in_visit(store, event, now_ms, retry, problem) : 0;
+    if (found || !store_retry_key(event, &key)) {
+        return found; /* or there is nothing to recognise it by */
+    }
+    found = event->sent_id.data ? find_in_visit(store, event, now_ms, retry, problem) : 0;
     if (found || !store->now.has_retries) {
         return found;
     }

@@ -408,6 +408,8 @@ int store_derive(struct store *store, size_t stream, uint64_t seq, uint64_t lsn,
  * not read it. */
 struct slice store_visit_key(const struct event *event, size_t stream, uint64_t seq,
                              char out[LIMIT_EVENT_ID + 1]);
+/* Hash of a sender's own name for an event; false when it gave none. */
+bool store_sender_key(const struct event *event, struct digest *key);
 /* Hash of what a camera repeats; false when the event has nothing to recognise it by. */
 bool store_retry_key(const struct event *event, struct digest *key);
 

@@ -73,20 +73,51 @@ bool store_retry_key(const struct event *event, struct digest *key)
     return true;
 }
 
+bool store_sender_key(const struct event *event, struct digest *key)
+{
+    char bytes[LIMIT_RETRY_KEY + LIMIT_TEXT + 64];
+
+    if (!is_sighting(event->kind) || event->retry_key.len == 0 ||
+        event->retry_key.len > LIMIT_RETRY_KEY || event->plate_id.len > LIMIT_TEXT) {
+        return false;
+    }
+    /* No hash of what a camera repeats begins so: that begins with a small number. */
+    int len =
+        snprintf(bytes, sizeof bytes, "key %" PRIu32 " %zu ", event->kind, event->retry_key.len);
+    size_t used = (size_t)len;
+    memcpy(bytes + used, event->retry_key.data, event->retry_key.len);
+    used += event->retry_key.len;
+    if (event->plate_id.len) {
+        memcpy(bytes + used, event->plate_id.data, event->plate_id.len);
+        used += event->plate_id.len;
+    }
+    *key = body_hash((struct slice){bytes, used});
+    return true;
+}
+
+static int list_retry(struct store *store, const struct digest *key, uint64_t lsn,
+                      struct problem *problem)
+{
+    store->now.has_retries = true;
+    struct sql sql = store_sql(store, STORE_RETRY_ADD);
+    sql_bind_digest(&sql, key);
+    sql_bind_u64(&sql, lsn);
+    return sql_finish(&sql, problem) ? store_fail(store, problem) : 0;
+}
+
 static int add_retry(struct store *store, const struct event *event, uint64_t lsn,
                      struct problem *problem)
 {
     struct digest key;
+    if (store_sender_key(event, &key) && list_retry(store, &key, lsn, problem)) {
+        return -1;
+    }
     /* With an id of its own that is also the visit's, it is found by the visit. */
     if ((event->sent_id.data && slice_equal(event->sent_id, event->visit)) ||
         !store_retry_key(event, &key)) {
         return 0;
     }
-    store->now.has_retries = true;
-    struct sql sql = store_sql(store, STORE_RETRY_ADD);
-    sql_bind_digest(&sql, &key);
-    sql_bind_u64(&sql, lsn);
-    return sql_finish(&sql, problem) ? store_fail(store, problem) : 0;
+    return list_retry(store, &key, lsn, problem);
 }
 
 /* A tariff for a time in the past can change the visits that this event closes. */

@@ -318,10 +318,12 @@ static int forget(struct store *store, int64_t visit, const struct event *event,
             return store_fail(store, problem);
         }
     }
-    struct digest key;
-    if (store_retry_key(event, &key)) {
+    struct digest keys[2];
+    size_t count = store_retry_key(event, &keys[0]) ? 1 : 0;
+    count += store_sender_key(event, &keys[count]) ? 1 : 0;
+    for (size_t i = 0; i < count; i++) {
         sql = store_sql(store, STORE_RETRY_DROP);
-        sql_bind_digest(&sql, &key);
+        sql_bind_digest(&sql, &keys[i]);
         if (sql_finish(&sql, problem)) {
             return store_fail(store, problem);
         }

@@ -143,6 +143,7 @@ static void expect_close(int fd, int code)
 
     ck_assert_int_eq(stand_frame(fd, text, sizeof text, &len), 8);
     ck_assert_int_eq(((unsigned char)text[0] << 8) | (unsigned char)text[1], code);
+    stand_send_frame(fd, 0x88, text, 2); /* goodbye, too */
     ck_assert_int_eq(stand_frame(fd, text, sizeof text, &len), -1);
     (void)close(fd);
 }

@@ -51,6 +51,8 @@ static const struct row {
     {"GET", "/api/v1/sync", "voh"},
     {"GET", "/api/v1/sync/diff", "voh"},
     {"GET", "/api/v1/events", "voh"},
+    {"POST", "/api/v1/events", "ohe"},
+    {"WS", "/ws/events", "voh"},
     {"POST", "/api/p2p/start", "h"},
     {"POST", "/api/p2p/stop", "h"},
     {"WS", "/ws/history", "voh"},

@@ -1,12 +1,14 @@
 """The feed: nothing missed and nothing twice across kill -9, restarts and a restored copy; reads
 that wait for a write made elsewhere; requests with names."""
 
+import json
 import os
 import shutil
 import threading
 import time
 
 from cluster import SLOW, expect, expect_equal, plate, run, wait_linked, wait_until
+from websocket import PING, PONG, TEXT, WebSocket
 
 FIELDS = {"cursor", "kind", "position", "time", "time_source", "event_id", "plate_id", "plate_view"}
 
@@ -231,6 +233,127 @@ def reads_wait_for_a_write_elsewhere(cluster):
         expect_equal((answer.status, answer.code), (422, "PARAMETER_INVALID"), repr(wrong))
 
 
+def socket_at(central, query=""):
+    socket = WebSocket(central.ip, central.api_port, "/ws/events" + query)
+    expect_equal(socket.status, 101, "handshake")
+    return socket
+
+
+def messages(socket):
+    while True:
+        opcode, payload = socket.frame()
+        if opcode == PING:
+            socket.send(payload, PONG)
+        elif opcode == TEXT:
+            yield json.loads(payload)
+        else:
+            return
+
+
+def backlog_then_live(cluster):
+    central = one_central(cluster)
+    for number in range(300):
+        central.entry(plate(number), "visit-%d" % number)
+    start = where(central)
+    slow = socket_at(central, "?after=" + start["beginning"])
+    quick = socket_at(central, "?after=" + start["beginning"])
+    exits = socket_at(central, "?kind=VEHICLE_EXIT")
+    expect_equal(next(messages(exits)), {"type": "position", "next": start["now"],
+                                         "now": start["now"], "beginning": start["beginning"]},
+                 "where a client without a cursor begins")
+
+    def take(socket, count):
+        got = []
+        for message in messages(socket):
+            if message["type"] == "event":
+                got.append(message["event"])
+                if len(got) == count:
+                    return got
+        raise ConnectionError("closed after %d" % len(got))
+
+    def more():
+        for number in range(300, 600):
+            central.entry(plate(number), "visit-%d" % number)
+        central.exit(plate(1), "visit-1")
+    writer = threading.Thread(target=more)
+    writer.start()
+    got = take(quick, 601)
+    writer.join()
+    expect_equal(got, follow(central, start["beginning"], limit=1000)[0], "all, in order, once")
+    expect_equal(take(exits, 1), got[600:], "filtered")
+    expect_equal(take(slow, 601), got, "one that begins to read only now")
+
+    middle = socket_at(central, "?after=" + got[399]["cursor"])
+    expect_equal(take(middle, 201), got[400:], "from the middle")
+    refused = WebSocket(central.ip, central.api_port, "/ws/events?after=0000000000000001:5")
+    expect_equal(refused.status, 410, "an unknown cursor")
+    refused = WebSocket(central.ip, central.api_port, "/ws/events?after=x")
+    expect_equal(refused.status, 422, "no cursor")
+    central.stop()
+    expect_equal([m for m in messages(middle) if m["type"] == "event"], [], "nothing twice")
+
+
+def post_events(central, items, lines=False, key=None):
+    headers = {"Idempotency-Key": key} if key else {}
+    if lines:
+        headers["Content-Type"] = "application/x-ndjson"
+        body = "\n".join(i if isinstance(i, str) else json.dumps(i) for i in items).encode()
+    else:
+        body = items
+    answer = central.request("POST", "/api/v1/events", body=body, headers=headers)
+    expect_equal(answer.status, 200, str(answer))
+    if not lines:
+        return answer.json
+    expect_equal(answer.headers["Content-Type"], "application/x-ndjson" if items else None, "type")
+    return [json.loads(line) for line in answer.body.splitlines()]
+
+
+def many_at_once(cluster):
+    central = one_central(cluster)
+    items = [{"kind": "VEHICLE_ENTRY_PENDING", "plate": plate(n), "key": "in-%d" % n,
+              "time": "2020-01-01T00:00:00+07:00" if n else "now"} for n in range(150)]
+    items[5] = {"type": "ENTRY", "camera_id": 3, "data": {"plate_text": plate(5)}}
+    items[6]["kind"] = "PARKING_LOT_CONFIG"
+    items[7] = 7
+    items[8]["plate"] = "?"
+    items[9]["key"] = "x" * 129
+    bad = {0: "FIELD_INVALID", 6: "TYPE_UNKNOWN", 7: "FIELD_INVALID", 8: "PLATE_UNUSABLE",
+           9: "FIELD_INVALID"}
+    answers = post_events(central, items)
+    expect_equal([a["index"] for a in answers], list(range(150)), "order")
+    for n, answer in enumerate(answers):
+        expect_equal((answer["status"], answer["code"]), (400, bad[n]) if n in bad else (200, "OK"),
+                     "item %d" % n)
+    expect_equal(central.event_count(), 145, "logged")
+    expect_equal(answers[5]["plate_id"], plate(5), "as cameras say it")
+    again = post_events(central, items)
+    repeated = [n for n in range(150) if again[n].get("deduped")]
+    expect_equal(repeated, [n for n in range(150) if n not in bad and n != 5], "recognised by key")
+    for n in repeated:
+        expect_equal(again[n]["event_id"], answers[n]["event_id"], "the first answer")
+    expect_equal(again[5]["code"], "ALREADY_INSIDE", "without a key")
+    expect_equal(central.event_count(), 146, "logged once")
+
+    lines = ['{"type": "EXIT", "data": {"plate_text": "%s"}}' % plate(10), "{broken",
+             {"kind": "VEHICLE_EXIT", "plate_view": plate(11)}, "",
+             {"kind": "VEHICLE_EXIT", "plate": plate(11), "key": "own"}]
+    first = post_events(central, lines, lines=True, key="till 7")
+    expect_equal([a["code"] for a in first], ["OK", "JSON_INVALID", "OK", "NO_OPEN_VISIT"], "lines")
+    expect_equal([a["key"] for a in first[2:]], ["till 7:2", "own"], "keys")
+    central.kill9()
+    central.start()
+    second = post_events(central, lines, lines=True, key="till 7")
+    expect_equal([a.get("deduped") for a in second], [True, None, True, True], "after kill -9")
+    expect_equal([a["code"] for a in second], [a["code"] for a in first], "the first verdict")
+    expect_equal(central.event_count(), 149, "nothing twice")
+
+    for body, status in (([{}] * 1001, 413), (b"[" + b" " * 300000 + b"]", 413), (b"[1", 400)):
+        answer = central.request("POST", "/api/v1/events", body=body)
+        expect_equal(answer.status, status, str(answer))
+    expect_equal(post_events(central, []), [], "none")
+    expect_equal(post_events(central, [], lines=True), [], "no lines")
+
+
 def requests_have_names(cluster):
     central = one_central(cluster)
     name = "till-7.2026:42_x"
@@ -245,4 +368,4 @@ def requests_have_names(cluster):
 
 
 run(pages_filters_and_parameters, a_wait_ends_with_the_event, killed_and_restarted, a_restored_copy,
-    reads_wait_for_a_write_elsewhere, requests_have_names)
+    reads_wait_for_a_write_elsewhere, backlog_then_live, many_at_once, requests_have_names)

@@ -246,6 +246,69 @@ START_TEST(an_exit_without_a_visit_gets_the_subscription_of_its_time)
 }
 END_TEST
 
+static void ck_rebuilt(void)
+{
+    struct digest before = store_state_digest(house.store);
+    ck_assert_int_eq(store_rebuild(house.store, &house.problem), 0);
+    struct digest after = store_state_digest(house.store);
+    ck_assert(digest_equal(&before, &after));
+}
+
+/* Appends an event about those from seq `from` to `to` of this stream. */
+static void append_about(uint32_t kind, const struct position *position, uint64_t from, uint64_t to,
+                         int64_t offset_ms)
+{
+    struct event event;
+    struct position at;
+    event_init(&event, kind);
+    event.t_eff = house.now_ms;
+    event.target_node = slice_text(position->stream.node.text);
+    event.target_epoch = position->stream.epoch;
+    event.target_from = from;
+    event.target_to = to;
+    event.offset_ms = offset_ms;
+    house_begin(&house);
+    ck_assert_int_eq(store_append(house.store, &event, house.now_ms, &at, &house.problem), 0);
+    ck_assert_int_eq(store_fold(house.store, &house.problem), 0);
+    house_commit(&house);
+}
+
+START_TEST(what_was_before_an_erased_element_is_in_force_again)
+{
+    set_staff("[" ONE "]");
+    struct answer answer = set_staff("[" ONE_OFF "]");
+    append_about(EVENT_REDACT, &answer.position, answer.position.seq, answer.position.seq,
+                 EVENT_NONE);
+    ck_list(EVENT_STAFF_UPDATE, "1=" ONE " ");
+    ck_rebuilt();
+    ck_list(EVENT_STAFF_UPDATE, "1=" ONE " ");
+}
+END_TEST
+
+/* The exit was logged before the subscription; a clock fix, or its erasure, changes that. */
+START_TEST(subscriptions_are_moved_and_erased_with_their_events)
+{
+    const char *sql = "SELECT fee FROM history WHERE status = 'OUT'";
+    leave("51G12345", 3 * HOUSE_HOUR);
+    house.now_ms += 1000;
+    struct command command =
+        house_gate(GATE_ENTRY, "51G12345", NULL, house.now_ms - 2 * HOUSE_HOUR);
+    ck_assert_int_eq(house_decide(&house, &command).code, PROBLEM_OK);
+    struct answer answer = set_list(COMMAND_SUBSCRIPTIONS, SUBSCRIBED("active"), NULL);
+    ck_assert_int_eq(house_number(&house, sql), 50000);
+    append_about(EVENT_CLOCK_FIX, &answer.position, answer.position.seq, answer.position.seq,
+                 -HOUSE_HOUR);
+    ck_assert_int_eq(house_number(&house, sql), 0);
+    ck_rebuilt();
+    ck_assert_int_eq(house_number(&house, sql), 0);
+    append_about(EVENT_REDACT, &answer.position, answer.position.seq, answer.position.seq,
+                 EVENT_NONE);
+    ck_assert_int_eq(house_number(&house, sql), 50000);
+    ck_rebuilt();
+    ck_assert_int_eq(house_number(&house, sql), 50000);
+}
+END_TEST
+
 START_TEST(a_lot_that_cannot_be_is_refused)
 {
     ck_assert_int_eq(set_lot("Deck B", -1, false).code, PROBLEM_FIELD_INVALID);
@@ -270,6 +333,8 @@ int main(void)
     tcase_add_test(tcase, a_lot_that_cannot_be_is_refused);
     tcase_add_test(tcase, a_subscriber_pays_nothing_and_the_exit_says_why);
     tcase_add_test(tcase, an_inactive_subscription_pays);
+    tcase_add_test(tcase, what_was_before_an_erased_element_is_in_force_again);
+    tcase_add_test(tcase, subscriptions_are_moved_and_erased_with_their_events);
     tcase_add_test(tcase, money_taken_is_not_given_back);
     tcase_add_test(tcase, an_exit_without_a_visit_gets_the_subscription_of_its_time);
     suite_add_tcase(suite, tcase);

@@ -13,6 +13,9 @@
     " entry_camera_name, entry_source, entry_confidence, exit_ms, exit_central, exit_camera_id,"  \
     " exit_camera_name, exit_source, exit_confidence, fee, status, superseded_by, last_location," \
     " last_location_ms, is_anomaly, suspect FROM history ORDER BY event_id"
+#define SETTINGS                                                                            \
+    "SELECT kind, item, status, plate, valid_from, valid_to, json, capacity, t, hlc, node," \
+    " epoch FROM element WHERE in_force = 1 ORDER BY kind, item"
 #define ANOMALIES                                                           \
     "SELECT plate_id, t, code, visit, other, node, epoch, seq FROM anomaly" \
     " ORDER BY 1, 2, 6, 7, 8, 3, 4, 5"
@@ -179,6 +182,7 @@ void sim_dump_read(struct sim *sim, size_t place, struct sim_dump *out)
     read_log(sim, place, db, out);
     mix_rows(sim, db, ROWS, &hash);
     mix_rows(sim, db, ANOMALIES, &hash);
+    mix_rows(sim, db, SETTINGS, &hash);
     out->rows = hash.hash;
     sqlite3_close(db);
     sum_rows(sim, place, &out->state_digest);
