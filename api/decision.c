@@ -1,6 +1,8 @@
 #include "api/decision.h"
 
+#include "api/meter.h"
 #include "api/respond.h"
+#include "proto/clock.h"
 #include "proto/log.h"
 
 /* Sends what is packed in the worker's question. 0, or -1 with a problem. */
@@ -23,6 +25,7 @@ int decision_ask(struct request *request, const struct command *command, struct 
 {
     struct buffer *question = &request->worker->question;
     struct problem problem;
+    int64_t began_us = clock_mono_us();
 
     buffer_clear(question);
     if (command_pack(command, question) != 0) {
@@ -33,6 +36,8 @@ int decision_ask(struct request *request, const struct command *command, struct 
         respond_problem(request, &problem);
         return -1;
     }
+    meter_command(request->gateway->meter, answer->code, answer->deduped,
+                  clock_mono_us() - began_us);
     return 0;
 }
 

@@ -21,6 +21,10 @@
 
 #define GATEWAY_ORIGIN 128 /* bytes of one configured origin, with the NUL */
 
+struct asking;
+struct meter;
+struct seals;
+
 struct gateway {
     char database[600]; /* path */
     struct node_id node;
@@ -37,6 +41,9 @@ struct gateway {
     struct identity *identity;
     struct throttle *throttle;
     struct hashing *hashing;
+    struct seals *seals;   /* of requests between centrals */
+    struct asking *asking; /* centrals that wait for a person */
+    struct meter *meter;   /* counters for GET /metrics */
     struct push *push;
     struct progress *progress;
     struct cameras *cameras; /* borrowed from whoever started the server */

@@ -124,12 +124,18 @@
 #define LIMIT_SESSION_NOTE_MS (5LL * 60 * 1000)    /* how exactly use is remembered */
 #define LIMIT_TOKEN_MS (3650LL * 24 * 3600 * 1000) /* longest life of a token */
 #define LIMIT_PASSWORDS_AT_ONCE 2                  /* hashed together: 32 MiB each */
-#define LIMIT_PASSWORDS_WAITING 8  /* workers waiting for that; more get 503 at once */
-#define LIMIT_THROTTLED 1024       /* accounts, and addresses, whose failed logins are counted */
-#define LIMIT_AUDIT_ROWS 100000    /* local changes kept */
-#define LIMIT_AUDIT_LOGINS 10000   /* logins kept beside them: a flood of them hides no change */
-#define LIMIT_AUDIT_PAGE 500       /* rows of one answer */
-#define LIMIT_AUDIT_SCAN 5000      /* rows looked at for one answer; the cursor goes on */
+#define LIMIT_PASSWORDS_WAITING 8 /* workers waiting for that; more get 503 at once */
+#define LIMIT_THROTTLED 1024      /* accounts, and addresses, whose failed logins are counted */
+#define LIMIT_AUDIT_ROWS 100000   /* local changes kept */
+#define LIMIT_AUDIT_LOGINS 10000  /* logins kept beside them: a flood of them hides no change */
+#define LIMIT_AUDIT_PAGE 500      /* rows of one answer */
+#define LIMIT_AUDIT_SCAN 5000     /* rows looked at for one answer; the cursor goes on */
+/* Seals of requests between centrals */
+#define LIMIT_SEAL_MS 60000   /* between the clocks of both; else a person accepts the request */
+#define LIMIT_SEALS_SEEN 256  /* remembered until they are too old to be replayed */
+#define LIMIT_ASKING_PEERS 32 /* centrals that ask over HTTP and wait for a person */
+#define LIMIT_ASKING_MS (24LL * 3600 * 1000) /* then such a request is forgotten */
+#define LIMIT_PROBE_MS 5000                  /* a test of a link waits this long for its answer */
 #define LIMIT_CAMERAS_TELL_MS 5000 /* between two lists that differ in counters and times only */
 #define LIMIT_CAMERAS_SILENCE_MS 30000 /* a page that says nothing for so long gets a `ping` */
 #define LIMIT_STREAMS 8                /* videos relayed at once; each holds a worker */

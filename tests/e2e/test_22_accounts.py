@@ -278,6 +278,8 @@ def every_cell_over_http(cluster):
             headers = {"Upgrade": "websocket", "Connection": "Upgrade"} if method == "WS" else {}
             # a body that is no JSON: whoever may come in is told so, and nothing happens
             body = b"{" if method in ("POST", "PUT", "DELETE") else None
+            if method == "WS":
+                central.forget_connections()  # half a handshake ends its connection
             answer = central.request("GET" if method == "WS" else method, target, body,
                                      headers={**AWAY, **headers, **(
                                          {"Authorization": "Bearer " + secrets[role]}
