@@ -86,7 +86,7 @@ function Header({ who, screen }) {
   const shade = useCell(theme);
   const status = useData("/api/status", { every: 15000, quiet: true });
   return html`<header class="top">
-    <a class="brand" href=${href("home")}><img src="/web/icon.svg" alt="" width="28" height="28" /><span>ParkMesh</span></a>
+    <a class="brand" aria-label="ParkMesh" href=${href("home")}><img src="/web/icon.svg" alt="" width="28" height="28" /><span>ParkMesh</span></a>
     <span class="site" translate="no">${status.data?.node ?? ""}</span>
     <div class="tools">
       <select aria-label=${t("theme")} value=${shade} onChange=${(event) => setTheme(event.target.value)}>

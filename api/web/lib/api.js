@@ -27,9 +27,9 @@ function errorOf(status, body) {
 
 async function bodyOf(answer) {
   const type = answer.headers.get("Content-Type") || "";
-  if (!type.includes("json")) return null;
   try {
-    return await answer.json();
+    if (type.startsWith("text/plain")) return await answer.text();
+    return type.includes("json") ? await answer.json() : null;
   } catch {
     return null;
   }

@@ -73,7 +73,7 @@ function Edit({ visit, close, onDone, onClose }) {
     <${Field} label=${t("reason")} required maxlength="200" list="why" value=${values.reason} onInput=${set("reason")} />
     <datalist id="why">${reasons().map((one) => html`<option value=${one} />`)}</datalist>
     <${Fault} error=${error} />
-    <footer><${Button} onClick=${onClose}>${t("cancel")}<//><${Button} kind="primary" type="submit" busy=${busy}>${t("save")}<//></footer></form><//>`;
+    <div class="foot"><${Button} onClick=${onClose}>${t("cancel")}<//><${Button} kind="primary" type="submit" busy=${busy}>${t("save")}<//></div></form><//>`;
 }
 
 /** The buttons under a visit; `onDone` is called after a change. */

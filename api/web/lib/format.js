@@ -7,6 +7,13 @@ const two = (number) => String(number).padStart(2, "0");
 export const number = (value) => (value == null ? "–" : new Intl.NumberFormat(locale()).format(value));
 export const money = (value) => (value == null ? "–" : `${number(value)} đ`);
 
+/** "1,5 GB" of a number of bytes. */
+export function bytes(value) {
+  if (value == null) return "–";
+  const step = value < 1 ? 0 : Math.min(4, Math.floor(Math.log10(value) / 3));
+  return `${new Intl.NumberFormat(locale(), { maximumSignificantDigits: 3 }).format(value / 1000 ** step)} ${["B", "kB", "MB", "GB", "TB"][step]}`;
+}
+
 /** A time of the server: ms, RFC 3339, or the local text "YYYY-MM-DD HH:MM:SS". */
 export function dateOf(value) {
   if (value == null || value === "") return null;

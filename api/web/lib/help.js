@@ -32,5 +32,5 @@ export function Help({ screen }) {
     ${shown && html`<${Dialog} title=${t(`nav.${screen}`)} onClose=${close}>
       ${t(`help.${screen}`).split("\n").map((text, index) => html`<p key=${index}>${text}</p>`)}
       <p class="soft">${t("help.keys")}</p>
-      <footer><${Button} kind="primary" autofocus onClick=${close}>${t("close")}<//></footer><//>`}`;
+      <div class="foot"><${Button} kind="primary" autofocus onClick=${close}>${t("close")}<//></div><//>`}`;
 }

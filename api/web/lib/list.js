@@ -48,7 +48,7 @@ function Editor({ fields, row, title, onSave, onClose }) {
       required=${field.required} maxlength="200" value=${values[field.name] ?? ""} onInput=${set(field.name)}>
       ${field.options?.map(([value, label]) => html`<option value=${value}>${t(label)}</option>`)}<//>`)}</div>
     <${Fault} error=${error} />
-    <footer><${Button} onClick=${onClose}>${t("cancel")}<//><${Button} kind="primary" type="submit" busy=${busy}>${t("save")}<//></footer></form><//>`;
+    <div class="foot"><${Button} onClick=${onClose}>${t("cancel")}<//><${Button} kind="primary" type="submit" busy=${busy}>${t("save")}<//></div></form><//>`;
 }
 
 const matches = (row, text) => Object.values(row).some((value) => String(value ?? "").toLowerCase().includes(text));

@@ -28,5 +28,5 @@ export function Password({ who, onClose }) {
     <${Field} label=${t("password.old")} type="password" required autofocus autocomplete="current-password" value=${values.old} onInput=${set("old")} />
     <${Field} label=${t("accounts.new_password")} type="password" required minlength=${LEAST} autocomplete="new-password" hint=${t("accounts.password_hint")} value=${values.next} onInput=${set("next")} />
     <${Fault} error=${error} />
-    <footer><${Button} onClick=${onClose}>${t("cancel")}<//><${Button} kind="primary" type="submit" busy=${busy}>${t("save")}<//></footer></form><//>`;
+    <div class="foot"><${Button} onClick=${onClose}>${t("cancel")}<//><${Button} kind="primary" type="submit" busy=${busy}>${t("save")}<//></div></form><//>`;
 }

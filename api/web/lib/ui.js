@@ -115,7 +115,7 @@ export function Dialog({ title, onClose, children, wide }) {
     event.preventDefault();
     onClose();
   }}>
-    <header><h2 id="dialog-title">${title}</h2><button type="button" class="button icon-only" aria-label=${t("close")} onClick=${onClose}><${Icon} name="close" /></button></header>
+    <div class="dialog-head"><h2 id="dialog-title">${title}</h2><button type="button" class="button icon-only" aria-label=${t("close")} onClick=${onClose}><${Icon} name="close" /></button></div>
     ${children}</dialog>`;
 }
 
@@ -140,7 +140,7 @@ export function Reason({ title, text, confirm, danger, reasons = [], action, onC
     <${Field} label=${t("reason")} list="reasons" required maxlength="200" value=${reason} onInput=${(event) => setReason(event.target.value)} autofocus />
     <datalist id="reasons">${reasons.map((one) => html`<option value=${one} />`)}</datalist>
     <${Fault} error=${error} />
-    <footer><${Button} onClick=${onClose}>${t("cancel")}<//><${Button} kind=${danger ? "danger" : "primary"} type="submit" busy=${busy}>${confirm}<//></footer>
+    <div class="foot"><${Button} onClick=${onClose}>${t("cancel")}<//><${Button} kind=${danger ? "danger" : "primary"} type="submit" busy=${busy}>${confirm}<//></div>
   </form><//>`;
 }
 

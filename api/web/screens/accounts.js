@@ -29,12 +29,12 @@ function Ask({ title, fields, fresh, confirm, action, onClose }) {
     ${fields.map(({ name, options, ...rest }) => html`<${Field} key=${name} as=${options ? "select" : "input"} ...${rest} value=${values[name]}
       onInput=${(event) => setValues({ ...values, [name]: event.target.value })}>${options && roleOptions(options)}<//>`)}
     <${Fault} error=${error} />
-    <footer><${Button} onClick=${onClose}>${t("cancel")}<//><${Button} kind="primary" type="submit" busy=${busy}>${confirm}<//></footer></form><//>`;
+    <div class="foot"><${Button} onClick=${onClose}>${t("cancel")}<//><${Button} kind="primary" type="submit" busy=${busy}>${confirm}<//></div></form><//>`;
 }
 
 /** What is shown once and never again. */
 const Secret = ({ title, text, secret, onClose }) => html`<${Dialog} title=${title} onClose=${onClose}><p>${text}</p>
-  <p><code class="secret" translate="no">${secret}</code></p><footer><${Button} kind="primary" onClick=${onClose}>${t("accounts.noted")}<//></footer><//>`;
+  <p><code class="secret" translate="no">${secret}</code></p><div class="foot"><${Button} kind="primary" onClick=${onClose}>${t("accounts.noted")}<//></div><//>`;
 
 function Accounts() {
   const source = useData("/api/v1/accounts", { quiet: true, every: 60000 });

@@ -52,7 +52,7 @@ function Edit({ camera, onDone, onClose }) {
     <${Field} label=${t("cameras.ip")} required maxlength="64" hint=${t("cameras.ip_hint")} value=${values.ip} onInput=${set("ip")} />
     ${values.type === "PARKING_LOT" && html`<${Field} label=${t("cameras.capacity")} type="number" min="0" value=${values.capacity} onInput=${set("capacity")} />`}</div>
     <${Fault} error=${error} />
-    <footer><${Button} onClick=${onClose}>${t("cancel")}<//><${Button} kind="primary" type="submit" busy=${busy}>${t("save")}<//></footer></form><//>`;
+    <div class="foot"><${Button} onClick=${onClose}>${t("cancel")}<//><${Button} kind="primary" type="submit" busy=${busy}>${t("save")}<//></div></form><//>`;
 }
 
 /** What the camera sees, relayed by the central for as long as the dialog is open. */

@@ -10,31 +10,28 @@ import { Badge, Button, Card, Dialog, Fault, Plate, Time, say } from "../lib/ui.
 const CAMERA = { camera_id: "manual", camera_type: "ENTRY" };
 const PAUSE_MS = 200; // a person is still typing
 
-/** The visit of this very plate that is open now; undefined while nobody has answered. */
+/** The visit of this very plate that is open now, null for none; undefined while nobody has answered. */
 function useInside(text) {
-  const [inside, setInside] = useState(null);
+  const plate = reduce(text);
+  const [found, setFound] = useState({ plate: "", visit: null });
   useEffect(() => {
-    const plate = reduce(text);
-    setInside(undefined);
-    if (grade(text) === "short") {
-      setInside(null);
-      return undefined;
-    }
+    if (grade(plate) === "short") return undefined;
     const stop = new AbortController();
     const timer = setTimeout(async () => {
       try {
-        const found = await get(`/api/parking/history${query({ search: plate, in_parking_only: true, limit: 20 })}`, { signal: stop.signal });
-        setInside(found.history.find((row) => row.plate_id === plate) ?? null);
-      } catch (error) {
-        if (!stop.signal.aborted) setInside(null);
+        const { history } = await get(`/api/parking/history${query({ search: plate, in_parking_only: true, limit: 20 })}`, { signal: stop.signal });
+        setFound({ plate, visit: history.find((row) => row.plate_id === plate) ?? null });
+      } catch {
+        if (!stop.signal.aborted) setFound({ plate, visit: null });
       }
     }, PAUSE_MS);
     return () => {
       stop.abort();
       clearTimeout(timer);
     };
-  }, [text]);
-  return inside;
+  }, [plate]);
+  if (grade(plate) === "short") return null;
+  return found.plate === plate ? found.visit : undefined;
 }
 
 /** What will be asked for at the exit, from the central that decides. */
@@ -75,7 +72,7 @@ function Confirm({ plate, direction, onDone, onClose }) {
       ${preview.is_subscriber && html`<p><${Badge} tone="good">${t("gate.subscriber")}<//> <bdi>${kindOfCard(preview.customer_type)}</bdi></p>`}
       ${preview.has_entry && html`<p class="soft">${t("gate.since")} <${Time} value=${preview.entry_time} /> · ${preview.duration}</p>`}`}
     <${Fault} error=${error} />
-    <footer><${Button} onClick=${onClose}>${t("cancel")}<//><${Button} kind="primary big" type="submit" busy=${busy} autofocus>${t(`gate.do.${direction}`)}<//></footer>
+    <div class="foot"><${Button} onClick=${onClose}>${t("cancel")}<//><${Button} kind="primary big" type="submit" busy=${busy} autofocus>${t(`gate.do.${direction}`)}<//></div>
   </form><//>`;
 }
 
@@ -90,6 +87,7 @@ function Result({ answer }) {
 export default function Gate() {
   const [text, setText] = useState("");
   const [direction, setDirection] = useState(null);
+  const [hurried, setHurried] = useState(false);
   const [result, setResult] = useState(null);
   const input = useRef(null);
   const inside = useInside(text);
@@ -103,13 +101,22 @@ export default function Gate() {
   };
   const submit = (event) => {
     event.preventDefault();
-    if (usable && inside !== undefined) setDirection(inside ? "EXIT" : "ENTRY");
+    setHurried(usable);
   };
+  // Enter may come before the central has said where the car is; it is not forgotten.
+  useEffect(() => {
+    if (!hurried || inside === undefined) return;
+    setHurried(false);
+    if (usable) setDirection(inside ? "EXIT" : "ENTRY");
+  }, [hurried, inside, usable]);
   return html`<div class="head"><div><h1>${t("nav.gate")}</h1><p>${t("gate.lead")}</p></div></div>
     <form class="gate" onSubmit=${submit}>
       <label for="gate-plate">${t("gate.plate")}</label>
       <input id="gate-plate" ref=${input} class="plate-input" autocomplete="off" autocapitalize="characters" spellcheck="false" maxlength="32" autofocus
-        value=${text} onInput=${(event) => setText(event.target.value)} aria-describedby="gate-state" />
+        value=${text} onInput=${(event) => {
+          setHurried(false);
+          setText(event.target.value);
+        }} aria-describedby="gate-state" />
       <p id="gate-state" role="status">${!text ? t("gate.type") : !usable ? t("gate.short") : inside === undefined ? t("loading")
         : inside ? html`<${Badge} tone="info">${t("gate.inside")}<//> <${Time} value=${inside.entry_time} /> <bdi>${inside.entry_camera_name}</bdi>` : html`<${Badge}>${t("gate.outside")}<//>`}</p>
       <div class="gate-doors">

@@ -2,12 +2,13 @@
 import { html, useState } from "../vendor/preact.js";
 import { query } from "../lib/api.js";
 import { Feed } from "../lib/feed.js";
-import { number } from "../lib/format.js";
+import { bytes, number } from "../lib/format.js";
 import { has, t, tCode } from "../lib/i18n.js";
 import { useData } from "../lib/live.js";
 import { Age, Badge, Button, Card, Empty, Field, Shown, Stat, Table, Time } from "../lib/ui.js";
 
 const PAGE = 50;
+const LITTLE_DISK = 2e9; // bytes; for a person to look before the disk is full
 
 const Warnings = ({ list }) => html`<${Card} title=${t("health.warnings")} tone=${list.length ? "warn" : "good"}>
   ${list.length === 0 ? html`<${Empty}>${t("home.nothing")}<//>` : html`<ul class="list">${list.map((warning, index) => html`<li key=${index}>
@@ -40,12 +41,21 @@ function Audit() {
         ${data.next && html`<${Button} onClick=${() => setCursor(data.next)}>${t("older")}<//>`}</p>`}<//><//>`;
 }
 
+/** The value of a metric without labels; null when it is not known. */
+function metric(text, name) {
+  const line = (text ?? "").split("\n").find((one) => one.startsWith(`parkmesh_${name} `));
+  return line ? Number(line.split(" ")[1]) : null;
+}
+
 export default function Health({ who }) {
+  const metrics = useData("/metrics", { every: 15000, quiet: true });
   const source = useData("/api/status", { every: 5000, quiet: true });
   return html`<div class="head"><div><h1>${t("nav.health")}</h1><p>${t("health.lead")}</p></div></div>
     <${Shown} source=${source}>${(data) => html`<div class="grid two"><${Warnings} list=${data.warnings ?? []} />
       <div class="stats"><${Stat} label=${t("health.central")} value=${data.node} /><${Stat} label=${t("mesh.version")} value=${data.version} />
         <${Stat} label=${t("health.events")} value=${number(data.events)} />
+        <${Stat} label=${t("health.database")} value=${bytes(metric(metrics.data, "database_bytes"))} />
+        <${Stat} label=${t("health.disk")} value=${bytes(metric(metrics.data, "disk_free_bytes"))} tone=${(metric(metrics.data, "disk_free_bytes") ?? Infinity) < LITTLE_DISK ? "warn" : ""} />
         <${Stat} label=${t("health.ready")} value=${t(data.ready ? "health.yes" : "health.no")} tone=${data.ready ? "good" : "bad"} /></div></div>
       <${Age} at=${source.at} />`}<//>
     <${Feed} />

@@ -54,13 +54,13 @@ function Add({ onClose, onDone }) {
       <li><${Badge} tone=${added.registration_success ? "good" : "warn"}>2<//> ${t(added.registration_success ? "mesh.add.accepted" : "mesh.add.waiting")}</li>
       <li><${Badge} tone=${peer?.connected ? "good" : "info"}>3<//> ${t(peer?.connected ? "mesh.add.linked" : "mesh.add.linking")} ${peer?.last_error && html`<span class="soft">${tCode(peer.code, peer.last_error)}</span>`}</li>
       <li><${Badge} tone=${peer?.sync === "equal" ? "good" : "info"}>4<//> ${peer?.sync === "equal" ? t("mesh.add.equal") : t("mesh.add.syncing", { n: number(peer?.lag_events ?? 0) })}</li></ol>
-      <footer><${Button} kind="primary" onClick=${onClose}>${t("close")}<//></footer><//>`;
+      <div class="foot"><${Button} kind="primary" onClick=${onClose}>${t("close")}<//></div><//>`;
   }
   return html`<${Dialog} title=${t("mesh.add")} onClose=${onClose}><form onSubmit=${submit}><p>${t("mesh.add.lead")}</p>
-    <${Field} label=${t("mesh.address")} required maxlength="64" autofocus placeholder="192.168.1.20" value=${ip} onInput=${(event) => setIp(event.target.value)} />
-    <${Field} label=${t("mesh.api_port")} type="number" min="1" max="65535" required value=${port} onInput=${(event) => setPort(event.target.value)} />
+    <${Field} label=${t("mesh.address")} required maxlength="64" autocomplete="off" autofocus placeholder="192.168.1.20" value=${ip} onInput=${(event) => setIp(event.target.value)} />
+    <${Field} label=${t("mesh.api_port")} type="number" min="1" max="65535" autocomplete="off" required value=${port} onInput=${(event) => setPort(event.target.value)} />
     <${Fault} error=${error} />
-    <footer><${Button} onClick=${onClose}>${t("cancel")}<//><${Button} kind="primary" type="submit" busy=${busy}>${t("mesh.add.go")}<//></footer></form><//>`;
+    <div class="foot"><${Button} onClick=${onClose}>${t("cancel")}<//><${Button} kind="primary" type="submit" busy=${busy}>${t("mesh.add.go")}<//></div></form><//>`;
 }
 
 /** This central's own id, address and ports: the same check as the file's, and saved at once. */
@@ -90,7 +90,7 @@ function Own({ onClose }) {
     <${Field} label=${t("mesh.p2p_port")} type="number" min="1" max="65535" required value=${own.p2p_port} onInput=${set("p2p_port", Number)} />
     <${Field} label=${t("mesh.api_port")} type="number" min="1" max="65535" required value=${own.api_port} onInput=${set("api_port", Number)} />
     <${Fault} error=${error} />
-    <footer><${Button} onClick=${onClose}>${t("cancel")}<//><${Button} kind="primary" type="submit" busy=${busy}>${t("save")}<//></footer></form>`}<//>`;
+    <div class="foot"><${Button} onClick=${onClose}>${t("cancel")}<//><${Button} kind="primary" type="submit" busy=${busy}>${t("save")}<//></div></form>`}<//>`;
 }
 
 function Asking({ may }) {

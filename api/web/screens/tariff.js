@@ -55,7 +55,7 @@ export default function Tariff({ who }) {
         <${Field} label=${t("tariff.free")} type="number" min="0" max="525600" step="1" required disabled=${!may} value=${values.minutes} onInput=${set("minutes")} />
         <${Field} label=${t("tariff.hour")} type="number" min="0" max="1000000000" step="1" required disabled=${!may} value=${values.fee} onInput=${set("fee")} />
         ${may && html`<${Field} label=${t("reason")} required maxlength="200" value=${values.reason} onInput=${set("reason")} />
-          <footer><${Button} kind="primary" type="submit" busy=${busy}>${t("save")}<//></footer>`}</form><//>
+          <div class="foot"><${Button} kind="primary" type="submit" busy=${busy}>${t("save")}<//></div>`}</form><//>
       <${Card} title=${t("tariff.examples")}><ul class="list">${EXAMPLES.map((minutes) => html`<li key=${minutes} class="bar"><span>${span(minutes * 60000)}</span>
         <strong class="end">${money(feeOf(shown, minutes))}</strong></li>`)}</ul><//></div>`}`;
 }

@@ -78,8 +78,8 @@ function usePages(parameters) {
 const COLUMNS = () => [
   { key: "plate", label: t("visits.plate"), cell: (visit) => html`<a href=${href("visits", visit.event_id)}><${Plate} text=${visit.plate_view} /></a>` },
   { key: "status", label: t("people.status"), cell: (visit) => html`<${Status} visit=${visit} />` },
-  { key: "entry", label: t("visits.entry"), cell: (visit) => html`<span><${Time} value=${visit.entry_time} /> <bdi class="soft">${visit.entry_camera_name ?? visit.entry_central}</bdi></span>` },
-  { key: "exit", label: t("visits.exit"), cell: (visit) => (visit.exit_time ? html`<span><${Time} value=${visit.exit_time} /> <bdi class="soft">${visit.exit_camera_name ?? visit.exit_central ?? ""}</bdi></span>` : "–") },
+  { key: "entry", label: t("visits.entry"), cell: (visit) => html`<span><${Time} value=${visit.entry_time} /> <bdi class="soft at" title=${visit.entry_camera_name}>${visit.entry_camera_name ?? visit.entry_central}</bdi></span>` },
+  { key: "exit", label: t("visits.exit"), cell: (visit) => (visit.exit_time ? html`<span><${Time} value=${visit.exit_time} /> <bdi class="soft at" title=${visit.exit_camera_name}>${visit.exit_camera_name ?? visit.exit_central ?? ""}</bdi></span>` : "–") },
   { key: "duration", label: t("visits.duration"), number: true, cell: (visit) => (visit.duration_s == null ? "–" : span(visit.duration_s * 1000)) },
   { key: "fee", label: t("visits.fee"), number: true, cell: (visit) => (visit.status === "OUT" ? money(visit.fee) : "–") },
   { key: "lot", label: t("visits.lot"), cell: (visit) => (visit.lot ? html`<bdi class="lot">${visit.lot}</bdi>` : "–") },
@@ -112,7 +112,7 @@ function Told({ event }) {
       ${event.clock_suspect && html` <${Badge} tone="warn">${t("visits.suspect")}<//>`}</p>
     <p>${says.plate_view && html`<${Plate} text=${says.plate_view} /> `}<bdi>${says.camera_name ?? ""}</bdi> ${says.fee != null && html`<strong>${money(says.fee)}</strong>`}</p>
     ${event.rule && html`<p class="soft">${ruleText(event)}</p>`}
-    ${says.author && html`<p class="soft"><bdi>${says.author}</bdi>${says.reason && html`: <bdi>${says.reason}</bdi>`}</p>`}
+    ${(says.author || says.reason) && html`<p class="soft"><bdi>${says.author}</bdi>${says.author && says.reason && ": "}<bdi>${says.reason}</bdi></p>`}
     <p class="soft small">${t("visits.logged")} <${Time} value=${event.logged_at} seconds /> · ${event.position.node}/${event.position.epoch}/${event.position.seq}</p></li>`;
 }
 
