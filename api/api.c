@@ -6,11 +6,14 @@
  */
 #include "api/api.h"
 
+#include "api/asking.h"
 #include "api/await.h"
 #include "api/call.h"
 #include "api/gateway.h"
+#include "api/meter.h"
 #include "api/respond.h"
 #include "api/route.h"
+#include "api/seals.h"
 #include "api/ws_cameras.h"
 #include "api/ws_edge.h"
 #include "api/ws_feed.h"
@@ -155,6 +158,7 @@ static bool serve(struct request *request)
     if (route == NULL) {
         return false;
     }
+    request->route = route;
     if (!may_use(request, route)) {
         return false;
     }
@@ -181,6 +185,7 @@ static int begin_request(struct mg_connection *connection)
     request_init(&request, &api->gateway, connection);
     handshake = serve(&request);
     atomic_fetch_sub(&api->gateway.under_way, 1);
+    meter_http(api->gateway.meter, route_index(request.route), handshake ? 101 : request.status);
     if (handshake) {
         return 0;
     }
@@ -371,6 +376,11 @@ struct api *api_start(const struct api_options *options, struct problem *problem
         goto destroy_readers;
     }
     api->gateway.trust = trust_new();
+    api->gateway.seals = seals_new();
+    api->gateway.meter = meter_new(route_index(NULL));
+    (void)slice_copy(slice_text(options->database), api->gateway.database,
+                     sizeof api->gateway.database); /* as long as the configuration allows */
+    api->gateway.asking = asking_new();
     trust_set(api->gateway.trust, &options->trust);
     api->gateway.push =
         push_new(chosen(options->ws_clients, LIMIT_WS_CLIENTS), options->ws_ping_ms);
@@ -395,6 +405,9 @@ exit_library:
     ws_history_destroy(&api->ws_history);
     ws_feed_destroy(&api->ws_feed);
     trust_destroy(&api->gateway.trust);
+    seals_destroy(&api->gateway.seals);
+    meter_destroy(&api->gateway.meter);
+    asking_destroy(&api->gateway.asking);
     call_stop();
 destroy_readers:
     readers_destroy(&api->gateway.readers);
@@ -410,6 +423,11 @@ void api_set_ready(struct api *api, bool ready)
 void api_set_trust(struct api *api, const struct api_trust *trust)
 {
     trust_set(api->gateway.trust, trust);
+}
+
+void api_set_mesh_key(struct api *api, const uint8_t *key)
+{
+    seals_set_key(api->gateway.seals, key);
 }
 
 /* ---- stop ------------------------------------------------------------------------------------ */
@@ -448,6 +466,9 @@ void api_stop(struct api **api)
     ws_history_destroy(&(*api)->ws_history);
     ws_feed_destroy(&(*api)->ws_feed);
     trust_destroy(&gateway->trust);
+    seals_destroy(&gateway->seals);
+    meter_destroy(&gateway->meter);
+    asking_destroy(&gateway->asking);
     readers_destroy(&gateway->readers);
     free(*api);
     *api = NULL;

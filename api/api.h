@@ -49,6 +49,10 @@ struct api *api_start(const struct api_options *options, struct problem *problem
 /* Readiness as /readyz tells it; starts false. Any thread. */
 void api_set_ready(struct api *api, bool ready);
 
+/* The key of seals between centrals (proto/seal.h, 32 bytes), NULL = none: then nothing is sealed,
+ * and no seal holds. Any thread. */
+void api_set_mesh_key(struct api *api, const uint8_t *key);
+
 /* Follows changed addresses. Any thread. */
 void api_set_trust(struct api *api, const struct api_trust *trust);
 

@@ -1,6 +1,8 @@
 #include "api/decision.h"
 
+#include "api/meter.h"
 #include "api/respond.h"
+#include "proto/clock.h"
 #include "proto/log.h"
 
 int decision_ask(struct request *request, const struct command *command, struct answer *answer)
@@ -8,6 +10,7 @@ int decision_ask(struct request *request, const struct command *command, struct 
     struct buffer *question = &request->worker->question;
     struct problem problem;
     struct slice bytes;
+    int64_t began_us = clock_mono_us();
 
     buffer_clear(question);
     if (command_pack(command, question) != 0) {
@@ -24,6 +27,8 @@ int decision_ask(struct request *request, const struct command *command, struct 
         respond_error(request, PROBLEM_INTERNAL, "Lỗi nội bộ");
         return -1;
     }
+    meter_command(request->gateway->meter, answer->code, answer->deduped,
+                  clock_mono_us() - began_us);
     return 0;
 }
 

@@ -18,6 +18,10 @@
 
 #define GATEWAY_ORIGIN 128 /* bytes of one configured origin, with the NUL */
 
+struct asking;
+struct meter;
+struct seals;
+
 struct gateway {
     struct node_id node;
     char version[32];
@@ -29,6 +33,10 @@ struct gateway {
     uint32_t body_bytes;
     struct readers *readers;
     struct trust *trust;
+    struct seals *seals;   /* of requests between centrals */
+    struct asking *asking; /* centrals that wait for a person */
+    struct meter *meter;   /* counters for GET /metrics */
+    char database[512];    /* its path */
     struct push *push;
     struct progress *progress;
     struct cameras *cameras; /* borrowed from whoever started the server */

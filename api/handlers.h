@@ -15,6 +15,9 @@ void status_summary(struct request *request);
 void status_live(struct request *request);
 void status_ready(struct request *request);
 
+/* metrics.c: figures for Prometheus */
+void metrics_get(struct request *request);
+
 /* openapi.c: the description of all this */
 void openapi_get(struct request *request);
 
@@ -94,6 +97,18 @@ void p2p_status(struct request *request);
 void p2p_sync_state(struct request *request);
 void p2p_start(struct request *request);
 void p2p_stop(struct request *request);
+
+/* peers.c: how centrals get to know each other */
+void peers_info(struct request *request);
+void peers_add(struct request *request);
+void peers_register(struct request *request);
+void peers_unregister(struct request *request);
+void peers_test(struct request *request);
+
+/* peer_list.c: who is or wants to be a peer, and what a person decides */
+void peer_list_get(struct request *request);
+void peer_list_accept(struct request *request);
+void peer_list_delete(struct request *request);
 
 /* sync.c: who holds what */
 void sync_matrix(struct request *request);

@@ -1,5 +1,6 @@
 #include "api/handlers.h"
 
+#include "api/peer_news.h"
 #include "api/respond.h"
 #include "api/supervise.h"
 #include "proto/command.h"
@@ -63,35 +64,46 @@ void p2p_config_get(struct request *request)
     ask_destroy(&ask);
 }
 
+/* The links follow already; now those whom it concerns are told, and then the answer goes out. */
+static void respond_config(struct request *request, const json_t *before,
+                           const struct supervisor_answer *answer)
+{
+    struct problem problem;
+    json_t *after = json_read_object(answer->json, &problem);
+    struct json_writer writer = respond_json(request);
+
+    json_put_open(&writer, '{');
+    json_set_bool(&writer, "success", true);
+    json_set_text(&writer, "message", answer->problem.text);
+    peer_news_tell(request, before, after, &writer);
+    put_config(&writer, answer);
+    json_put_close(&writer, '}');
+    respond_send(request, 200);
+    json_decref(after);
+}
+
 void p2p_config_put(struct request *request)
 {
     struct supervisor_request question = {.verb = SUPERVISOR_CONFIG_PUT};
     struct supervisor_answer answer;
-    struct json_writer writer;
     struct ask *ask;
-    json_t *body =
-        request_object(request); /* only to name errors; the supervisor reads it itself */
+    json_t *before,
+        *body = request_object(request); /* only to name errors; the supervisor reads it itself */
 
     if (body == NULL) {
         return;
     }
     json_decref(body);
+    before = supervise_config(request);
+    if (before == NULL) {
+        return;
+    }
     question.json = request->body;
     if (supervise_ask(request, &question, &ask, &answer) == 0) {
-        writer = respond_json(request);
-        json_put_open(&writer, '{');
-        json_put_key(&writer, "success");
-        json_put_bool(&writer, true);
-        json_put_key(&writer, "message");
-        json_put_string(&writer, answer.problem.text);
-        json_put_key(&writer, "registration_results"); /* centrals find each other by HELLO */
-        json_put_open(&writer, '[');
-        json_put_close(&writer, ']');
-        put_config(&writer, &answer);
-        json_put_close(&writer, '}');
-        respond_send(request, 200);
+        respond_config(request, before, &answer);
     }
     ask_destroy(&ask);
+    json_decref(before);
 }
 
 static void order(struct request *request, enum supervisor_verb verb, const char *done)

@@ -14,6 +14,8 @@
 
 #define REQUEST_ID 64 /* bytes of a request's id */
 
+struct route;
+
 struct request {
     char id[REQUEST_ID + 1]; /* X-Request-Id as sent, or one of ours */
     struct gateway *gateway;
@@ -27,6 +29,7 @@ struct request {
     const char *allow_origin;           /* for Access-Control-Allow-Origin, or NULL; never input */
     char etag[40];                      /* of what is answered, without quotes; "" = none */
     const char *content_type;           /* of the body; NULL = JSON */
+    const struct route *route;          /* followed; NULL = none */
     int status;                         /* sent; 0 = not answered yet */
     bool streaming;                     /* the head is out, the rest goes in chunks */
 };

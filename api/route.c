@@ -9,6 +9,7 @@ static const struct route ROUTES[] = {
     {"GET", "/", ROLE_VIEWER, status_root},
     {"GET", "/livez", ROLE_ANYONE, status_live},
     {"GET", "/readyz", ROLE_ANYONE, status_ready},
+    {"GET", "/metrics", ROLE_METRICS | ROLE_VIEWER, metrics_get},
     {"GET", "/api/openapi.json", ROLE_ANYONE, openapi_get},
     {"GET", "/api/status", ROLE_VIEWER, status_summary},
     {"POST", "/api/edge/event", ROLE_OPERATOR | ROLE_EDGE, gate_event},
@@ -39,6 +40,14 @@ static const struct route ROUTES[] = {
     {"PUT", "/api/p2p/config", ROLE_ADMIN, p2p_config_put},
     {"GET", "/api/p2p/status", ROLE_VIEWER, p2p_status},
     {"GET", "/api/p2p/sync-state", ROLE_VIEWER, p2p_sync_state},
+    {"GET", "/api/p2p/info", ROLE_ANYONE, peers_info},
+    {"POST", "/api/p2p/add-peer", ROLE_ADMIN, peers_add},
+    {"POST", "/api/p2p/register-peer", ROLE_ANYONE, peers_register},
+    {"POST", "/api/p2p/unregister-peer", ROLE_ANYONE, peers_unregister},
+    {"POST", "/api/p2p/test-connection", ROLE_ADMIN, peers_test},
+    {"GET", "/api/v1/peers", ROLE_VIEWER, peer_list_get},
+    {"POST", "/api/v1/peers/{peer_id}/accept", ROLE_ADMIN, peer_list_accept},
+    {"DELETE", "/api/v1/peers/{peer_id}", ROLE_ADMIN, peer_list_delete},
     {"GET", "/api/v1/visits", ROLE_VIEWER, visit_list_get},
     {"GET", "/api/v1/visits/{event_id}", ROLE_VIEWER, visit_story_get},
     {"PUT", "/api/v1/visits/{event_id}", ROLE_OPERATOR, visit_change_put},
@@ -150,4 +159,9 @@ enum route_result route_find(struct request *request, const char *method, struct
 const struct route *route_at(size_t index)
 {
     return index < sizeof ROUTES / sizeof ROUTES[0] ? &ROUTES[index] : NULL;
+}
+
+size_t route_index(const struct route *route)
+{
+    return route != NULL ? (size_t)(route - ROUTES) : sizeof ROUTES / sizeof ROUTES[0];
 }

@@ -29,5 +29,7 @@ enum route_result route_find(struct request *request, const char *method, struct
 
 /* The table itself, for those who compare it with something: `index` from 0, NULL at its end. */
 const struct route *route_at(size_t index);
+/* The reverse; for NULL their number. */
+size_t route_index(const struct route *route);
 
 #endif

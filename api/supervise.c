@@ -2,7 +2,6 @@
 
 #include "api/respond.h"
 
-/* The socket is new each time: these requests are rare, and few workers ever see one. */
 int supervise_call(struct request *request, const struct supervisor_request *question,
                    struct ask **ask, struct supervisor_answer *answer)
 {
@@ -38,4 +37,22 @@ int supervise_ask(struct request *request, const struct supervisor_request *ques
         return -1;
     }
     return 0;
+}
+
+json_t *supervise_config(struct request *request)
+{
+    struct supervisor_request question = {.verb = SUPERVISOR_CONFIG_GET};
+    struct supervisor_answer answer;
+    struct problem problem;
+    struct ask *ask;
+    json_t *config = NULL;
+
+    if (supervise_call(request, &question, &ask, &answer) == 0) {
+        config = json_read_object(answer.json, &problem);
+        if (config == NULL) {
+            respond_error(request, PROBLEM_INTERNAL, "Lỗi nội bộ");
+        }
+    }
+    ask_destroy(&ask);
+    return config;
 }

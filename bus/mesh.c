@@ -415,14 +415,29 @@ static int pack_report(const struct mesh *mesh, bool with_matrix, struct buffer 
     return failed;
 }
 
+static int pack_probe(struct mesh *mesh, const struct probe_question *question, struct buffer *out)
+{
+    struct probe_report report = {.state = PROBE_NOT_CONNECTED};
+
+    if (mesh->replica) {
+        replica_probe(mesh->replica, question, &report, mesh_now());
+        mesh_handoff_outputs(mesh);
+    }
+    return probe_report_pack(&report, out);
+}
+
 /* Who asks about one peer gets what is known of the first difference, who says anything else the
  * report. */
 static int pack_answer(struct mesh *mesh, zframe_t *question, struct buffer *out)
 {
     struct slice bytes = {(const char *)zframe_data(question), zframe_size(question)};
     struct diff_report report = {.state = DIFF_NOT_CONNECTED};
+    struct probe_question probe;
     struct node_id peer;
 
+    if (probe_question_unpack(&probe, bytes) == 0) {
+        return pack_probe(mesh, &probe, out);
+    }
     if (diff_question_unpack(&peer, bytes)) {
         return pack_report(mesh, zframe_streq(question, MESH_REPORT_MATRIX), out);
     }

@@ -19,6 +19,7 @@
 #include "proto/handoff.h"
 #include "proto/ids.h"
 #include "proto/message.h"
+#include "proto/probe.h"
 #include "proto/report.h"
 
 struct replica;
@@ -147,6 +148,11 @@ bool replica_next(struct replica *replica, struct replica_output *output);
  * answer is older than a few seconds; call again (and pass time) until it is not DIFF_LOOKING. */
 void replica_diff(struct replica *replica, const struct node_id *peer, struct diff_report *report,
                   struct replica_now now);
+
+/* Whether the link to a peer carries messages now: sends it a HEARTBEAT unless one was sent for a
+ * probe since `since_ms`; ask again (and pass time) until it is not PROBE_WAITING. */
+void replica_probe(struct replica *replica, const struct probe_question *question,
+                   struct probe_report *report, struct replica_now now);
 
 /* Fills what a report says of us and the peers, and the counters; free it with mesh_report_free. */
 void replica_report(const struct replica *replica, struct mesh_report *report,

@@ -208,6 +208,8 @@ struct replica_central {
     bool resynced;     /* became equal since then */
 
     int64_t rtt_ms, best_rtt_ms, offset_ms; /* -1, -1, EVENT_NONE = unknown */
+    int64_t rtt_sent_ms; /* monotonic: when the HEARTBEAT left that rtt_ms was measured with */
+    int64_t probed_ms;   /* monotonic: the last HEARTBEAT that a probe sent */
     bool is_skewed;
     int64_t twin_until_ms;       /* monotonic: DUPLICATE_ID is over, unless a twin comes again */
     int64_t echo_ms, echo_at_ms; /* newest sent_ms of the peer (0 = none), and when it came */

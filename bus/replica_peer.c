@@ -31,6 +31,7 @@ static struct replica_central *new_peer(struct replica *replica, const struct re
     peer->state = PEER_UNKNOWN;
     peer->since_ms = replica->now.wall_ms;
     peer->rtt_ms = peer->best_rtt_ms = -1;
+    peer->rtt_sent_ms = peer->probed_ms = REPLICA_NEVER;
     peer->offset_ms = EVENT_NONE;
     peer->synced_ms = REPLICA_NEVER;
     peer->announce_at_ms = REPLICA_NEVER;
@@ -279,6 +280,7 @@ void replica_peer_restarted(struct replica *replica, struct replica_central *pee
     peer->events_known = false;
     peer->odd_states = 0;
     peer->rtt_ms = peer->best_rtt_ms = -1;
+    peer->rtt_sent_ms = peer->probed_ms = REPLICA_NEVER;
     peer->offset_ms = EVENT_NONE;
     peer->demoted_until_ms = peer->single_until_ms = peer->retry_at_ms = INT64_MIN;
 }

@@ -223,6 +223,7 @@ static void sample_clock(struct replica *replica, struct replica_central *peer,
         return;
     }
     peer->rtt_ms = rtt;
+    peer->rtt_sent_ms = heartbeat->echo_ms;
     /* A slow trip says little about the clock: only those near the best one count, which itself
      * grows old. */
     peer->best_rtt_ms++;
@@ -255,6 +256,28 @@ void replica_pulse_heard(struct replica *replica, struct replica_link *link,
         replica_hello_noticed(replica, link, &heartbeat->notice);
     }
     replica_fetch_plan(replica, peer);
+}
+
+void replica_probe(struct replica *replica, const struct probe_question *question,
+                   struct probe_report *report, struct replica_now now)
+{
+    struct replica_central *peer = replica_peer_find(replica, &question->peer);
+
+    replica->now = now;
+    *report = (struct probe_report){.state = PROBE_UNKNOWN_PEER};
+    if (peer && (!peer->active || peer->state != PEER_CONNECTED || !replica->ready)) {
+        report->state = PROBE_NOT_CONNECTED;
+    } else if (peer && peer->rtt_sent_ms != REPLICA_NEVER &&
+               peer->rtt_sent_ms >= question->since_ms) {
+        *report = (struct probe_report){.state = PROBE_ANSWERED, .rtt_ms = peer->rtt_ms};
+    } else if (peer) {
+        report->state = PROBE_WAITING;
+        if (peer->probed_ms == REPLICA_NEVER || peer->probed_ms < question->since_ms) {
+            peer->probed_ms = now.mono_ms;
+            replica_pulse_answer(replica, peer->active);
+        }
+    }
+    replica_finish(replica);
 }
 
 /* ---- pushing what was written here ---- */

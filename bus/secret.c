@@ -9,8 +9,10 @@
 #define SALT "parkmesh-mesh-v1"
 #define PUBLIC_TEXT "parkmesh without a mesh_secret"
 
-#define DERIVED 64 /* 32 CURVE secret key, 16 for the mesh id, 16 reserved */
-#define SHARE 32   /* characters of a new secret after its prefix, 5 bits each */
+#define DERIVED 64 /* 32 CURVE secret key, 16 for the mesh id, 16 for the key of seals */
+#define HTTP_KEY_BYTES 16
+#define HTTP_SALT "parkmesh-http-v1"
+#define SHARE 32 /* characters of a new secret after its prefix, 5 bits each */
 
 _Static_assert(sizeof SALT - 1 == crypto_pwhash_argon2id_SALTBYTES, "Argon2id takes 16 bytes");
 
@@ -27,10 +29,14 @@ int secret_derive(const char *secret, struct mesh_keys *keys)
         return -1;
     }
     memcpy(keys->secret_key, derived, sizeof keys->secret_key);
-    int failed =
-        crypto_scalarmult_base(keys->public_key, keys->secret_key) ||
-        crypto_generichash(keys->mesh_id.bytes, sizeof keys->mesh_id.bytes,
-                           derived + sizeof keys->secret_key, sizeof keys->mesh_id.bytes, NULL, 0);
+    int failed = crypto_scalarmult_base(keys->public_key, keys->secret_key) ||
+                 crypto_generichash(keys->mesh_id.bytes, sizeof keys->mesh_id.bytes,
+                                    derived + sizeof keys->secret_key, sizeof keys->mesh_id.bytes,
+                                    NULL, 0) ||
+                 crypto_generichash(keys->http_key, sizeof keys->http_key,
+                                    (const unsigned char *)HTTP_SALT, sizeof HTTP_SALT - 1,
+                                    derived + sizeof keys->secret_key + sizeof keys->mesh_id.bytes,
+                                    HTTP_KEY_BYTES);
     sodium_memzero(derived, sizeof derived);
     keys->present = secret && *secret;
     return failed ? -1 : 0;

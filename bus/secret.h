@@ -14,6 +14,7 @@ struct mesh_keys {
     bool present; /* false: no secret; the mesh binds to loopback only, with keys everybody knows */
     uint8_t public_key[32], secret_key[32];
     struct digest mesh_id;
+    uint8_t http_key[32]; /* of seals (proto/seal.h) */
 };
 
 /* Shortest secret accepted, in bytes. */

@@ -87,6 +87,12 @@ int config_check(struct config *config, const char *path, struct buffer *errors,
 int config_merge(const char *path, struct slice change, struct buffer *merged,
                  struct config *config, struct problem *problem);
 
+/* A change for config_merge that adds or changes one of peer_centrals (`peer`: a JSON object with
+ * its id), or removes it; `found`: it was there. 0, or -1 with FIELD_INVALID, NOT_FOUND (nothing to
+ * remove) or what reading the file gives. */
+int config_change_peer(const char *path, struct slice peer, bool remove, bool *found,
+                       struct buffer *change, struct problem *problem);
+
 /* Writes atomically: temporary file beside it, fsync, rename, fsync of the directory; keeps mode
  * 0600 when it holds a secret. 0, or -1 with CONFIG_UNREADABLE / DISK_FULL. */
 int config_write(const char *path, struct slice text, struct problem *problem);

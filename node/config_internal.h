@@ -168,4 +168,7 @@ int config_read_file(const char *path, struct buffer *out, unsigned *mode, struc
 /* What a missing file is created with. */
 extern const char CONFIG_STANDALONE[];
 
+/* The file as it is now, or what it would be created with. Owned; NULL with a problem. */
+json_t *config_load_present(const char *path, struct problem *problem);
+
 #endif

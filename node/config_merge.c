@@ -182,8 +182,7 @@ static void keep_auto(json_t *merged, const json_t *before)
     }
 }
 
-/* The file as it is now, or what it would be created with. Owned; NULL with a problem. */
-static json_t *load_present(const char *path, struct problem *problem)
+json_t *config_load_present(const char *path, struct problem *problem)
 {
     struct buffer text;
     struct config_wrong wrong;
@@ -246,7 +245,7 @@ int config_merge(const char *path, struct slice change, struct buffer *merged,
     buffer_clear(merged);
     config_init(config);
     json_t *given = load_change(change, problem);
-    json_t *before = given ? load_present(path, problem) : NULL;
+    json_t *before = given ? config_load_present(path, problem) : NULL;
     json_t *after = before ? json_copy(before) : NULL;
     if (!after) {
         goto release;

@@ -210,6 +210,11 @@ static struct api_trust trust_of(const struct config *config, struct addresses *
     return trust;
 }
 
+static void follow_key(struct services *services)
+{
+    api_set_mesh_key(services->api, services->keys.present ? services->keys.http_key : NULL);
+}
+
 static void follow_trust(struct services *services, const struct config *config)
 {
     struct addresses addresses;
@@ -249,6 +254,7 @@ static int start_api(struct services *services, const struct config *config,
     if (services->api == NULL) {
         return -1;
     }
+    follow_key(services);
     for (size_t i = 0; i < count; i++) {
         log_info("HTTP_LISTENING", "address=%s auth=%s", listeners[i],
                  options.is_open        ? "open"
@@ -371,6 +377,7 @@ int services_change(struct services *services, const struct config *old, const s
     cameras_configure(services->cameras, &new->cameras);
     if (!api_differs(old, new)) {
         follow_trust(services, new);
+        follow_key(services);
         return 0;
     }
     api_stop(&services->api);
@@ -387,6 +394,9 @@ int services_change(struct services *services, const struct config *old, const s
     }
     if (configure_mesh(services, old, &again) != 0) {
         log_problem(LOG_LEVEL_ERROR, &again);
+    }
+    if (services->api != NULL) {
+        follow_key(services);
     }
     return -1;
 }

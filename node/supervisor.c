@@ -213,6 +213,29 @@ static int put_config(struct supervisor *supervisor, struct slice json, struct p
     return rc == 0 ? config_json(&supervisor->config, &supervisor->json) : -1;
 }
 
+/* One central more or less; the answer says which. */
+static int change_peer(struct supervisor *supervisor, struct slice json, bool remove,
+                       struct problem *problem)
+{
+    struct buffer change = {0};
+    bool found = false;
+    int rc = config_change_peer(supervisor->options->config_path, json, remove, &found, &change,
+                                problem);
+
+    if (rc == 0) {
+        rc = put_config(supervisor, buffer_slice(&change), problem);
+    }
+    buffer_free(&change);
+    if (rc == 0) {
+        buffer_clear(&supervisor->json);
+        rc = buffer_printf(&supervisor->json, "{\"action\": \"%s\"}",
+                           remove  ? "removed"
+                           : found ? "updated"
+                                   : "added");
+    }
+    return rc;
+}
+
 static void answer(struct supervisor *supervisor, const struct supervisor_request *request,
                    struct supervisor_answer *reply)
 {
@@ -226,6 +249,11 @@ static void answer(struct supervisor *supervisor, const struct supervisor_reques
         break;
     case SUPERVISOR_CONFIG_PUT:
         rc = put_config(supervisor, request->json, &reply->problem);
+        break;
+    case SUPERVISOR_PEER_PUT:
+    case SUPERVISOR_PEER_REMOVE:
+        rc = change_peer(supervisor, request->json, request->verb == SUPERVISOR_PEER_REMOVE,
+                         &reply->problem);
         break;
     case SUPERVISOR_MESH_START:
         rc = services_mesh_start(&supervisor->services, &reply->problem);

@@ -224,7 +224,7 @@ int supervisor_request_unpack(struct supervisor_request *request, struct slice b
     }
     struct wire_row row = wire_row(&wire.root);
     request->verb =
-        (enum supervisor_verb)wire_row_u64(&row, SUPERVISOR_CONFIG_GET, SUPERVISOR_MESH_STOP);
+        (enum supervisor_verb)wire_row_u64(&row, SUPERVISOR_CONFIG_GET, SUPERVISOR_PEER_REMOVE);
     request->json = wire_row_str(&row, LIMIT_MESSAGE_BYTES);
     wire_close(&wire);
     return row.bad ? -1 : 0;

@@ -114,7 +114,10 @@ enum supervisor_verb {
     SUPERVISOR_CONFIG_GET = 1, /* answer json: the configuration, secrets removed */
     SUPERVISOR_CONFIG_PUT,     /* json: what to merge; answer json as GET; text says what follows */
     SUPERVISOR_MESH_START,
-    SUPERVISOR_MESH_STOP
+    SUPERVISOR_MESH_STOP,
+    SUPERVISOR_PEER_PUT,   /* json: one of peer_centrals, laid over that of its id, or added; answer
+                              json {"action": "added" | "updated"} */
+    SUPERVISOR_PEER_REMOVE /* json: {"id"}; NOT_FOUND; answer json {"action": "removed"} */
 };
 
 struct supervisor_request {

@@ -118,6 +118,12 @@
 #define LIMIT_CALL_MS 5000         /* from start to end; a person waits for it */
 #define LIMIT_CALL_BYTES (64 * 1024) /* of an answer that is collected */
 
+/* Seals of requests between centrals */
+#define LIMIT_SEAL_MS 60000   /* between the clocks of both; else a person accepts the request */
+#define LIMIT_SEALS_SEEN 256  /* remembered until they are too old to be replayed */
+#define LIMIT_ASKING_PEERS 32 /* centrals that ask over HTTP and wait for a person */
+#define LIMIT_ASKING_MS (24LL * 3600 * 1000) /* then such a request is forgotten */
+#define LIMIT_PROBE_MS 5000                  /* a test of a link waits this long for its answer */
 #define LIMIT_CAMERAS_TELL_MS 5000 /* between two lists that differ in counters and times only */
 #define LIMIT_CAMERAS_SILENCE_MS 30000 /* a page that says nothing for so long gets a `ping` */
 #define LIMIT_STREAMS 8                /* videos relayed at once; each holds a worker */

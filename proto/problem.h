@@ -58,6 +58,8 @@
     X(EVENT_UNKNOWN, 0, 200)       /* events of a newer version's kind: kept, not understood */   \
     X(CHAIN_BROKEN, 65, 500)       /* bytes of our own log that do not verify */                  \
     X(CLOCK_SKEW, 0, 200)          /* clocks differ; both centrals are named */                   \
+    X(AWAITING_APPROVAL, 0, 200)   /* a central's request that a person has to accept */          \
+    X(LINK_DOWN, 69, 400)          /* the link to a peer carries no messages now */               \
     X(CURSOR_UNKNOWN, 0, 410)      /* no feed of this database gave it; says where to go on */    \
     X(POSITION_NOT_HELD, 75, 504)  /* a read that waits for a write elsewhere did not see it */   \
     X(INTERNAL, 70, 500)

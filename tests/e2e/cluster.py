@@ -327,12 +327,12 @@ class Cluster:
         self.closing = contextlib.ExitStack()
         self.secret = program("secret", "new")[1].strip()
 
-    def new(self, name):
-        """A central that is not configured yet."""
+    def new(self, name, ports=()):
+        """A central that is not configured yet, at these ports; None = free ones."""
         pid = os.getpid()
         ip = "127.%d.%d.%d" % (64 + (pid >> 8) % 128, pid % 256, next(self._numbers) % 250 + 1)
         directory = os.path.join(self.directory, "%d-%s" % (len(self.centrals) + 1, name))
-        central = Central(directory, name, ip, self.ports)
+        central = Central(directory, name, ip, self.ports if ports == () else ports)
         self.centrals.append(central)
         return central
 

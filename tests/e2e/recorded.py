@@ -16,6 +16,13 @@ STABLE = ("success", "action", "plate_id", "plate_view", "deduped", "allowed", "
 UNREAD = {"entry_confidence": "null", "exit_confidence": "null"}
 LOCAL = {"created_at", "updated_at", "sync_status"}
 
+# A camera that is configured and was not heard of: there was none when this was recorded.
+CONFIG_ONLY = {
+    "id": 4, "name": "South gate", "type": "EXIT", "status": "offline", "last_heartbeat": None,
+    "events_sent": 0, "events_failed": 0, "location": None, "config_only": True,
+    "stream_proxy": {"available": False, "reason": "no address"},
+    "control_proxy": {"available": False, "reason": "no address"}}
+
 
 def lines(name):
     with open(os.path.join(DATA, name), encoding="utf-8") as file:
@@ -82,6 +89,9 @@ def shapes(exchanges):
         if exchange["status"] < 300 and "answer" in exchange:
             known.setdefault(route(exchange["method"], exchange["path"]), Shape()).learn(
                 exchange["answer"])
+    known["GET /api/cameras"].keys["cameras"].learn([CONFIG_ONLY])
+    known["GET /api/status"].keys["cameras"].keys["cameras"] = \
+        known["GET /api/cameras"].keys["cameras"]
     rows = known["GET /api/parking/history"].keys["history"].element
     known["GET /api/parking/state"].keys["vehicles_in_parking"].element = rows  # the same rows
     return known

@@ -74,6 +74,7 @@ def post(central, change, status=200):
 
 
 def k_01_k_08_silence(cluster):
+    """A camera that is silent for longer than the configured time is offline, and stays it."""
     a = lone(cluster, cameras={"heartbeat_timeout_s": 5,
                                "items": {"3": {"name": "North", "ip": "127.0.0.9"}}})
     expect_equal(cameras(a)[3].get("config_only"), True, "configured, not heard")
@@ -92,6 +93,7 @@ def k_01_k_08_silence(cluster):
 
 
 def k_03_heartbeat_without_camera(cluster):
+    """A heartbeat without `camera_id` is refused, and makes no camera."""
     a = lone(cluster)
     for _ in range(2):
         answer = a.post("/api/edge/heartbeat", {"camera_name": "x", "camera_type": "ENTRY"})
@@ -100,6 +102,7 @@ def k_03_heartbeat_without_camera(cluster):
 
 
 def k_07_k_10_removed_and_unconfigured(cluster):
+    """A camera that was removed is gone; one that only sends heartbeats is online."""
     a = lone(cluster, cameras={"items": {"3": {"ip": "127.0.0.9"}, "4": {"ip": "127.0.0.8"}}})
     for camera in (3, 4, 7):
         beat(a, camera)
@@ -122,6 +125,7 @@ def k_07_k_10_removed_and_unconfigured(cluster):
 
 
 def c_01_nothing_is_ignored_silently(cluster):
+    """What is called saved is saved, and what cannot be is refused."""
     a = lone(cluster, api_token="0123456789abcdefgh")
     before = a.read_config()
     for change, word in [
@@ -154,6 +158,7 @@ def c_01_nothing_is_ignored_silently(cluster):
 
 
 def f_04_one_tariff(cluster):
+    """The settings page changes the one tariff there is."""
     a, b = cluster.mesh("central-1", "central-2")
     a.start()
     b.start()
@@ -166,6 +171,7 @@ def f_04_one_tariff(cluster):
 
 
 def c_05_boxes_are_told_at_once(cluster):
+    """All boxes are called at the same time, so that dead ones cost one time-out."""
     a = lone(cluster)
     boxes = [box(cluster, a, number) for number in range(10)]
     together = threading.Barrier(len(boxes), timeout=60 * SLOW)
@@ -195,6 +201,7 @@ def c_05_boxes_are_told_at_once(cluster):
 
 
 def k_04_k_05_one_box_registers(cluster):
+    """A box that registers leaves others' heartbeats, counters and capacities alone."""
     a = lone(cluster)
     beat(a, 2)
     answer = a.post(SYNC, {"edge_cameras": {"1": {
@@ -250,6 +257,7 @@ def lots_everywhere(cluster):
 
 
 def k_06_every_box_says_1(cluster):
+    """Boxes that all register under "1" do not overwrite each other."""
     a = lone(cluster, auth="open")
     first, second, third = (address(a, n) for n in (1, 2, 3))
 
@@ -270,6 +278,7 @@ def k_06_every_box_says_1(cluster):
 
 
 def s_06_only_configured_boxes_are_called(cluster):
+    """Nothing is called for a camera but its configured address, on the boxes' port."""
     a = lone(cluster)
     known, other = box(cluster, a, 1), box(cluster, a, 2)
     post(a, {"edge_cameras": {"3": {"ip": known.ip}}})
@@ -412,6 +421,7 @@ def told(page, predicate):
 
 
 def k_02_p_07_pages_hear_of_it(cluster):
+    """Pages are told when a camera falls silent, and no oftener than something changes."""
     a = lone(cluster, cameras={"heartbeat_timeout_s": 5})
     page = WebSocket(a.ip, a.api_port, "/ws/cameras")
     expect_equal(page.receive(), {"type": "cameras_update", "data": {

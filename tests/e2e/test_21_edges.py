@@ -251,7 +251,7 @@ def lost_by_design(central, box):
     return lost
 
 
-def killed_under_traffic(cluster):
+def e_10_killed_under_traffic(cluster):
     """E-10, proof: a central that is killed again and again, boxes that go on."""
     central, = cluster.mesh("central-1")
     central.start()
@@ -295,4 +295,4 @@ def killed_under_traffic(cluster):
           % (central.event_count(), len(lost)))
 
 
-run(handshakes, between_boxes, of_other_centrals, lot_cameras, away, killed_under_traffic)
+run(handshakes, between_boxes, of_other_centrals, lot_cameras, away, e_10_killed_under_traffic)

@@ -105,6 +105,17 @@ def d_04_killed_while_saving(mesh):
     central.stop()
 
 
+def d_09_capacity_that_is_no_number(mesh):
+    """A lot with a senseless capacity is refused, and the list of lots is whole."""
+    a = mesh.centrals[0]
+    register_lot(a, 41, "Deck D", 12)
+    for capacity in ("x", -1, 1e99, [], True):
+        answer = register_lot(a, 41, "Deck D", capacity)
+        expect_equal((answer.status, answer.json["success"]), (400, False), str(answer))
+    register_lot(a, 41, "Deck D", None)
+    expect(isinstance(lots(a)["Deck D"]["total_capacity"], int), lots(a))
+
+
 def d_13_refused_events_hold_nothing(mesh):
     """Hundreds of events that cannot be stored leave no connection or file open behind them."""
     a = mesh.centrals[0]
@@ -121,6 +132,90 @@ def d_13_refused_events_hold_nothing(mesh):
     expect(a.entry(mesh.plate()).json["success"], "goes on")
 
 
+def d_14_renamed_lot(mesh):
+    """A lot camera gets another name: the old lot is gone from the list, or empty of capacity."""
+    a, b = mesh.centrals
+    register_lot(a, 42, "Deck Old", 30)
+    wait_until(lambda: "Deck Old" in lots(b), 20, "at B")
+    register_lot(a, 42, "Deck New", 30)
+    for central in (a, b):
+        wait_until(lambda c=central: lots(c).get("Deck New", {}).get("total_capacity") == 30 and
+                   "Deck Old" not in lots(c), 20, lambda c=central: lots(c))
+
+
+def t_05_changes_say_their_zone(mesh):
+    """Under /api/v1/ the time of a change carries its offset, so that no reader has to guess one."""
+    a = mesh.centrals[0]
+    entered = a.entry(mesh.plate()).json
+    a.delete("/api/parking/history/%d" % entered["history_id"])
+    story = a.get("/api/v1/visits/" + entered["event_id"])
+    expect_equal(story.status, 200, str(story))
+    change = [event for event in story.json["events"] if event["kind"] == "HISTORY_DELETE"][0]
+    for key in ("time", "logged_at"):
+        moment = datetime.fromisoformat(change[key])
+        expect(moment.tzinfo is not None and abs(moment.timestamp() - now()) < 300, key, change)
+
+
+def f_01_subscribers_pay_nothing(mesh):
+    """A subscriber pays nothing while the subscription is valid, its last day included, at every
+    central; others pay."""
+    a, b = mesh.centrals
+    today = datetime.now(timezone.utc).strftime("%Y-%m-%d")
+    cars = [mesh.plate() for _ in range(5)]
+    put(a, "/api/subscriptions", {"subscriptions": [
+        subscriber(1, cars[0]), subscriber(2, cars[1][:3] + "-" + cars[1][3:], end_date=today),
+        subscriber(3, cars[2], status="inactive"),
+        subscriber(4, cars[3], end_date="2020-01-31", start_date="2020-01-01")]})
+    wait_until(lambda: len(b.get("/api/subscriptions").json["subscriptions"]) == 4, 20, "at B")
+    base = now() - 7200
+    for car, wanted in zip(cars, (0, 0, fee(7200), fee(7200), fee(7200))):
+        name = a.entry(car, ts=base).json["event_id"]
+        row(b, name)
+        left = b.exit(car).json  # by b's own clock, which is after the list's
+        expect_equal((left["success"], left["fee"]), (True, wanted), car)
+        row(a, name, status="OUT", fee=wanted)
+
+
+def f_04_one_tariff(mesh):
+    """The settings page and the tariff's own path show and change one tariff, in force at once."""
+    a, b = mesh.centrals
+    before = a.get("/api/parking/fees").json["fees"]
+    answer = a.post("/api/config", {"parking": {"fee_base": 0.5, "fee_per_hour": 31000}})
+    expect_equal((answer.status, answer.json["success"]), (200, True), str(answer))
+    for central in (a, b):
+        wait_until(lambda c=central: c.get("/api/parking/fees").json["fees"]["fee_per_hour"] ==
+                   c.get("/api/config").json["config"]["parking"]["fee_per_hour"] == 31000, 20,
+                   "at " + central.name)
+    car = mesh.plate()
+    a.entry(car, ts=now() - 3600)
+    expect_equal(a.exit(car).json["fee"], 31000, "fee")
+    put(a, "/api/parking/fees", {"fees": before})
+    wait_until(lambda: b.get("/api/config").json["config"]["parking"]["fee_per_hour"] ==
+               before["fee_per_hour"], 20, "put back")
+
+
+def r_21_settings_reach_who_was_away(mesh):
+    """Lots, tariff, staff and subscribers that were set while B was away are there when it is back."""
+    a, b = mesh.centrals
+    car = mesh.plate()
+    before = a.get("/api/parking/fees").json["fees"]
+    with away(b):
+        register_lot(a, 43, "Deck R", 21)
+        put(a, "/api/staff", {"staff": [{**PERSON, "id": 77}]})
+        put(a, "/api/subscriptions", {"subscriptions": [subscriber(78, car)]})
+        put(a, "/api/parking/fees", {"fees": {**before, "fee_per_hour": 9000}})
+    wait_until(lambda: lots(b).get("Deck R", {}).get("total_capacity") == 21, 20, "the lot")
+    for path, key in (("/api/staff", "staff"), ("/api/subscriptions", "subscriptions")):
+        wait_until(lambda p=path: b.get(p).json.get(key) == a.get(p).json[key] != [], 20, path)
+    wait_until(lambda: b.get("/api/parking/fees").json["fees"]["fee_per_hour"] == 9000, 20, "fees")
+    put(b, "/api/parking/fees", {"fees": before})
+    wait_until(lambda: a.get("/api/parking/fees").json["fees"] == before, 20, "put back")
+    wait_same([a, b])
+
+
 with Standing("central-1", "central-2") as stage:
     run(d_02_p_01_p_06_look_ups_use_indexes, d_03_empty_bodies_change_nothing,
-        d_04_killed_while_saving, d_13_refused_events_hold_nothing, stage=stage)
+        d_04_killed_while_saving, d_09_capacity_that_is_no_number,
+        d_13_refused_events_hold_nothing, d_14_renamed_lot, t_05_changes_say_their_zone,
+        f_01_subscribers_pay_nothing, f_04_one_tariff, r_21_settings_reach_who_was_away,
+        stage=stage)

@@ -1,6 +1,6 @@
 """Defects of the existing system between centrals, R: those about where cars stand in the lots."""
 
-from cluster import expect, expect_equal, now, run, wait_same, wait_until
+from cluster import expect_equal, now, run, wait_linked, wait_same, wait_until
 from standing import Standing, away, row
 
 

@@ -47,6 +47,42 @@ def s_02_foreign_pages(mesh):
         socket_.close()
 
 
+def s_05_edges_are_let_in(mesh):
+    """A stranger at /ws/edge is not let in by saying a camera's number; with a token it is."""
+    central = mesh.another(auth="token", api_token=TOKEN)
+    stranger = WebSocket(central.ip, central.api_port, "/ws/edge", headers=STRANGER)
+    expect_equal(stranger.status, 401, "without")
+    stranger.close()
+    guest = WebSocket(central.ip, central.api_port, "/ws/edge?access_token=" + TOKEN,
+                      headers=STRANGER)
+    expect_equal(guest.status, 101, "with")
+    guest.send(b'{"edge_id": 3}')
+    expect_equal(guest.receive()["type"], "connected", "greeting")
+    guest.close()
+    central.stop()
+
+
+def s_06_addresses_of_cameras_are_addresses(mesh):
+    """What a central calls for a camera is its address on the port of the boxes, and nothing that
+    somebody writes in its place."""
+    a = mesh.centrals[0]
+    heard = socket.create_server((a.ip, 0))
+    mesh.cluster.closing.callback(heard.close)
+    port = heard.getsockname()[1]
+    for ip in ("%s:%d" % (a.ip, port), "%s:%d/x?" % (a.ip, port), "user@%s" % a.ip, "a b",
+               "%s#" % a.ip, "http://%s:%d" % (a.ip, port), "x" * 300):
+        answer = a.post("/api/config", {"edge_cameras": {"90": {"name": "x", "ip": ip}}})
+        expect_equal((answer.status, answer.json["success"]), (400, False), "%s: %s" % (ip, answer))
+        answer = a.post("/api/edge/sync-config", {"edge_cameras": {"90": {"name": "x", "ip": ip}}})
+        expect_equal((answer.status, answer.json["success"]), (400, False), "%s: %s" % (ip, answer))
+    heard.settimeout(0.1)
+    try:
+        heard.accept()
+        expect(False, "somebody called")
+    except TimeoutError:
+        pass
+
+
 def s_09_links_between_centrals_are_encrypted(mesh):
     """Whoever reads along between two centrals reads no plate. For browsers a proxy adds TLS."""
     network = Network()
@@ -81,5 +117,6 @@ def p_04_long_lists_are_streamed(mesh):
 
 
 with Standing("central-1", "central-2") as stage:
-    run(s_01_changes_have_an_author, s_02_foreign_pages, s_09_links_between_centrals_are_encrypted,
+    run(s_01_changes_have_an_author, s_02_foreign_pages, s_05_edges_are_let_in,
+        s_06_addresses_of_cameras_are_addresses, s_09_links_between_centrals_are_encrypted,
         p_04_long_lists_are_streamed, stage=stage)

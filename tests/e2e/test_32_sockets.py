@@ -53,6 +53,19 @@ def w_01_dashboards_come_and_go(mesh):
     row(b, entered["event_id"], plate_id=fixed)
 
 
+def w_03_frames_that_are_no_text(mesh):
+    """A binary frame is no reason to die; where it ends a socket, it is with a close code."""
+    a = mesh.centrals[0]
+    for path in ("/ws/history", "/ws/cameras", "/ws/edge"):
+        socket = listen(a, path)
+        socket.send(bytes(100), BINARY)
+        if path == "/ws/edge":
+            expect_equal(socket.receive(), None, "closed")
+            expect(socket.close_code in (1003, 1007, 1008), path, socket.close_code)
+        socket.close()
+    expect(a.entry(mesh.plate()).json["success"], "goes on")
+
+
 def w_04_deletion_refreshes_lots(mesh):
     """The notice of an edit or a deletion carries an event_type, for which a lot view looks."""
     a = mesh.centrals[0]
@@ -102,6 +115,23 @@ def w_06_order_of_notices(mesh):
                    kinds == sorted(kinds), name, kinds)
 
 
+def p_07_heartbeats_cost_little(mesh):
+    """Heartbeats that change nothing a page shows do not send the whole list again each time."""
+    a = mesh.centrals[0]
+    socket = listen(a, "/ws/cameras")
+    for number in range(50):
+        answer = a.post("/api/edge/heartbeat", {"camera_id": 81, "camera_name": "Gate 81",
+                                                "camera_type": "ENTRY", "events_sent": number})
+        expect_equal(answer.status, 200, str(answer))
+    lists = []
+
+    def last(message):
+        lists.append(message)
+        return [c["events_sent"] for c in message["data"]["cameras"] if c["id"] == 81] == [49]
+    socket.wait_for(last, 20 * SLOW)
+    expect(len(lists) < 50, "lists sent for 50 heartbeats:", len(lists))
+
+
 def s_08_limits_of_bodies_frames_and_sockets(mesh):
     """A body, a frame and a number of sockets beyond the limits are refused, each by itself."""
     central = mesh.another(limits={"ws_clients": 8})
@@ -120,5 +150,6 @@ def s_08_limits_of_bodies_frames_and_sockets(mesh):
 
 
 with Standing("central-1", "central-2") as stage:
-    run(w_01_dashboards_come_and_go, w_04_deletion_refreshes_lots, w_05_first_message,
-        w_06_order_of_notices, s_08_limits_of_bodies_frames_and_sockets, stage=stage)
+    run(w_01_dashboards_come_and_go, w_03_frames_that_are_no_text, w_04_deletion_refreshes_lots,
+        w_05_first_message, w_06_order_of_notices, p_07_heartbeats_cost_little,
+        s_08_limits_of_bodies_frames_and_sockets, stage=stage)

@@ -1,0 +1,239 @@
+/*
+ * GET /metrics in the text format of Prometheus, 0.0.4. Labels are ids of centrals, routes of our
+ * table and codes: never a plate, a person or anything else from a request.
+ */
+#include "api/handlers.h"
+
+#include "api/meter.h"
+#include "api/respond.h"
+#include "api/route.h"
+#include "proto/event.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#define SECONDS(us) ((double)(us) / 1e6)
+
+static void head(struct buffer *out, const char *name, const char *type, const char *help)
+{
+    (void)buffer_printf(out, "# HELP parkmesh_%s %s\n# TYPE parkmesh_%s %s\n", name, help, name,
+                        type); /* `full` is looked at in the end, here and below */
+}
+
+static void gauge(struct buffer *out, const char *name, const char *help, double value)
+{
+    head(out, name, "gauge", help);
+    (void)buffer_printf(out, "parkmesh_%s %.15g\n", name, value);
+}
+
+/* ---- this server ----------------------------------------------------------------------------- */
+
+static void put_http(struct buffer *out, struct meter *meter)
+{
+    const struct route *route;
+    bool last;
+    size_t i = 0;
+
+    head(out, "http_requests_total", "counter", "Answers by route, method and class of status.");
+    do {
+        route = route_at(i);
+        last = route == NULL;
+        for (int class = 1; class <= METER_CLASSES; class ++) {
+            uint64_t count = meter_http_count(meter, i, class);
+            if (count > 0) {
+                (void)buffer_printf(out,
+                                    "parkmesh_http_requests_total{route=\"%s\",method=\"%s\","
+                                    "code=\"%dxx\"} %" PRIu64 "\n",
+                                    last ? "none" : route->path, last ? "none" : route->method,
+                                    class, count);
+            }
+        }
+        i++;
+    } while (!last);
+}
+
+static void put_commands(struct buffer *out, struct meter *meter)
+{
+    static const int64_t bounds[METER_BUCKETS] = METER_BOUNDS;
+    struct meter_commits commits;
+    uint64_t sum = 0;
+
+    head(out, "commands_total", "counter", "Requests that the writer decided, by outcome.");
+    for (int code = 0; code < PROBLEM_COUNT; code++) {
+        uint64_t count = meter_outcome_count(meter, (enum problem_code)code);
+        if (count > 0 || code == PROBLEM_OK) {
+            (void)buffer_printf(out, "parkmesh_commands_total{outcome=\"%s\"} %" PRIu64 "\n",
+                                problem_name((enum problem_code)code), count);
+        }
+    }
+    head(out, "commands_repeated_total", "counter", "Of these, repetitions that were recognised.");
+    (void)buffer_printf(out, "parkmesh_commands_repeated_total %" PRIu64 "\n",
+                        meter_deduped_count(meter));
+    head(out, "commit_duration_seconds", "histogram",
+         "From the hand-over of a command to the writer until it is durable.");
+    meter_commits(meter, &commits);
+    for (size_t i = 0; i <= METER_BUCKETS; i++) {
+        sum += commits.buckets[i];
+        if (i < METER_BUCKETS) {
+            (void)buffer_printf(
+                out, "parkmesh_commit_duration_seconds_bucket{le=\"%.10g\"} %" PRIu64 "\n",
+                SECONDS(bounds[i]), sum);
+        }
+    }
+    (void)buffer_printf(out,
+                        "parkmesh_commit_duration_seconds_bucket{le=\"+Inf\"} %" PRIu64 "\n"
+                        "parkmesh_commit_duration_seconds_sum %.6f\n"
+                        "parkmesh_commit_duration_seconds_count %" PRIu64 "\n",
+                        sum, SECONDS(commits.sum_us), sum);
+}
+
+static void put_disk(struct buffer *out, const char *database)
+{
+    char path[600];
+    struct stat file;
+    struct statvfs disk;
+
+    if (stat(database, &file) == 0) {
+        gauge(out, "database_bytes", "Size of the database file.", (double)file.st_size);
+    }
+    (void)snprintf(path, sizeof path, "%s-wal", database);
+    gauge(out, "wal_bytes", "Size of the write-ahead log.",
+          stat(path, &file) == 0 ? (double)file.st_size : 0);
+    if (statvfs(database, &disk) == 0) {
+        gauge(out, "disk_free_bytes", "Room on the disk of the database.",
+              (double)disk.f_bavail * (double)disk.f_frsize);
+    }
+}
+
+/* ---- other centrals -------------------------------------------------------------------------- */
+
+enum peer_figure {
+    FIGURE_UP,
+    FIGURE_EQUAL,
+    FIGURE_LAG_EVENTS,
+    FIGURE_LAG_SECONDS,
+    FIGURE_OFFSET,
+    FIGURE_RTT,
+    FIGURE_COUNT
+};
+
+/* False when it is not known: then there is no sample. */
+static bool figure_of(const struct peer_report *peer, enum peer_figure figure, double *value)
+{
+    switch (figure) {
+    case FIGURE_UP:
+        *value = peer->state == PEER_CONNECTED ? 1 : 0;
+        return true;
+    case FIGURE_EQUAL:
+        *value = peer->sync == SYNC_EQUAL ? 1 : 0;
+        return true;
+    case FIGURE_LAG_EVENTS:
+        *value = (double)(peer->behind > peer->ahead ? peer->behind : peer->ahead);
+        return true;
+    case FIGURE_LAG_SECONDS:
+        *value = (double)peer->lag_s;
+        return peer->lag_s >= 0;
+    case FIGURE_OFFSET:
+        *value = (double)peer->clock_offset_ms / 1000;
+        return peer->clock_offset_ms != EVENT_NONE;
+    case FIGURE_RTT:
+        *value = (double)peer->rtt_ms / 1000;
+        return peer->rtt_ms >= 0;
+    case FIGURE_COUNT:
+        break;
+    }
+    return false;
+}
+
+static void put_peers(struct buffer *out, const struct mesh_report *report)
+{
+    static const struct {
+        const char *name, *help;
+    } figures[FIGURE_COUNT] = {
+        {"peer_up", "1 while the link to a peer is up."},
+        {"peer_log_equal", "1 while its log digest equals ours."},
+        {"peer_lag_events", "Events that one of both lacks, as far as known."},
+        {"peer_lag_seconds", "Since both logs were last equal; no sample: never."},
+        {"peer_clock_offset_seconds", "Its clock less ours."},
+        {"peer_round_trip_seconds", "A message there and back."},
+    };
+
+    for (int figure = 0; figure < FIGURE_COUNT; figure++) {
+        head(out, figures[figure].name, "gauge", figures[figure].help);
+        for (size_t i = 0; i < report->count; i++) {
+            const struct peer_report *peer = &report->peers[i];
+            double value;
+            if (peer->state != PEER_PENDING && figure_of(peer, (enum peer_figure)figure, &value)) {
+                (void)buffer_printf(out, "parkmesh_%s{peer=\"%s\"} %.15g\n", figures[figure].name,
+                                    peer->id.text, value);
+            }
+        }
+    }
+}
+
+static void put_mesh(struct buffer *out, const struct mesh_report *report)
+{
+    gauge(out, "mesh_up", "1 while links to other centrals are on.", report->running ? 1 : 0);
+    gauge(out, "events", "Events in the log.", (double)report->events);
+    head(out, "mesh_messages_sent_total", "counter", "Messages to other centrals.");
+    (void)buffer_printf(out, "parkmesh_mesh_messages_sent_total %" PRIu64 "\n", report->sent);
+    head(out, "mesh_messages_received_total", "counter", "Messages from other centrals.");
+    (void)buffer_printf(out, "parkmesh_mesh_messages_received_total %" PRIu64 "\n",
+                        report->received);
+    head(out, "mesh_messages_refused_total", "counter", "Bytes that were no message of ours.");
+    (void)buffer_printf(out, "parkmesh_mesh_messages_refused_total %" PRIu64 "\n", report->refused);
+    put_peers(out, report);
+}
+
+/* One sample a code, of ourselves and all peers. */
+static void put_warnings(struct buffer *out, const struct mesh_report *report)
+{
+    uint64_t counts[PROBLEM_COUNT] = {0};
+
+    counts[report->problem]++;
+    for (size_t i = 0; i < report->count; i++) {
+        counts[report->peers[i].problem] += report->peers[i].state != PEER_PENDING;
+    }
+    head(out, "warnings", "gauge", "What is wrong now, by code.");
+    for (int code = PROBLEM_OK + 1; code < PROBLEM_COUNT; code++) {
+        if (counts[code] > 0) {
+            (void)buffer_printf(out, "parkmesh_warnings{code=\"%s\"} %" PRIu64 "\n",
+                                problem_name((enum problem_code)code), counts[code]);
+        }
+    }
+}
+
+void metrics_get(struct request *request)
+{
+    struct gateway *gateway = request->gateway;
+    struct mesh_report report;
+    struct json_writer writer;
+    struct buffer out = {0};
+
+    (void)sync_report(request, false, &report); /* without an answer: not running, no peers */
+    head(&out, "build_info", "gauge", "Always 1; the version is its label.");
+    (void)buffer_printf(&out, "parkmesh_build_info{version=\"%s\",node=\"%s\"} 1\n",
+                        gateway->version, gateway->node.text);
+    gauge(&out, "ready", "1 while this central takes events.",
+          atomic_load(&gateway->ready) && !atomic_load(&gateway->stopping) ? 1 : 0);
+    gauge(&out, "http_requests_under_way", "Requests being answered.",
+          (double)atomic_load(&gateway->under_way));
+    put_http(&out, gateway->meter);
+    put_commands(&out, gateway->meter);
+    put_disk(&out, gateway->database);
+    put_mesh(&out, &report);
+    put_warnings(&out, &report);
+    mesh_report_free(&report);
+    writer = respond_json(request);
+    json_put_raw(&writer, buffer_slice(&out));
+    request->content_type = "text/plain; version=0.0.4; charset=utf-8";
+    if (out.full) {
+        respond_error(request, PROBLEM_INTERNAL, "Lỗi nội bộ");
+    } else {
+        respond_send(request, 200);
+    }
+    buffer_free(&out);
+}

@@ -1,0 +1,132 @@
+"""GET /metrics: the rules of the text format, and figures that follow what happens."""
+
+import re
+
+from cluster import expect, expect_equal, plate, run, wait_equal_digests, wait_linked, wait_until
+
+NAME = re.compile(r"^[a-z][a-z0-9_]*$")
+SAMPLE = re.compile(r'^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? ([0-9eE+.naNIif-]+)$')
+LABEL = re.compile(r'([a-z_]+)="((?:[^"\\\n]|\\["\\n])*)"(?:,|$)')
+UNITS = ("_milliseconds", "_minutes", "_hours", "_ms", "_kb", "_megabytes", "_percent")
+
+
+def labels_of(text):
+    pairs, at = [], 0
+    while text and at < len(text):
+        match = LABEL.match(text, at)
+        expect(match, "labels", text)
+        pairs.append((match[1], match[2]))
+        at = match.end()
+    expect_equal(len(dict(pairs)), len(pairs), "a label twice: %s" % text)
+    return tuple(sorted(pairs))
+
+
+def family_of(name, types):
+    for end in ("_bucket", "_sum", "_count"):
+        if name.endswith(end) and types.get(name[:-len(end)]) == "histogram":
+            return name[:-len(end)]
+    return name
+
+
+def check_histogram(name, samples):
+    buckets = [(dict(labels)["le"], value) for (sample, labels), value in samples.items()
+               if sample == name + "_bucket"]
+    expect_equal(buckets[-1][0], "+Inf", name)
+    expect_equal([float(le) for le, _ in buckets], sorted(float(le) for le, _ in buckets), name)
+    expect_equal([value for _, value in buckets], sorted(value for _, value in buckets), name)
+    expect_equal(buckets[-1][1], samples[(name + "_count", ())], name)
+    expect((name + "_sum", ()) in samples, name)
+
+
+def read(central, **options):
+    """{(name, labels): value}, after every line was held against the format and the naming rules
+    that `promtool check metrics` knows."""
+    answer = central.get("/metrics", **options)
+    expect_equal(answer.status, 200, str(answer))
+    expect(answer.headers["Content-Type"].startswith("text/plain; version=0.0.4"), answer.headers)
+    text = answer.body.decode()
+    expect(text.endswith("\n"), "ends with a line feed")
+    types, helps, samples, current, done = {}, {}, {}, None, set()
+    for line in text.splitlines():
+        if line.startswith("# HELP "):
+            _, _, name, said = line.split(" ", 3)
+            expect(name not in helps and said, "HELP once and with words:", line)
+            helps[name] = said
+        elif line.startswith("# TYPE "):
+            _, _, name, kind = line.split(" ")
+            expect(name in helps and name not in types, "TYPE once, after HELP:", line)
+            expect(kind in ("counter", "gauge", "histogram"), line)
+            expect(NAME.match(name) and name.startswith("parkmesh_"), line)
+            expect_equal(name.endswith("_total"), kind == "counter", line)
+            expect(not name.endswith(UNITS), "base units:", line)
+            types[name], current = kind, name
+            expect(name not in done, "one group:", line)
+            done.add(name)
+        else:
+            match = SAMPLE.match(line)
+            expect(match, "a sample:", line)
+            expect_equal(family_of(match[1], types), current, "in its group: " + line)
+            key = match[1], labels_of(match[2])
+            expect(key not in samples, "twice:", line)
+            samples[key] = float(match[3])
+    for name, kind in types.items():
+        if kind == "histogram":
+            check_histogram(name, samples)
+    return samples
+
+
+def value(samples, name, **labels):
+    return samples.get(("parkmesh_" + name, tuple(sorted(labels.items()))))
+
+
+def format_holds(cluster):
+    a, = cluster.mesh("central-1")
+    a.start()
+    before = read(a)
+    expect_equal(value(before, "ready"), 1, "ready")
+    expect_equal(value(before, "commands_total", outcome="OK"), 0, "nothing yet")
+    car = plate(1)
+    event = a.entry(car).json["event_id"]
+    a.entry(car)
+    expect_equal(a.get("/nowhere/" + car).status, 404, "no path")
+    after = read(a)
+    expect_equal(value(after, "commands_total", outcome="OK"), 1, "an entry")
+    expect_equal(value(after, "commands_total", outcome="ALREADY_INSIDE"), 1, "inside already")
+    expect_equal(value(after, "commit_duration_seconds_count"), 2, "two commits were waited for")
+    expect_equal(value(after, "http_requests_total", route="/api/edge/event", method="POST",
+                       code="2xx"), 2, "by route")
+    expect_equal(value(after, "http_requests_total", route="none", method="none", code="4xx"), 1,
+                 "no route")
+    expect(value(after, "database_bytes") > 0 and value(after, "disk_free_bytes") > 0, "disk")
+    text = a.get("/metrics").body.decode()
+    expect(car not in text and event not in text, "no plate in a label")
+
+
+def peers_are_told(cluster):
+    a, b = cluster.mesh("central-1", "central-2")
+    a.start()
+    b.start()
+    wait_linked([a, b])
+    a.entry(plate(1))
+    wait_equal_digests([a, b])
+    figures = wait_until(lambda: (lambda s: value(s, "peer_round_trip_seconds", peer="central-2")
+                                  is not None and s)(read(a)), 20, "a round trip")
+    expect_equal(value(figures, "peer_up", peer="central-2"), 1, "up")
+    expect_equal(value(figures, "peer_log_equal", peer="central-2"), 1, "equal")
+    expect_equal(value(figures, "peer_lag_seconds", peer="central-2"), 0, "lag")
+    b.kill9()
+    wait_until(lambda: value(read(a), "peer_up", peer="central-2") == 0, 20, "down")
+    a.entry(plate(2))
+    wait_until(lambda: value(read(a), "peer_lag_events", peer="central-2") == 1, 20, "lag")
+    a.post("/api/p2p/stop")
+    expect_equal(value(read(a), "mesh_up"), 0, "links off")
+
+
+def who_may(cluster):
+    a, = cluster.mesh("central-1")
+    a.start()
+    answer = a.get("/metrics", headers={"X-Forwarded-For": "10.20.0.8"})
+    expect_equal(answer.status, 401, "a role is needed")
+
+
+run(format_holds, peers_are_told, who_may)
