@@ -60,7 +60,7 @@ def follow(cursor):
             message = msgpack.unpackb(frames[1])
             if message["type"] == "event":
                 if cursor and lsn(message["cursor"]) > lsn(cursor):
-                    missed = msgpack.unpackb(frames[2]).get(TOPIC, 0) > lsn(cursor)
+                    missed = msgpack.unpackb(frames[2]).get(TOPIC, 1 << 62) > lsn(cursor)
                     cursor = replay(cursor) if missed else handle(message)
             elif message["topic"] == TOPIC:  # a welcome or a position
                 if not message["ok"]:
