@@ -12,4 +12,8 @@ int command_verify(int argc, char **argv);
  * central runs here or the peer is not connected, 75 no answer. */
 int command_diff(int argc, char **argv);
 
+/* account reset NAME [--config FILE] [--data DIR]: a new password, printed once. 0, else the
+ * problem's status. */
+int command_account(int argc, char **argv);
+
 #endif

@@ -20,10 +20,11 @@ static const char HELP[] =
     "  parkmesh secret new                            a mesh_secret to paste into every central\n"
     "\n"
     "Commands:\n"
-    "  run [--config FILE] [--data DIR] [--log-format text|json]\n"
+    "  run [--config FILE] [--data DIR] [--log-format text|json] [--web-dir DIR]\n"
     "      Runs in the foreground, logs on stderr. A missing FILE is created (one central alone "
     "on\n"
-    "      127.0.0.1). SIGTERM and SIGINT stop it, SIGHUP reads FILE again.\n"
+    "      127.0.0.1). SIGTERM and SIGINT stop it, SIGHUP reads FILE again. --web-dir takes the\n"
+    "      page from a folder, for who works on it.\n"
     "  check [FILE]\n"
     "      Validates a configuration. Exit status 0, or 78 with every error.\n"
     "  verify [--data DIR] [--json]\n"
@@ -32,6 +33,8 @@ static const char HELP[] =
     "      Asks the running central for the first event that differs. Exit status 0 equal,\n"
     "      1 different, 64 no such peer, 69 no central runs or the peer is not connected, 75 no\n"
     "      answer.\n"
+    "  account reset NAME [--config FILE] [--data DIR]\n"
+    "      A new password for an account, printed once. Also while the central runs.\n"
     "  secret new\n"
     "      Prints a random secret.\n"
     "\n"
@@ -54,6 +57,7 @@ static int run(int argc, char **argv)
     static const struct option OPTIONS[] = {{"config", required_argument, NULL, 'c'},
                                             {"data", required_argument, NULL, 'd'},
                                             {"log-format", required_argument, NULL, 'l'},
+                                            {"web-dir", required_argument, NULL, 'w'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
     struct supervisor_options options = {.config_path = CONFIG_DEFAULT};
@@ -72,6 +76,9 @@ static int run(int argc, char **argv)
                 return usage("--log-format is text or json, not", optarg);
             }
             options.log_format = optarg;
+            break;
+        case 'w':
+            options.web_dir = optarg;
             break;
         case 'h':
             return fputs(HELP, stdout) == EOF ? 74 : 0;
@@ -135,11 +142,9 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
-    } COMMANDS[] = {{"run", run},
-                    {"check", check},
-                    {"secret", secret},
-                    {"verify", command_verify},
-                    {"diff", command_diff}};
+    } COMMANDS[] = {{"run", run},           {"check", check},
+                    {"secret", secret},     {"verify", command_verify},
+                    {"diff", command_diff}, {"account", command_account}};
 
     if (random_start() != 0) {
         (void)fputs("parkmesh: error INTERNAL: no source of randomness\n", stderr);
