@@ -296,6 +296,7 @@ int main(void)
     SRunner *runner = srunner_create(suite);
     tcase_add_checked_fixture(tests, NULL, teardown);
     tcase_add_loop_test(tests, as_a_scan_says, 0, 12);
+    tcase_set_timeout(tests, 120);
     tcase_add_test(tests, made_for_an_older_database);
     tcase_add_test(tests, statistics);
     tcase_add_test(tests, erased_plates_are_forgotten);
