@@ -9,7 +9,7 @@ import { href, place } from "./lib/router.js";
 import { setTheme, startTheme, theme } from "./lib/theme.js";
 import { Help, startKeys } from "./lib/help.js";
 import { Password } from "./lib/password.js";
-import { Icon, Messages, say } from "./lib/ui.js";
+import { Icon, Loading, Messages, say } from "./lib/ui.js";
 import { Login } from "./screens/login.js";
 
 // The least role that a screen is of use to; the server decides what may be done.
@@ -118,7 +118,7 @@ function App() {
     <${Header} who=${who} screen=${known.name} />
     <${Navigation} current=${known.name} who=${who} />
     <main id="main" tabindex="-1"><${Lost} />
-      ${!mayOpen(known, who) ? html`<p class="empty">${t("error.role")}</p>` : Screen ? html`<div key=${known.name} class="screen"><${Screen} id=${here.id} query=${here.query} who=${who} /></div>` : html`<p class="empty" aria-busy="true">${t("loading")}</p>`}
+      ${!mayOpen(known, who) ? html`<p class="empty">${t("error.role")}</p>` : Screen ? html`<div key=${known.name} class="screen"><${Screen} id=${here.id} query=${here.query} who=${who} /></div>` : html`<${Loading} />`}
     </main><${Messages} />`;
 }
 

@@ -87,6 +87,7 @@ def hostile_text(cluster):
     for text in HOSTILE:
         good(a.entry(text, ts=now() - 60, camera_name=text))
     a.entry("30A-" + LONG, ts=now() - 60)  # may be refused
+    good(a.exit("<i>99H</i>-777.77", ts=now() - 60))  # of nobody: a conflict
     a.entry("30A-777.77", ts=now() - 60, camera_name=LONG)
     good(a.put("/api/staff", {"staff": [
         {"id": 1, "name": HOSTILE[0], "position": HOSTILE[3], "shift": HOSTILE[2],

@@ -5,7 +5,7 @@ import { money } from "./format.js";
 import { has, t } from "./i18n.js";
 import { onNotice } from "./live.js";
 import { href } from "./router.js";
-import { Button, Card, Empty, Fault, Field, Plate, Table, Time } from "./ui.js";
+import { Button, Card, Empty, Fault, Field, Loading, Plate, Table, Time } from "./ui.js";
 
 const KINDS = ["VEHICLE_ENTRY_PENDING", "VEHICLE_EXIT", "LOCATION_UPDATE", "HISTORY_UPDATE", "HISTORY_DELETE", "HISTORY_UNDELETE", "CONFIG_UPDATE",
   "SUBSCRIPTION_UPDATE", "STAFF_UPDATE", "PARKING_LOT_CONFIG", "CLOCK_FIX", "REDACT", "IMPORT"];
@@ -93,6 +93,6 @@ export function Feed() {
     }}><option value="">${t("visits.all")}</option>${KINDS.map((one) => html`<option value=${one}>${kindText(one)}</option>`)}<//>
     <${Fault} error=${feed.error} />
     <p role="status" class="soft">${held && t("feed.waiting", { n: waiting < 0 ? `${KEEP}+` : waiting })}</p>
-    ${feed.events === undefined && !feed.error ? html`<${Empty}>${t("loading")}<//>` : events.length === 0 ? html`<${Empty}>${t("feed.none")}<//>`
+    ${feed.events === undefined && !feed.error ? html`<${Loading} />` : events.length === 0 ? html`<${Empty}>${t("feed.none")}<//>`
       : html`<${Table} tall caption=${t("feed.title")} columns=${columns} rows=${events} keyOf=${(event) => event.cursor} />`}<//>`;
 }

@@ -66,6 +66,8 @@ export const Time = ({ value, seconds }) => {
   return date ? html`<time datetime=${date.toISOString()} title=${date.toLocaleString()}>${time(value, { seconds })}</time>` : "–";
 };
 
+export const Loading = () => html`<p class="empty" aria-busy="true">${t("loading")}</p>`;
+
 export const Empty = ({ children }) => html`<p class="empty">${children}</p>`;
 
 /** An error in words and what to do; beside data that are shown all the same. */
@@ -76,7 +78,7 @@ export const Fault = ({ error, retry }) =>
 /** What useData gave: waiting, failed without data, or `children(data)`; stale data are dimmed. */
 export function Shown({ source, children }) {
   if (source.data === undefined) {
-    return source.error ? html`<${Fault} error=${source.error} retry=${source.reload} />` : html`<p class="empty" aria-busy="true">${t("loading")}</p>`;
+    return source.error ? html`<${Fault} error=${source.error} retry=${source.reload} />` : html`<${Loading} />`;
   }
   return html`<div class=${source.error ? "stale" : "fresh"}>
     ${source.error && html`<p class="stale-note" role="status">${t("stale", { time: time(source.at) })}</p>`}

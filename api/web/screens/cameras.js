@@ -4,7 +4,7 @@ import { get, post } from "../lib/api.js";
 import { ago, number } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { useData } from "../lib/live.js";
-import { Age, Badge, Button, Dialog, Empty, Fault, Field, Reason, Shown, Table, say } from "../lib/ui.js";
+import { Age, Badge, Button, Dialog, Empty, Fault, Field, Loading, Reason, Shown, Table, say } from "../lib/ui.js";
 
 const TYPES = ["ENTRY", "EXIT", "PARKING_LOT"];
 
@@ -59,7 +59,7 @@ function Edit({ camera, onDone, onClose }) {
 function Video({ camera, onClose }) {
   const [state, setState] = useState("waiting");
   return html`<${Dialog} wide title=${camera.name} onClose=${onClose}>
-    ${state !== "shown" && html`<${Empty}>${t(state === "waiting" ? "loading" : "cameras.no_video")}<//>`}
+    ${state === "waiting" && html`<${Loading} />`}${state === "failed" && html`<${Empty}>${t("cameras.no_video")}<//>`}
     <img class="video" hidden=${state === "failed"} src=${`/api/stream/annotated?camera_id=${camera.id}`} alt=${t("cameras.video_of", { name: camera.name })}
       onLoad=${() => setState("shown")} onError=${() => setState("failed")} /><//>`;
 }

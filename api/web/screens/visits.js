@@ -8,7 +8,7 @@ import { has, t } from "../lib/i18n.js";
 import { onNotice, useData } from "../lib/live.js";
 import { reduce } from "../lib/plate.js";
 import { go, href, replace } from "../lib/router.js";
-import { Badge, Button, Card, Empty, Fault, Field, Plate, Shown, Table, Time } from "../lib/ui.js";
+import { Badge, Button, Card, Empty, Fault, Field, Loading, Plate, Shown, Table, Time } from "../lib/ui.js";
 
 const PAGE = 50, LATER_PAGE = 200;
 const PART = 3; // characters from which parts of plates are looked for
@@ -99,7 +99,7 @@ function List({ query }) {
         <button type="button" aria-pressed=${query.today ? "true" : "false"} onClick=${() => filter({ today: query.today ? "" : "1" })}>${t("visits.today")}</button></div></div>
     <${Fault} error=${list.error} retry=${list.first} />
     <div role="status" class="fresh-rows">${list.fresh > 0 && html`<${Button} kind="primary" icon="up" onClick=${list.first}>${t("visits.fresh", { n: list.fresh })}<//>`}</div>
-    ${list.rows === undefined ? html`<${Empty}>${t("loading")}<//>` : list.rows.length === 0 ? html`<${Empty}>${t("visits.none")}<//>`
+    ${list.rows === undefined ? html`<${Loading} />` : list.rows.length === 0 ? html`<${Empty}>${t("visits.none")}<//>`
       : html`<${Table} caption=${t("nav.visits")} columns=${COLUMNS()} rows=${list.rows} keyOf=${(visit) => visit.event_id} />`}
     ${list.next && html`<p class="bar"><${Button} onClick=${list.more}>${t("older")}<//></p>`}`;
 }
