@@ -107,7 +107,8 @@ function App() {
   const Screen = useScreen(known.name);
   useEffect(() => {
     document.title = `${t(`nav.${known.name}`)} · ParkMesh`;
-    document.getElementById("main")?.focus();
+    document.getElementById("main")?.focus({ preventScroll: true });
+    scrollTo(0, 0);
   }, [known.name, language.get()]);
   if (who === undefined) return html`<main class="boot" aria-busy="true"><h1>ParkMesh</h1></main>`;
   if (who === null) return html`<${Login} />`;

@@ -28,7 +28,7 @@ function Audit() {
     { key: "author", label: t("health.who"), cell: (entry) => (entry.author ? html`<bdi>${entry.author}</bdi>` : "–") },
     { key: "subject", label: t("health.subject"), cell: (entry) => (entry.subject ? html`<bdi>${entry.subject}</bdi>` : "–") },
     { key: "reason", label: t("reason"), cell: (entry) => (entry.reason ? html`<bdi>${entry.reason}</bdi>` : "–") },
-    { key: "central", label: t("mesh.central"), cell: (entry) => entry.central },
+    { key: "central", label: t("mesh.central"), cell: (entry) => html`<span class="lot" translate="no">${entry.central}</span>` },
   ];
   return html`<${Card} title=${t("health.audit")}>
     <${Field} label=${t("health.who")} value=${author} maxlength="63" onInput=${(event) => {

@@ -17,7 +17,7 @@ function Equality({ peer }) {
 }
 
 const columns = () => [
-  { key: "id", label: t("mesh.central"), cell: (peer) => html`<span><strong translate="no">${peer.peer_id}</strong> <span class="soft">${peer.peer_ip}:${peer.p2p_port}</span></span>` },
+  { key: "id", label: t("mesh.central"), cell: (peer) => html`<span><strong class="lot" translate="no">${peer.peer_id}</strong> <span class="soft">${peer.peer_ip}:${peer.p2p_port}</span></span>` },
   { key: "state", label: t("mesh.state"), cell: (peer) => html`<span><${Badge} tone=${TONES[peer.status] ?? "quiet"}>${t(`mesh.state.${peer.status}`)}<//> ${peer.link !== "mesh" && html`<span class="soft">${peer.link}</span>`}
     ${peer.last_error && html`<br /><span class="soft">${tCode(peer.code, peer.last_error)}</span>`}</span>` },
   { key: "sync", label: t("mesh.sync"), cell: (peer) => html`<${Equality} peer=${peer} />` },
