@@ -1,6 +1,7 @@
 /*
  * The files of the page (api/web) and the description of the API (api/openapi.json), embedded in
- * the program at build time. Each is there as it is and packed with gzip; a browser asks again with the ETag and gets 304 until it has changed.
+ * the program at build time. Each is there as it is and packed with gzip; a browser asks again with
+ * the ETag and gets 304 until it has changed.
  */
 #ifndef API_ASSETS_H
 #define API_ASSETS_H

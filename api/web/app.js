@@ -119,7 +119,7 @@ function App() {
     <${Header} who=${who} screen=${known.name} />
     <${Navigation} current=${known.name} who=${who} />
     <main id="main" tabindex="-1"><${Lost} />
-      ${!mayOpen(known, who) ? html`<p class="empty">${t("error.role")}</p>` : Screen ? html`<div key=${known.name} class="screen"><${Screen} id=${here.id} query=${here.query} who=${who} /></div>` : html`<${Loading} />`}
+      ${!mayOpen(known, who) ? html`<p class="empty">${t("error.role")}</p>` : Screen ? html`<${Screen} key=${known.name} id=${here.id} query=${here.query} who=${who} />` : html`<${Loading} />`}
     </main><${Messages} />`;
 }
 

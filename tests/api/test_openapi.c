@@ -25,8 +25,8 @@ static json_t *load(void)
     json_t *document;
 
     ck_assert_ptr_nonnull(asset);
-    document = json_read_object((struct slice){(const char *)asset->plain, asset->plain_len},
-                                &problem);
+    document =
+        json_read_object((struct slice){(const char *)asset->plain, asset->plain_len}, &problem);
 
     ck_assert_msg(document != NULL, "%s: %s", FILE_NAME, problem.text);
     return document;

@@ -46,6 +46,10 @@ def every_screen(cluster):
         for screen in (*SCREENS, "visits/" + visit):
             show(browser, a, screen)
             check(browser, source, screen)
+            # What is drawn again stays in its order.
+            expect_equal(browser.run("return document.querySelector('main h1, main a.back') ==="
+                                     " document.querySelector('main :is(h1, h2, a.back)')"),
+                         True, "the heading comes first at " + screen)
         expect_equal(browser.console(), [], "console")
 
 
@@ -101,7 +105,7 @@ def hostile_text(cluster):
             browser.size(width, 900)
             for screen in ("visits", "people", "cards", "conflicts", "health", "home"):
                 show(browser, a, screen)
-                browser.until("rows of " + screen, lambda: browser.find("main :is(table, a)"))
+                browser.until("rows of " + screen, lambda: browser.find("main :is(table, a, .plate)"))
                 expect_equal(browser.run("return document.querySelectorAll("
                                          "'main b, main img, main script').length"), 0, screen)
                 expect(browser.run("return document.documentElement.scrollWidth"
@@ -110,8 +114,8 @@ def hostile_text(cluster):
             expect(HOSTILE[0] in browser.text("main"), "the name as it is")
         show(browser, a, "visits")
         expect("<img" in browser.text("main").lower(), "the plate as it is")
-        browser.click("main td a", "<b>")
-        browser.wait("h1 .plate", "<b>")
+        browser.click("main td a", "<B>")
+        browser.wait("h1 .plate", "<B>")
         expect_equal(browser.console(), [], "console")
 
 

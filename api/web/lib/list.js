@@ -71,7 +71,7 @@ export function ListScreen({ title, lead, path, member, fields, columns, fresh, 
     cell: (row) => html`<span class="bar"><${Button} aria-label=${`${t("edit")}: ${nameOf(row)}`} onClick=${() => setEdited(row)}>${t("edit")}<//>
       <${Button} aria-label=${`${t("remove")}: ${nameOf(row)}`} onClick=${() => setRemoved(row)}>${t("remove")}<//></span>`,
   };
-  return html`<div class="head"><div><h1>${title}</h1><p>${lead}</p></div>
+  return html`<div class="screen"><div class="head"><div><h1>${title}</h1><p>${lead}</p></div>
     ${may && html`<${Button} kind="primary" disabled=${!list.rows} onClick=${() => setEdited({ ...fresh, id: freeId(list.rows) })}>${t("add")}<//>`}</div>
     <${Field} label=${t("list.search")} type="search" value=${text} onInput=${(event) => setText(event.target.value)} />
     <${Fault} error=${list.error} retry=${list.load} />
@@ -83,5 +83,5 @@ export function ListScreen({ title, lead, path, member, fields, columns, fresh, 
         const before = list.rows;
         await list.save(before.filter((row) => row.id !== removed.id), reason);
         say(t("list.removed", { name: nameOf(removed) }));
-      }} onClose=${() => setRemoved(null)} />`}`;
+      }} onClose=${() => setRemoved(null)} />`}</div>`;
 }

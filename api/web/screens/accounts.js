@@ -103,5 +103,5 @@ function Tokens() {
 }
 
 export default function Screen() {
-  return html`<div class="head"><div><h1>${t("nav.accounts")}</h1><p>${t("accounts.lead")}</p></div></div><${Accounts} /><${Tokens} />`;
+  return html`<div class="screen"><div class="head"><div><h1>${t("nav.accounts")}</h1><p>${t("accounts.lead")}</p></div></div><${Accounts} /><${Tokens} /></div>`;
 }

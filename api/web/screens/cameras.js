@@ -85,7 +85,7 @@ export default function Cameras({ who }) {
     ${camera.stream_proxy?.available && html`<${Button} aria-label=${`${t("cameras.watch")}: ${camera.name}`} onClick=${() => setOpen({ kind: "video", camera })}>${t("cameras.watch")}<//>`}
     ${may && html`<${Button} aria-label=${`${t("edit")}: ${camera.name}`} onClick=${() => edit(camera)}>${t("edit")}<//>
       ${!camera.config_missing && html`<${Button} aria-label=${`${t("remove")}: ${camera.name}`} onClick=${() => setOpen({ kind: "remove", camera })}>${t("remove")}<//>`}`}</span>` };
-  return html`<div class="head"><div><h1>${t("nav.cameras")}</h1><p>${t("cameras.lead")}</p></div>
+  return html`<div class="screen"><div class="head"><div><h1>${t("nav.cameras")}</h1><p>${t("cameras.lead")}</p></div>
       ${may && html`<${Button} kind="primary" onClick=${() => setOpen({ kind: "edit", camera: { id: "", name: "", type: "ENTRY", ip: "", capacity: 0 } })}>${t("add")}<//>`}</div>
     <${Shown} source=${source}>${(data) => html`${data.cameras.length === 0 ? html`<${Empty}>${t("cameras.none")}<//>`
       : html`<${Table} caption=${t("nav.cameras")} columns=${[...columns, actions]} rows=${data.cameras} keyOf=${(camera) => camera.id} />`}<${Age} at=${source.at} />`}<//>
@@ -97,5 +97,5 @@ export default function Cameras({ who }) {
     ${open?.kind === "remove" && html`<${Reason} title=${t("remove")} text=${t("cameras.remove", { name: open.camera.name })} confirm=${t("remove")} danger onClose=${close} action=${async () => {
       await store(String(open.camera.id), null);
       source.reload();
-    }} />`}`;
+    }} />`}</div>`;
 }

@@ -35,7 +35,7 @@ export default function Conflicts({ who }) {
   const [code, setCode] = useState("");
   const [cursor, setCursor] = useState("");
   const source = useData(`/api/v1/conflicts${query({ code, cursor, limit: PAGE })}`, { every: 30000 });
-  return html`<div class="head"><div><h1>${t("nav.conflicts")}</h1><p>${t("conflicts.lead")}</p></div>
+  return html`<div class="screen"><div class="head"><div><h1>${t("nav.conflicts")}</h1><p>${t("conflicts.lead")}</p></div>
       <${Field} label=${t("conflicts.kind")} as="select" value=${code} onInput=${(event) => {
         setCursor("");
         setCode(event.target.value);
@@ -44,5 +44,5 @@ export default function Conflicts({ who }) {
       : html`<div class="list">${data.conflicts.map((conflict) => html`<${Conflict} key=${`${conflict.code} ${conflict.event_id} ${conflict.position.node}/${conflict.position.epoch}/${conflict.position.seq}`}
           conflict=${conflict} may=${who.roles.includes("operator")} onDone=${source.reload} />`)}</div>
         <p class="bar">${cursor && html`<${Button} onClick=${() => setCursor("")}>${t("newest")}<//>`}
-          ${data.next && html`<${Button} onClick=${() => setCursor(data.next)}>${t("older")}<//>`}</p>`)}<//>`;
+          ${data.next && html`<${Button} onClick=${() => setCursor(data.next)}>${t("older")}<//>`}</p>`)}<//></div>`;
 }

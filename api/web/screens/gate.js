@@ -109,7 +109,7 @@ export default function Gate() {
     setHurried(false);
     if (usable) setDirection(inside ? "EXIT" : "ENTRY");
   }, [hurried, inside, usable]);
-  return html`<div class="head"><div><h1>${t("nav.gate")}</h1><p>${t("gate.lead")}</p></div></div>
+  return html`<div class="screen"><div class="head"><div><h1>${t("nav.gate")}</h1><p>${t("gate.lead")}</p></div></div>
     <form class="gate" onSubmit=${submit}>
       <label for="gate-plate">${t("gate.plate")}</label>
       <input id="gate-plate" ref=${input} class="plate-input" autocomplete="off" autocapitalize="characters" spellcheck="false" maxlength="32" autofocus
@@ -128,5 +128,5 @@ export default function Gate() {
     ${direction && html`<${Confirm} plate=${text} direction=${direction} onDone=${finish} onClose=${() => {
       setDirection(null);
       input.current?.focus();
-    }} />`}`;
+    }} />`}</div>`;
 }

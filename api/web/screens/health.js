@@ -50,7 +50,7 @@ function metric(text, name) {
 export default function Health({ who }) {
   const metrics = useData("/metrics", { every: 15000, quiet: true });
   const source = useData("/api/status", { every: 5000, quiet: true });
-  return html`<div class="head"><div><h1>${t("nav.health")}</h1><p>${t("health.lead")}</p></div></div>
+  return html`<div class="screen"><div class="head"><div><h1>${t("nav.health")}</h1><p>${t("health.lead")}</p></div></div>
     <${Shown} source=${source}>${(data) => html`<div class="grid two"><${Warnings} list=${data.warnings ?? []} />
       <div class="stats"><${Stat} label=${t("health.central")} value=${data.node} /><${Stat} label=${t("mesh.version")} value=${data.version} />
         <${Stat} label=${t("health.events")} value=${number(data.events)} />
@@ -59,5 +59,5 @@ export default function Health({ who }) {
         <${Stat} label=${t("health.ready")} value=${t(data.ready ? "health.yes" : "health.no")} tone=${data.ready ? "good" : "bad"} /></div></div>
       <${Age} at=${source.at} />`}<//>
     <${Feed} />
-    ${who.roles.includes("admin") && html`<${Audit} />`}`;
+    ${who.roles.includes("admin") && html`<${Audit} />`}</div>`;
 }

@@ -28,9 +28,9 @@ export default function Lots() {
   const source = useData("/api/parking/occupancy", { every: 15000 });
   const [text, setText] = useState("");
   const wanted = (lot) => !text || lot.camera.name.toLowerCase().includes(text.toLowerCase());
-  return html`<div class="head"><div><h1>${t("nav.lots")}</h1><p>${t("lots.lead")}</p></div></div>
+  return html`<div class="screen"><div class="head"><div><h1>${t("nav.lots")}</h1><p>${t("lots.lead")}</p></div></div>
     <${Shown} source=${source}>${(data) => html`
       ${data.parking_lots.length > 6 && html`<${Field} label=${t("list.search")} type="search" value=${text} onInput=${(event) => setText(event.target.value)} />`}
       ${data.parking_lots.length === 0 ? html`<${Empty}>${t("home.no_lots")}<//>` : html`<div class="grid">${data.parking_lots.filter(wanted).map((lot) => html`<${Lot} key=${lot.camera.name} lot=${lot} />`)}</div>`}
-      <${Age} at=${source.at} />`}<//>`;
+      <${Age} at=${source.at} />`}<//></div>`;
 }

@@ -128,7 +128,7 @@ export default function Mesh({ who }) {
   const close = () => setOpen(null);
   const actions = { key: "actions", label: t("list.actions"), cell: (peer) => html`<span class="bar"><${Button} aria-label=${`${t("mesh.test")}: ${peer.peer_id}`} onClick=${() => test(peer)}>${t("mesh.test")}<//>
     <${Button} aria-label=${`${t("remove")}: ${peer.peer_id}`} onClick=${() => setOpen(peer)}>${t("remove")}<//></span>` };
-  return html`<div class="head"><div><h1>${t("nav.mesh")}</h1><p>${t("mesh.lead")}</p></div>
+  return html`<div class="screen"><div class="head"><div><h1>${t("nav.mesh")}</h1><p>${t("mesh.lead")}</p></div>
       ${may && html`<div class="bar"><${Button} onClick=${() => setOpen("own")}>${t("mesh.own")}<//><${Button} kind="primary" onClick=${() => setOpen("add")}>${t("mesh.add")}<//></div>`}</div>
     <${Asking} may=${may} />
     <${Shown} source=${status}>${(data) => html`<div class="list">${data.peers.filter((peer) => !peer.connected).map((peer) => html`<p key=${peer.peer_id} class="note warn" role="status">${t("mesh.alone")} ${peer.ahead > 0 && t("mesh.waits", { n: number(peer.ahead), id: peer.peer_id })}</p>`)}</div>
@@ -141,5 +141,5 @@ export default function Mesh({ who }) {
     ${open?.peer_id && html`<${Reason} title=${t("remove")} text=${t("mesh.remove", { id: open.peer_id })} confirm=${t("remove")} danger onClose=${close} action=${async () => {
       await remove(`/api/v1/peers/${encodeURIComponent(open.peer_id)}`);
       status.reload();
-    }} />`}`;
+    }} />`}</div>`;
 }

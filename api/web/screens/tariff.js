@@ -49,7 +49,7 @@ export default function Tariff({ who }) {
   };
   const set = (name) => (event) => setValues({ ...values, [name]: event.target.value });
   const shown = values && { fee_base: Number(values.minutes) / 60, fee_per_hour: Number(values.fee) };
-  return html`<div class="head"><div><h1>${t("nav.tariff")}</h1><p>${t("tariff.lead")}</p></div></div>
+  return html`<div class="screen"><div class="head"><div><h1>${t("nav.tariff")}</h1><p>${t("tariff.lead")}</p></div></div>
     <${Fault} error=${error} retry=${load} />
     ${values && html`<div class="grid"><${Card} title=${t("tariff.in_force")}><form class="form" onSubmit=${submit}>
         <${Field} label=${t("tariff.free")} type="number" min="0" max="525600" step="1" required disabled=${!may} value=${values.minutes} onInput=${set("minutes")} />
@@ -57,5 +57,5 @@ export default function Tariff({ who }) {
         ${may && html`<${Field} label=${t("reason")} required maxlength="200" value=${values.reason} onInput=${set("reason")} />
           <div class="foot"><${Button} kind="primary" type="submit" busy=${busy}>${t("save")}<//></div>`}</form><//>
       <${Card} title=${t("tariff.examples")}><ul class="list">${EXAMPLES.map((minutes) => html`<li key=${minutes} class="bar"><span>${span(minutes * 60000)}</span>
-        <strong class="end">${money(feeOf(shown, minutes))}</strong></li>`)}</ul><//></div>`}`;
+        <strong class="end">${money(feeOf(shown, minutes))}</strong></li>`)}</ul><//></div>`}</div>`;
 }

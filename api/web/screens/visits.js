@@ -91,7 +91,7 @@ function List({ query }) {
   const parameters = parametersOf(query);
   const list = usePages(parameters);
   const filter = (change) => replace("visits", null, { ...query, ...change });
-  return html`<div class="head"><div><h1>${t("nav.visits")}</h1><p>${t("visits.lead")}</p></div>
+  return html`<div class="screen"><div class="head"><div><h1>${t("nav.visits")}</h1><p>${t("visits.lead")}</p></div>
       <div class="bar"><a class="button" href=${`/api/v1/visits${search({ ...parameters, format: "csv" })}`} download="visits.csv">${t("visits.export")}</a></div></div>
     <div class="bar"><${Field} label=${t("visits.search")} type="search" value=${query.q ?? ""} maxlength="32" spellcheck="false" autocomplete="off" onInput=${(event) => filter({ q: event.target.value })} />
       <div class="tabs" role="group" aria-label=${t("people.status")}>${STATES.map((state) => html`<button type="button" key=${state} aria-pressed=${(query.status ?? "") === state ? "true" : "false"}
@@ -101,7 +101,7 @@ function List({ query }) {
     <div role="status" class="fresh-rows">${list.fresh > 0 && html`<${Button} kind="primary" icon="up" onClick=${list.first}>${t("visits.fresh", { n: list.fresh })}<//>`}</div>
     ${list.rows === undefined ? html`<${Loading} />` : list.rows.length === 0 ? html`<${Empty}>${t("visits.none")}<//>`
       : html`<${Table} caption=${t("nav.visits")} columns=${COLUMNS()} rows=${list.rows} keyOf=${(visit) => visit.event_id} />`}
-    ${list.next && html`<p class="bar"><${Button} onClick=${list.more}>${t("older")}<//></p>`}`;
+    ${list.next && html`<p class="bar"><${Button} onClick=${list.more}>${t("older")}<//></p>`}</div>`;
 }
 
 const ruleText = (event) => (has(`rule.${event.rule}`) ? t(`rule.${event.rule}`) : event.decision ?? event.rule);
@@ -118,7 +118,7 @@ function Told({ event }) {
 
 function Story({ id, who }) {
   const source = useData(`/api/v1/visits/${encodeURIComponent(id)}`, { every: 0 });
-  return html`<p><a href=${href("visits")}>← ${t("nav.visits")}</a></p>
+  return html`<div class="screen"><p><a class="back" href=${href("visits")}>← ${t("nav.visits")}</a></p>
     <${Shown} source=${source}>${({ visit, events }) => html`<div class="head"><div><h1><${Plate} text=${visit.plate_view} big /></h1><p><${Status} visit=${visit} /></p></div>
         ${who.roles.includes("operator") && html`<${Corrections} visit=${visit} onDone=${source.reload} />`}</div>
       <div class="grid"><${Card} title=${t("visits.summary")}><dl class="facts">
@@ -130,7 +130,7 @@ function Story({ id, who }) {
         ${visit.superseded_by && html`<dt>${t("visits.superseded_by")}</dt><dd><a href=${href("visits", visit.superseded_by)}>${visit.superseded_by}</a></dd>`}
       </dl><//>
       <${Card} title=${t("visits.story")}><ol class="story">${events.map((event) => html`<${Told} key=${`${event.position.node}/${event.position.epoch}/${event.position.seq}`} event=${event} />`)}</ol>
-        <p><button type="button" class="button" onClick=${() => go("visits", null, { q: visit.plate_view })}>${t("visits.same_plate")}</button></p><//></div>`}<//>`;
+        <p><button type="button" class="button" onClick=${() => go("visits", null, { q: visit.plate_view })}>${t("visits.same_plate")}</button></p><//></div>`}<//></div>`;
 }
 
 export default function Visits({ id, query, who }) {
