@@ -27,6 +27,7 @@ const SCREENS = [
   { name: "accounts", role: "admin" },
   { name: "health", role: "viewer" },
 ];
+const PRELOAD_MS = 1500; // after the first screen
 const FIRST = 4; // on a phone's bar; the others behind "more"
 
 const mayOpen = (screen, who) => who.roles.includes(screen.role);
@@ -129,3 +130,5 @@ startKeys();
 render(html`<${App} />`, document.getElementById("app"));
 startLine();
 findOut();
+// All screens while the central is there: they must open when it is not.
+setTimeout(() => SCREENS.forEach((screen) => import(`./screens/${screen.name}.js`).catch(() => {})), PRELOAD_MS);

@@ -112,6 +112,7 @@ def hostile_text(cluster):
                                    " <= window.innerWidth"), screen, width, "is too wide")
             show(browser, a, "people")
             expect(HOSTILE[0] in browser.text("main"), "the name as it is")
+        browser.size(1440, 900)
         show(browser, a, "visits")
         expect("<img" in browser.text("main").lower(), "the plate as it is")
         browser.click("main td a", "<B>")
