@@ -79,6 +79,7 @@ static const char *const TEXTS[STORE_STATEMENTS] = {
     [STORE_ELEMENT_AT] = "SELECT kind, item FROM element WHERE sid = ? AND seq = ?",
     [STORE_ELEMENT_DROP] = "DELETE FROM element WHERE sid = ? AND seq = ?",
     [STORE_ELEMENTS] = ELEMENT_LIST_SQL,
+    [STORE_IS_SUBSCRIBED] = "SELECT 1 FROM element WHERE plate = ? AND kind = ? LIMIT 1",
     [STORE_SUBSCRIPTIONS] = ELEMENT_SUBSCRIPTION_SQL,
     [STORE_SUBSCRIBED_SINCE] =
         "SELECT DISTINCT p.visit, v.name FROM visit_plate p JOIN visit v ON v.id = p.visit"
