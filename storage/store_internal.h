@@ -30,7 +30,8 @@
 
 #define STORE_NO_STREAM SIZE_MAX
 
-/* Ends of a plate that STORE_PART_ADD and STORE_PART_DROP take at once: those of nine characters. */
+/* Ends of a plate that STORE_PART_ADD and STORE_PART_DROP take at once: nine characters have eight.
+ */
 #define STORE_PART_ROWS 8
 
 /* The writer's statements, prepared once. Texts in store_sql.c. */
