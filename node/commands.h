@@ -1,15 +1,17 @@
 /*
- * Commands beside `run`: each takes its arguments (argv[0] is its name) and returns the exit
- * status.
+ * What the commands do: each as command_line_fn says. Exit statuses are in the table of commands
+ * (node/command_table.c), where people read them.
  */
 #ifndef NODE_COMMANDS_H
 #define NODE_COMMANDS_H
 
-/* verify [--data DIR] [--json]: 0 whole, 65 damaged, else the problem's status. */
-int command_verify(int argc, char **argv);
+#include "node/command_line.h"
 
-/* diff --peer ID [--config FILE] [--json]: 0 equal, 1 different, 64 usage or no such peer, 69 no
- * central runs here or the peer is not connected, 75 no answer. */
-int command_diff(int argc, char **argv);
+int command_run(const struct command_line *line);
+int command_check(const struct command_line *line);
+int command_secret(const struct command_line *line);
+int command_verify(const struct command_line *line);
+int command_diff(const struct command_line *line);
+int command_completion(const struct command_line *line);
 
 #endif

@@ -1,0 +1,76 @@
+/*
+ * Every command. docs/man/parkmesh.1 says the same at length; a test holds the two together.
+ */
+#include "node/commands.h"
+
+#define CONFIG FLAG_BIT(FLAG_CONFIG)
+#define DATA FLAG_BIT(FLAG_DATA)
+#define JSON FLAG_BIT(FLAG_JSON)
+
+static const struct command_entry TABLE[] = {
+    {.name = "run",
+     .operands = "",
+     .flags = CONFIG | DATA | FLAG_BIT(FLAG_LOG_FORMAT),
+     .summary = "run a central in the foreground",
+     .examples = "  parkmesh run                          config/p2p_config.json, data/\n"
+                 "  parkmesh run --config /etc/parkmesh/a.json --data /var/lib/parkmesh\n",
+     .text =
+         "Logs on stderr. A missing FILE is created: one central alone on 127.0.0.1. An existing\n"
+         "central.db of the Python system in DIR is taken over at the start. SIGTERM and SIGINT "
+         "stop\n"
+         "it, SIGHUP reads FILE again.\n",
+     .statuses = "0 stopped politely, 64 usage, 65 database damaged, foreign or newer, 69 address\n"
+                 "in use or unavailable, 70 our bug, 73 cannot create, 74 I/O error or disk full,\n"
+                 "77 permission, 78 configuration.",
+     .run = command_run},
+    {.name = "check",
+     .operands = "[FILE]",
+     .most = 1,
+     .flags = JSON,
+     .summary = "all errors of a configuration at once",
+     .examples = "  parkmesh check                        config/p2p_config.json\n"
+                 "  parkmesh check /etc/parkmesh/a.json\n",
+     .text = "Nothing is changed or started.\n",
+     .statuses = "0 good, 64 usage, 78 errors.",
+     .run = command_check},
+    {.name = "secret new",
+     .operands = "",
+     .flags = JSON,
+     .summary = "print a random mesh_secret",
+     .examples = "  parkmesh secret new                   paste it into every central\n",
+     .text = "",
+     .statuses = "0 printed, 64 usage.",
+     .run = command_secret},
+    {.name = "verify",
+     .operands = "",
+     .flags = DATA | JSON,
+     .summary = "walk every chain of a database, read-only",
+     .examples = "  parkmesh verify --data /var/lib/parkmesh\n",
+     .text = "For a database that is not in use: stop the central first.\n",
+     .statuses = "0 whole, 64 usage, 65 damaged, 69 in use.",
+     .run = command_verify},
+    {.name = "diff",
+     .operands = "",
+     .flags = CONFIG | JSON | FLAG_BIT(FLAG_PEER),
+     .summary = "the first event that differs at a peer",
+     .examples = "  parkmesh diff --peer central-2\n",
+     .text = "Asks the running central of FILE. --peer must be given.\n",
+     .statuses = "0 equal, 1 different, 64 usage or no such peer, 69 no central runs or the\n"
+                 "peer is not connected, 75 no answer, 78 configuration.",
+     .run = command_diff},
+    {.name = "completion",
+     .operands = "[WORD...]",
+     .most = SIZE_MAX,
+     .flags = 0,
+     .summary = "what may stand for the last WORD, for shells",
+     .examples = "  parkmesh completion -- verify --      the options of verify\n",
+     .text = "One candidate a line; none: file names. packaging/parkmesh.bash calls it.\n",
+     .statuses = "0 printed, 64 usage.",
+     .run = command_completion},
+    {.name = NULL},
+};
+
+const struct command_entry *command_line_table(void)
+{
+    return TABLE;
+}

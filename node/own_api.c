@@ -1,0 +1,171 @@
+#include "node/own_api.h"
+
+#include "api/json.h"
+#include "node/config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LISTENERS 8
+#define PATH_BYTES 4096
+#define ANSWER_MS 60000                /* the central gives up before */
+#define ANSWER_BYTES (4 * 1024 * 1024) /* a page of 1000 events has half a megabyte */
+
+static int no_central(const char *config_file, struct problem *problem)
+{
+    return problem_set(problem, PROBLEM_PEER_UNREACHABLE,
+                       "is it running? parkmesh run --config FILE starts it",
+                       "no central answers at the addresses of %s", config_file);
+}
+
+/* True when a central answers at the address. */
+static bool answers(struct own_api *api, const char *listener)
+{
+    struct call call = {.method = "GET"};
+    struct problem problem;
+
+    if (strncmp(listener, "0.0.0.0:", 8) == 0) {
+        (void)snprintf(api->base, sizeof api->base, "http://127.0.0.1%.20s", listener + 7);
+    } else {
+        (void)snprintf(api->base, sizeof api->base, "http://%.90s", listener);
+    }
+    bool good = own_api_call(api, &call, "/livez", NULL, &problem) == 0;
+    json_t *body = good ? json_read_object(buffer_slice(&call.answer), &problem) : NULL;
+    good = strcmp(own_api_text(body, "status"), "alive") == 0;
+    json_decref(body);
+    call_free(&call);
+    return good;
+}
+
+static int find_listener(struct own_api *api, const struct config *config, const char *file,
+                         struct problem *problem)
+{
+    char listeners[LISTENERS][80];
+    size_t count = config_http_listeners(config, listeners, LISTENERS);
+
+    if (config->api_token[0] != '\0') {
+        (void)snprintf(api->authorization, sizeof api->authorization, "Authorization: Bearer %s",
+                       config->api_token);
+    }
+    (void)snprintf(api->data_dir, sizeof api->data_dir, "%s", config->data_dir);
+    for (size_t i = 0; i < count; i++) {
+        if (answers(api, listeners[i])) {
+            return 0;
+        }
+    }
+    return no_central(file, problem);
+}
+
+int own_api_open(struct own_api *api, const char *config_file, struct problem *problem)
+{
+    struct config config;
+    struct buffer errors = {0}, warnings = {0};
+    int rc;
+
+    *api = (struct own_api){.base = ""};
+    if (call_start() != 0) {
+        return problem_set(problem, PROBLEM_INTERNAL, NULL, "the HTTP library does not start");
+    }
+    *problem = (struct problem){.code = PROBLEM_OK};
+    config_init(&config);
+    if (config_check(&config, config_file, &errors, &warnings, problem) != 0) {
+        rc = problem->text[0] != '\0' && errors.len == 0
+                 ? -1
+                 : problem_set(problem, PROBLEM_CONFIG_INVALID, "parkmesh check FILE tells them",
+                               "%s has errors", config_file);
+    } else {
+        rc = find_listener(api, &config, config_file, problem);
+    }
+    config_free(&config);
+    buffer_free(&errors);
+    buffer_free(&warnings);
+    return rc;
+}
+
+void own_api_close(struct own_api *api)
+{
+    explicit_bzero(api, sizeof *api); /* it may hold a token */
+    call_stop();
+}
+
+int own_api_refused(int status, struct slice answer, struct problem *problem)
+{
+    struct problem unread;
+    json_t *body = json_read_object(answer, &unread);
+    const char *code = own_api_text(body, "code"), *text = own_api_text(body, "error");
+
+    if (text[0] == '\0') {
+        text = own_api_text(body, "detail");
+    }
+    (void)problem_set(problem, code[0] != '\0' ? problem_parse(code) : PROBLEM_INTERNAL,
+                      own_api_text(body, "hint"), "%s (HTTP %d)",
+                      text[0] != '\0' ? text : "the central refused", status);
+    json_decref(body);
+    return -1;
+}
+
+int own_api_call(const struct own_api *api, struct call *call, const char *path,
+                 const char *content_type, struct problem *problem)
+{
+    char url[PATH_BYTES], type[80];
+    const char *headers[3] = {NULL};
+    size_t count = 0;
+    atomic_bool abandon = false;
+
+    if (snprintf(url, sizeof url, "%s%s", api->base, path) >= (int)sizeof url) {
+        return problem_set(problem, PROBLEM_USAGE, NULL, "an argument is too long");
+    }
+    if (api->authorization[0] != '\0') {
+        headers[count++] = api->authorization;
+    }
+    if (content_type != NULL) {
+        (void)snprintf(type, sizeof type, "Content-Type: %s", content_type);
+        headers[count++] = type;
+    }
+    call->url = url;
+    call->headers = headers;
+    call->total_ms = call->total_ms != 0 ? call->total_ms : ANSWER_MS;
+    call->answer_bytes = call->answer_bytes != 0 ? call->answer_bytes : ANSWER_BYTES;
+    call_all(call, 1, &abandon);
+    call->url = NULL;
+    call->headers = NULL;
+    if (call->outcome != CALL_ANSWERED) {
+        return problem_set(
+            problem,
+            call->outcome == CALL_UNREACHABLE ? PROBLEM_PEER_UNREACHABLE : PROBLEM_STOPPING,
+            "does it still run? parkmesh status", "no answer from the central: %s", call->error);
+    }
+    if (call->status >= 400) {
+        return own_api_refused(call->status, buffer_slice(&call->answer), problem);
+    }
+    return 0;
+}
+
+json_t *own_api_ask(const struct own_api *api, const char *method, const char *path,
+                    struct slice body, struct problem *problem)
+{
+    struct call call = {.method = method, .body = body};
+    json_t *object = NULL;
+
+    if (own_api_call(api, &call, path, NULL, problem) == 0) {
+        object = json_read_object(buffer_slice(&call.answer), problem);
+    }
+    call_free(&call);
+    return object;
+}
+
+const char *own_api_text(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text != NULL ? text : "";
+}
+
+void own_api_escape(struct buffer *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        unsigned char byte = (unsigned char)*text;
+        bool plain = (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
+                     (byte >= 'a' && byte <= 'z') || strchr("-._~:", byte) != NULL;
+        (void)buffer_printf(out, plain ? "%c" : "%%%02X", byte); /* bounded by the command line */
+    }
+}
