@@ -136,7 +136,7 @@ static bool may_use(struct request *request, const struct route *route)
     if (caller_may(&request->caller, route->who)) {
         return true;
     }
-    if (request->caller.how == CALLER_KEY) {
+    if (caller_is_authenticated(&request->caller)) {
         respond_error(request, PROBLEM_FORBIDDEN, "Vai trò của bạn không được phép làm việc này");
     } else {
         respond_error(request, PROBLEM_UNAUTHORIZED,
@@ -280,12 +280,15 @@ static uint32_t chosen(uint32_t value, uint32_t otherwise)
 static void copy_options(struct gateway *gateway, const struct api_options *options)
 {
     gateway->node = options->node;
+    (void)snprintf(gateway->database, sizeof gateway->database, "%s", options->database);
     gateway->cameras = options->cameras;
     gateway->is_open = options->is_open;
     gateway->body_bytes = chosen(options->body_bytes, LIMIT_HTTP_BODY);
     gateway->any_origin = options->is_open;
     (void)snprintf(gateway->version, sizeof gateway->version, "%s",
                    options->version != NULL ? options->version : "");
+    (void)snprintf(gateway->web_dir, sizeof gateway->web_dir, "%s",
+                   options->web_dir != NULL ? options->web_dir : "");
     if (options->api_token != NULL) {
         (void)snprintf(gateway->token, sizeof gateway->token, "%s", options->api_token);
     }
@@ -368,18 +371,21 @@ struct api *api_start(const struct api_options *options, struct problem *problem
     api->gateway.readers =
         readers_new(options->database, chosen(options->readers, LIMIT_READERS), problem);
     if (api->gateway.readers == NULL) {
-        free(api);
-        return NULL;
+        goto free_api;
+    }
+    api->gateway.identity = identity_new(options->database, problem);
+    if (api->gateway.identity == NULL) {
+        goto destroy_readers;
     }
     if (call_start() != 0) {
         (void)problem_set(problem, PROBLEM_INTERNAL, NULL, "libcurl does not start");
-        goto destroy_readers;
+        goto destroy_identity;
     }
     api->gateway.trust = trust_new();
+    api->gateway.throttle = throttle_new();
+    api->gateway.hashing = hashing_new();
     api->gateway.seals = seals_new();
     api->gateway.meter = meter_new(route_index(NULL));
-    (void)slice_copy(slice_text(options->database), api->gateway.database,
-                     sizeof api->gateway.database); /* as long as the configuration allows */
     api->gateway.asking = asking_new();
     trust_set(api->gateway.trust, &options->trust);
     api->gateway.push =
@@ -404,13 +410,18 @@ exit_library:
     ws_edge_destroy(&api->ws_edge);
     ws_history_destroy(&api->ws_history);
     ws_feed_destroy(&api->ws_feed);
+    hashing_destroy(&api->gateway.hashing);
+    throttle_destroy(&api->gateway.throttle);
     trust_destroy(&api->gateway.trust);
     seals_destroy(&api->gateway.seals);
     meter_destroy(&api->gateway.meter);
     asking_destroy(&api->gateway.asking);
     call_stop();
+destroy_identity:
+    identity_destroy(&api->gateway.identity);
 destroy_readers:
     readers_destroy(&api->gateway.readers);
+free_api:
     free(api);
     return NULL;
 }
@@ -465,7 +476,10 @@ void api_stop(struct api **api)
     ws_edge_destroy(&(*api)->ws_edge);
     ws_history_destroy(&(*api)->ws_history);
     ws_feed_destroy(&(*api)->ws_feed);
+    hashing_destroy(&gateway->hashing);
+    throttle_destroy(&gateway->throttle);
     trust_destroy(&gateway->trust);
+    identity_destroy(&gateway->identity);
     seals_destroy(&gateway->seals);
     meter_destroy(&gateway->meter);
     asking_destroy(&gateway->asking);

@@ -34,7 +34,8 @@ struct api_options {
     struct node_id node;
     struct cameras *cameras; /* must outlive the server */
     const char *version;
-    bool is_open; /* every address may everything, as in the existing system; warned about */
+    const char *web_dir; /* the page's files while working on them; NULL = the embedded ones */
+    bool is_open;        /* every address may everything, as in the existing system; warned about */
     const char *api_token; /* who sends it is an administrator; NULL = none */
     struct api_trust trust;
     const char *cors_origins[API_ORIGINS + 1]; /* "http://10.0.0.5:3000" or "*"; NULL-terminated */

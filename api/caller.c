@@ -1,46 +1,17 @@
 #include "api/caller.h"
 
+#include "api/decision.h"
 #include "api/request.h"
+#include "proto/clock.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
-
-/* ---- roles ----------------------------------------------------------------------------------- */
-
-unsigned caller_includes(unsigned role)
-{
-    switch (role) {
-    case ROLE_ADMIN:
-        return ROLE_VIEWER | ROLE_OPERATOR | ROLE_ADMIN | ROLE_EDGE | ROLE_METRICS;
-    case ROLE_OPERATOR:
-        return ROLE_VIEWER | ROLE_OPERATOR;
-    default:
-        return role;
-    }
-}
 
 bool caller_may(const struct caller *caller, unsigned who)
 {
     return who == ROLE_ANYONE || (caller->roles & who) != 0;
-}
-
-const char *caller_role_name(unsigned role)
-{
-    switch (role) {
-    case ROLE_VIEWER:
-        return "viewer";
-    case ROLE_OPERATOR:
-        return "operator";
-    case ROLE_ADMIN:
-        return "admin";
-    case ROLE_EDGE:
-        return "edge";
-    case ROLE_METRICS:
-        return "metrics";
-    default:
-        return NULL;
-    }
 }
 
 /* ---- addresses ------------------------------------------------------------------------------- */
@@ -93,20 +64,6 @@ static bool find_address(const struct request *request, struct caller *caller)
 
 /* ---- credentials ----------------------------------------------------------------------------- */
 
-/* In time that depends on the lengths only. */
-static bool same_secret(struct slice a, struct slice b)
-{
-    unsigned char difference = 0;
-
-    if (a.len != b.len || a.len == 0) {
-        return false;
-    }
-    for (size_t i = 0; i < a.len; i++) {
-        difference = (unsigned char)(difference | (a.data[i] ^ b.data[i]));
-    }
-    return difference == 0;
-}
-
 /* The bearer token of the request; absent when there is none. */
 static struct slice bearer(const struct request *request)
 {
@@ -119,10 +76,72 @@ static struct slice bearer(const struct request *request)
     return request_is_upgrade(request) ? request_query(request, "access_token") : (struct slice){0};
 }
 
-static void become(struct caller *caller, enum caller_how how, unsigned role)
+static void become(struct caller *caller, enum caller_how how, enum role role)
 {
     caller->how = how;
-    caller->roles = caller_includes(role);
+    caller->roles = role_includes(role);
+}
+
+/* A session is written down as used now and then, not with every request; when that fails it only
+ * seems idle for longer. */
+static void note_use(struct request *request, const struct session *session, int64_t now_ms)
+{
+    struct access access = {.verb = ACCESS_SESSION_USE,
+                            .digest = {(const char *)request->caller.digest, CREDENTIAL_DIGEST}};
+    struct answer answer;
+    struct problem problem;
+
+    if (now_ms - session->used_ms >= LIMIT_SESSION_NOTE_MS) {
+        (void)decision_try(request, &access, &answer, &problem);
+    }
+}
+
+static bool find_session(struct request *request)
+{
+    struct caller *caller = &request->caller;
+    const char *cookies = mg_get_header(request->connection, "Cookie");
+    char name[CALLER_COOKIE], token[CREDENTIAL_TOKEN];
+    int64_t now_ms = clock_wall_ms();
+    struct account account;
+    struct session session;
+
+    caller_cookie_name(request->gateway, name);
+    if (cookies == NULL || !request->cookies_count ||
+        mg_get_cookie(cookies, name, token, sizeof token) <= 0) {
+        return false;
+    }
+    credential_digest(slice_text(token), caller->digest);
+    if (identity_session(request->gateway->identity, caller->digest, now_ms, &account, &session) !=
+        1) {
+        return false;
+    }
+    become(caller, CALLER_SESSION, account.role);
+    (void)slice_copy(slice_text(account.name), caller->name, sizeof caller->name); /* fits */
+    note_use(request, &session, now_ms);
+    return true;
+}
+
+static bool find_bearer(struct request *request)
+{
+    struct caller *caller = &request->caller;
+    struct slice text = bearer(request);
+    unsigned char digest[CREDENTIAL_DIGEST];
+    struct token token;
+
+    if (text.len == 0) {
+        return false;
+    }
+    if (credential_equal(text, slice_text(request->gateway->token))) {
+        become(caller, CALLER_KEY, ROLE_ADMIN);
+        return true;
+    }
+    credential_digest(text, digest);
+    if (identity_bearer(request->gateway->identity, digest, clock_wall_ms(), &token) != 1) {
+        return false;
+    }
+    become(caller, CALLER_TOKEN, token.role);
+    (void)snprintf(caller->name, sizeof caller->name, "token:%s", token.name);
+    return true;
 }
 
 void caller_find(struct request *request)
@@ -133,15 +152,26 @@ void caller_find(struct request *request)
 
     *caller = (struct caller){.how = CALLER_NOBODY};
     direct = find_address(request, caller);
-    if (same_secret(bearer(request), slice_text(gateway->token))) {
-        become(caller, CALLER_KEY, ROLE_ADMIN);
-    } else if (gateway->is_open) {
+    if (find_bearer(request) || find_session(request)) {
+        return;
+    }
+    if (gateway->is_open) {
         become(caller, CALLER_OPEN, ROLE_ADMIN);
     } else if (direct && strncmp(request->info->remote_addr, "127.", 4) == 0) {
         become(caller, CALLER_LOCAL, ROLE_ADMIN);
     } else if (direct && trust_is_camera(gateway->trust, request->info->remote_addr)) {
         become(caller, CALLER_CAMERA, ROLE_EDGE);
     }
+}
+
+void caller_cookie_name(const struct gateway *gateway, char out[CALLER_COOKIE])
+{
+    (void)snprintf(out, CALLER_COOKIE, "parkmesh_%s", gateway->node.text); /* fits */
+}
+
+bool caller_is_authenticated(const struct caller *caller)
+{
+    return caller->how >= CALLER_KEY;
 }
 
 /* ---- author ---------------------------------------------------------------------------------- */

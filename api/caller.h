@@ -7,29 +7,23 @@
 
 #include "api/json.h"
 #include "proto/bytes.h"
+#include "proto/credential.h"
 #include "proto/limits.h"
+#include "proto/role.h"
 
 #include <stdbool.h>
 
+struct gateway;
 struct request;
-
-/* Sets of roles. A route names who may: viewers include operators, and operators administrators;
- * edges (cameras) and metrics (a Prometheus server) stand beside that order. */
-enum role {
-    ROLE_ANYONE = 0, /* of a route: without any role */
-    ROLE_VIEWER = 1,
-    ROLE_OPERATOR = 2,
-    ROLE_ADMIN = 4,
-    ROLE_EDGE = 8,
-    ROLE_METRICS = 16
-};
 
 enum caller_how {
     CALLER_NOBODY, /* no role */
     CALLER_OPEN,   /* auth "open": everybody may everything */
     CALLER_LOCAL,  /* directly from this machine */
     CALLER_CAMERA, /* directly from the address of a configured camera */
-    CALLER_KEY     /* the configured api_token */
+    CALLER_KEY,    /* the configured api_token */
+    CALLER_TOKEN,  /* a token of this central */
+    CALLER_SESSION /* an account that logged in */
 };
 
 #define CALLER_NAME 80    /* bytes of a caller's name, with the NUL */
@@ -40,20 +34,23 @@ struct caller {
     unsigned roles;               /* everything the role includes */
     char name[CALLER_NAME];       /* who it is; "" = nobody in particular */
     char address[CALLER_ADDRESS]; /* where from: the client before a trusted proxy, else the peer */
-    bool is_secure;               /* a trusted proxy says that the client came by TLS */
+    unsigned char digest[CREDENTIAL_DIGEST]; /* of the session; CALLER_SESSION */
+    bool is_secure;                          /* a trusted proxy says that the client came by TLS */
 };
 
 /* Fills request->caller from the connection, the headers and, for a WebSocket, the query. */
 void caller_find(struct request *request);
 
-/* Everything that a single role includes, itself among it. */
-unsigned caller_includes(unsigned role);
+/* Whether the caller showed valid credentials. */
+bool caller_is_authenticated(const struct caller *caller);
+
+/* The name of the cookie that holds the session. Centrals on one host share its cookies, so each
+ * has a name of its own. */
+#define CALLER_COOKIE (LIMIT_NODE_ID + 16)
+void caller_cookie_name(const struct gateway *gateway, char out[CALLER_COOKIE]);
 
 /* Whether the caller may use what is for `who`, a set of roles. */
 bool caller_may(const struct caller *caller, unsigned who);
-
-/* The name of a single role, "viewer"; NULL for anything else. */
-const char *caller_role_name(unsigned role);
 
 /*
  * The author of a change, the one place that decides it: a caller that showed who it is, whatever

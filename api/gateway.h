@@ -8,9 +8,12 @@
 #include "api/api.h"
 #include "api/ask.h"
 #include "api/cameras.h"
+#include "api/hashing.h"
+#include "api/identity.h"
 #include "api/progress.h"
 #include "api/push.h"
 #include "api/readers.h"
+#include "api/throttle.h"
 #include "api/trust.h"
 #include "proto/bytes.h"
 
@@ -23,9 +26,11 @@ struct meter;
 struct seals;
 
 struct gateway {
+    char database[600]; /* path */
     struct node_id node;
     char version[32];
-    bool is_open; /* auth "open": everybody may everything */
+    char web_dir[512]; /* the page is read from there; "" = the embedded one */
+    bool is_open;      /* auth "open": everybody may everything */
     char token[256];
     char origins[API_ORIGINS][GATEWAY_ORIGIN];
     size_t origin_count;
@@ -33,10 +38,12 @@ struct gateway {
     uint32_t body_bytes;
     struct readers *readers;
     struct trust *trust;
+    struct identity *identity;
+    struct throttle *throttle;
+    struct hashing *hashing;
     struct seals *seals;   /* of requests between centrals */
     struct asking *asking; /* centrals that wait for a person */
     struct meter *meter;   /* counters for GET /metrics */
-    char database[512];    /* its path */
     struct push *push;
     struct progress *progress;
     struct cameras *cameras; /* borrowed from whoever started the server */

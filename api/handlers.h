@@ -9,6 +9,10 @@
 #include "proto/report.h"
 #include "proto/tariff.h"
 
+/* assets.c: the page and its files; the banner for who asks for no HTML */
+void assets_page(struct request *request);
+void assets_file(struct request *request);
+
 /* status.c: who this is and how it does */
 void status_root(struct request *request);
 void status_summary(struct request *request);
@@ -98,6 +102,26 @@ void p2p_sync_state(struct request *request);
 void p2p_start(struct request *request);
 void p2p_stop(struct request *request);
 
+/* login.c: logging in and out; what callers ask about themselves */
+void login_post(struct request *request);
+void login_end(struct request *request);
+void login_me(struct request *request);
+void login_password(struct request *request);
+
+/* accounts.c, tokens.c: who may use this central */
+void accounts_list(struct request *request);
+void accounts_get(struct request *request);
+void accounts_add(struct request *request);
+void accounts_change(struct request *request);
+void accounts_remove(struct request *request);
+void tokens_list(struct request *request);
+void tokens_get(struct request *request);
+void tokens_add(struct request *request);
+void tokens_change(struct request *request);
+void tokens_revoke(struct request *request);
+
+/* audit.c: who changed what */
+void audit_list(struct request *request);
 /* peers.c: how centrals get to know each other */
 void peers_info(struct request *request);
 void peers_add(struct request *request);

@@ -92,7 +92,7 @@ static void put_commands(struct buffer *out, struct meter *meter)
 
 static void put_disk(struct buffer *out, const char *database)
 {
-    char path[600];
+    char path[608]; /* gateway->database and its suffix */
     struct stat file;
     struct statvfs disk;
 

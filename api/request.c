@@ -64,16 +64,18 @@ bool request_origin_allowed(struct request *request)
     if (gateway->any_origin) {
         request->allow_origin = "*";
     }
-    if (origin == NULL || gateway->any_origin) {
+    if (origin == NULL || same_host(origin, mg_get_header(request->connection, "Host"))) {
+        request->cookies_count = true;
         return true;
     }
     for (size_t i = 0; i < gateway->origin_count; i++) {
         if (strcasecmp(origin, gateway->origins[i]) == 0) {
             request->allow_origin = gateway->origins[i];
+            request->cookies_count = true;
             return true;
         }
     }
-    return same_host(origin, mg_get_header(request->connection, "Host"));
+    return gateway->any_origin;
 }
 
 bool request_is_upgrade(const struct request *request)
@@ -351,4 +353,31 @@ json_t *request_object(struct request *request)
         respond_problem(request, &problem);
     }
     return object;
+}
+
+int request_optional_object(struct request *request, json_t **object)
+{
+    struct problem problem;
+
+    *object = NULL;
+    if (request_body(request) != 0) {
+        return -1;
+    }
+    if (request->body.len == 0) {
+        return 0;
+    }
+    *object = json_read_object(request->body, &problem);
+    if (*object == NULL) {
+        respond_problem(request, &problem);
+        return -1;
+    }
+    return 0;
+}
+
+struct slice request_reason(const json_t *body)
+{
+    struct slice text = json_member_text(body, "reason");
+
+    text.len = slice_cut(text, LIMIT_TEXT);
+    return text.len > 0 ? text : (struct slice){0};
 }

@@ -26,6 +26,8 @@ struct request {
     struct slice body;                  /* after request_body */
     struct caller caller;               /* after caller_find */
     bool unread;                        /* a body is still on the wire */
+    bool cookies_count;                 /* the page that sends them is ours or in cors_origins */
+    char lines[512];                    /* more header lines of the answer, see respond_header */
     const char *allow_origin;           /* for Access-Control-Allow-Origin, or NULL; never input */
     char etag[40];                      /* of what is answered, without quotes; "" = none */
     const char *content_type;           /* of the body; NULL = JSON */
@@ -68,5 +70,11 @@ int request_body(struct request *request);
 
 /* Reads the body and parses it as a JSON object. NULL after an answer. */
 json_t *request_object(struct request *request);
+
+/* The same when there may be no body; `*object` is NULL then. 0, or -1 after an answer. */
+int request_optional_object(struct request *request, json_t **object);
+
+/* The member `reason` of a body (NULL = no body), cut to LIMIT_TEXT; absent when empty. Borrows. */
+struct slice request_reason(const json_t *body);
 
 #endif

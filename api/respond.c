@@ -1,6 +1,7 @@
 #include "api/respond.h"
 
 #include "proto/log.h"
+#include <assert.h>
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -64,14 +65,18 @@ static bool closes(const struct request *request)
     return has_option(connection, "close") || has_option(connection, "Close");
 }
 
+static bool is_any(const char *origin)
+{
+    return strcmp(origin, "*") == 0;
+}
+
 static void add_rest(struct preamble *head, struct request *request, int status, bool closing)
 {
     if (closing) {
         mg_disable_connection_keep_alive(request->connection);
     }
     add(head, "Connection: %s\r\n", closing ? "close" : "keep-alive");
-    add(head, "X-Request-Id: %s\r\n", request->id);
-    add(head, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
+    add(head, "X-Request-Id: %s\r\nX-Content-Type-Options: nosniff\r\n", request->id);
     if (request->allow_origin != NULL) {
         add(head,
             "Access-Control-Allow-Origin: %s\r\nVary: Origin\r\n"
@@ -81,6 +86,10 @@ static void add_rest(struct preamble *head, struct request *request, int status,
     if (request->etag[0] != '\0') {
         add(head, "ETag: \"%s\"\r\n", request->etag);
     }
+    if (request->cookies_count && request->allow_origin != NULL && !is_any(request->allow_origin)) {
+        add(head, "Access-Control-Allow-Credentials: true\r\n");
+    }
+    add(head, "%s", request->lines);
     if (status == 401) {
         add(head, "WWW-Authenticate: Bearer\r\n");
     }
@@ -146,9 +155,23 @@ static void send_whole(struct request *request, int status, const char *lines)
                                              : content_type(request, status));
     }
     add_common(&head, request, status);
-    add(&head, "%s\r\n", lines);
+    add(&head, "Cache-Control: no-store\r\n%s\r\n", lines);
     /* A client that went away needs no answer; the connection ends by itself. */
     if (write_all(request, &head) != 0) {
+        mg_disable_connection_keep_alive(request->connection);
+    }
+}
+
+void respond_bytes(struct request *request, int status, const char *lines, struct slice body)
+{
+    struct preamble head;
+
+    start_head(&head, request, status);
+    add(&head, "Content-Length: %zu\r\n%s", body.len, lines);
+    add_common(&head, request, status);
+    add(&head, "\r\n");
+    if (mg_write(request->connection, head.text, head.len) != (int)head.len ||
+        (body.len > 0 && mg_write(request->connection, body.data, body.len) != (int)body.len)) {
         mg_disable_connection_keep_alive(request->connection);
     }
 }
@@ -180,7 +203,7 @@ static int start_stream(struct request *request)
     start_head(&head, request, 200);
     add(&head, "Transfer-Encoding: chunked\r\nContent-Type: %s\r\n", content_type(request, 200));
     add_common(&head, request, 200);
-    add(&head, "\r\n");
+    add(&head, "Cache-Control: no-store\r\n\r\n");
     request->streaming = true;
     return mg_write(request->connection, head.text, head.len) == (int)head.len ? 0 : -1;
 }
@@ -245,6 +268,14 @@ static void put_problem(struct json_writer *writer, enum problem_code code, cons
     json_put_string(writer, text[0] != '\0' ? text : problem_name(code));
     json_put_key(writer, "code");
     json_put_string(writer, problem_name(code));
+}
+
+void respond_header(struct request *request, const char *name, const char *value)
+{
+    size_t used = strlen(request->lines), room = sizeof request->lines - used;
+    int len = snprintf(request->lines + used, room, "%s: %s\r\n", name, value);
+
+    assert(len > 0 && (size_t)len < room); /* few, short and of our own making */
 }
 
 void respond_send(struct request *request, int status)

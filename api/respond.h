@@ -11,11 +11,16 @@
 /* Starts (again) an empty body. */
 struct json_writer respond_json(struct request *request);
 
+/* One more header of the answer; a short value of ours, never input. Before sending. */
+void respond_header(struct request *request, const char *name, const char *value);
 /* What the body is, when it is no JSON; a text that lasts. Errors stay what they are. */
 void respond_type(struct request *request, const char *content_type);
 
 /* Sends what was written, as JSON. A body that did not fit becomes a 500. */
 void respond_send(struct request *request, int status);
+
+/* Sends bytes that are no JSON. `lines`: Content-Type, Cache-Control and more, each with \r\n. */
+void respond_bytes(struct request *request, int status, const char *lines, struct slice body);
 
 /* {"success":false,"error":text,"code":...,"hint":...} with the problem's HTTP status. */
 void respond_problem(struct request *request, const struct problem *problem);

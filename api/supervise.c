@@ -1,5 +1,6 @@
 #include "api/supervise.h"
 
+#include "api/audit.h"
 #include "api/respond.h"
 
 int supervise_call(struct request *request, const struct supervisor_request *question,
@@ -36,6 +37,7 @@ int supervise_ask(struct request *request, const struct supervisor_request *ques
         respond_problem(request, &answer->problem);
         return -1;
     }
+    audit_supervised(request, question);
     return 0;
 }
 

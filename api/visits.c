@@ -301,14 +301,6 @@ void visits_changes(struct request *request)
 
 /* ---- PUT and DELETE /api/parking/history/{id} ------------------------------------------------ */
 
-static struct slice text_of(const json_t *object, const char *key)
-{
-    struct slice text = json_member_text(object, key);
-
-    text.len = slice_cut(text, LIMIT_TEXT);
-    return text.len > 0 ? text : (struct slice){0};
-}
-
 /* A corrected time. 0, or -1 when it is there and is none. */
 static int read_time(const json_t *object, const char *key, int64_t *out)
 {
@@ -349,7 +341,7 @@ static void change(struct request *request, struct command *command, const json_
     struct answer answer;
 
     command->author = caller_author(request, body);
-    command->reason = text_of(body, "reason");
+    command->reason = request_reason(body);
     if (decision_ask(request, command, &answer) != 0) {
         return;
     }
@@ -402,19 +394,11 @@ void visits_edit(struct request *request)
 void visits_delete(struct request *request)
 {
     struct command command;
-    struct problem problem;
-    json_t *body = NULL;
+    json_t *body;
 
     command_init(&command, COMMAND_DELETE);
-    if (read_id(request, &command) != 0 || request_body(request) != 0) {
+    if (read_id(request, &command) != 0 || request_optional_object(request, &body) != 0) {
         return;
-    }
-    if (request->body.len > 0) {
-        body = json_read_object(request->body, &problem);
-        if (body == NULL) {
-            respond_problem(request, &problem);
-            return;
-        }
     }
     change(request, &command, body);
     json_decref(body);

@@ -1,5 +1,6 @@
 #include "node/batch.h"
 
+#include "node/access.h"
 #include "node/decide.h"
 #include "proto/clock.h"
 #include "proto/log.h"
@@ -21,8 +22,12 @@ static bool is_own_fault(enum problem_code code)
 static int carry_out_command(struct batch *batch, struct request *request, struct problem *problem)
 {
     struct command command;
+    struct access access;
 
     if (command_unpack(&command, request->command) != 0) {
+        if (access_unpack(&access, request->command) == 0) {
+            return access_decide(batch->store, &access, clock_wall_ms(), &request->answer, problem);
+        }
         answer_init(&request->answer, PROBLEM_INTERNAL);
         return 0;
     }

@@ -58,6 +58,17 @@ static const struct command_entry TABLE[] = {
      .statuses = "0 equal, 1 different, 64 usage or no such peer, 69 no central runs or the\n"
                  "peer is not connected, 75 no answer, 78 configuration.",
      .run = command_diff},
+    {.name = "account reset",
+     .operands = "NAME",
+     .least = 1,
+     .most = 1,
+     .flags = CONFIG | DATA | JSON,
+     .summary = "a new password for an account",
+     .examples = "  parkmesh account reset admin\n",
+     .text = "Printed once; all sessions of the account end. Also while the central runs.\n",
+     .statuses = "0 done, 1 no such account, 64 usage, 69 the database is in use and nobody\n"
+                 "answers, 73 no database, 78 configuration.",
+     .run = command_account},
     {.name = "completion",
      .operands = "[WORD...]",
      .most = SIZE_MAX,

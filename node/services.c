@@ -2,6 +2,7 @@
 
 #include "api/cameras.h"
 #include "bus/mesh.h"
+#include "node/first_admin.h"
 #include "node/import.h"
 #include "node/node.h"
 #include "node/reader.h"
@@ -164,8 +165,10 @@ int services_mesh_stop(struct services *services, struct problem *problem)
     return 0;
 }
 
-static int check_auth(const struct config *config, char listeners[][80], size_t count,
-                      struct problem *problem)
+/* Whoever reaches the central from outside has to be somebody: without a configured way to show
+ * that, there has to be an account. */
+static int ensure_login(const struct services *services, const struct config *config,
+                        char listeners[][80], size_t count, struct problem *problem)
 {
     if (strcmp(config->auth, "open") == 0 || config->api_token[0] != '\0') {
         return 0;
@@ -174,11 +177,7 @@ static int check_auth(const struct config *config, char listeners[][80], size_t 
         char host[80];
         (void)snprintf(host, sizeof host, "%.*s", (int)strcspn(listeners[i], ":"), listeners[i]);
         if (!config_is_loopback(host)) {
-            return problem_set(problem, PROBLEM_OPEN_WITHOUT_AUTH,
-                               "add \"api_token\": \"<a long random text>\" to the configuration, "
-                               "or \"auth\": \"open\" on a closed network",
-                               "HTTP on %s would be open to everybody who can reach it",
-                               listeners[i]);
+            return first_admin(services->database, problem);
         }
     }
     return 0;
@@ -232,12 +231,13 @@ static int start_api(struct services *services, const struct config *config,
                                   .node = config->id,
                                   .cameras = services->cameras,
                                   .version = PARKMESH_VERSION,
+                                  .web_dir = services->web_dir,
                                   .http_threads = config->limits.http_threads,
                                   .ws_clients = config->limits.ws_clients,
                                   .readers = config->limits.readers,
                                   .body_bytes = config->limits.body_bytes};
 
-    if (check_auth(config, listeners, count, problem) != 0) {
+    if (ensure_login(services, config, listeners, count, problem) != 0) {
         return -1;
     }
     for (size_t i = 0; i < count; i++) {

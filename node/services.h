@@ -17,6 +17,7 @@ struct services {
     struct cameras *cameras;
     bool mesh_runs;
     char database[600];    /* path */
+    const char *web_dir;   /* of the command line, or NULL */
     struct mesh_keys keys; /* derived from `keys_secret` */
     char keys_secret[256];
 };

@@ -407,6 +407,7 @@ int supervisor_run(const struct supervisor_options *options)
     zsys_set_max_sockets(SOCKETS);
     zsys_set_logstream(stderr);
     supervisor.commands = bind_commands();
+    supervisor.services.web_dir = options->web_dir;
     if (supervisor.signal_fd < 0 || supervisor.commands == NULL) {
         status = problem_exit_status(PROBLEM_INTERNAL);
         log_error("INTERNAL", "what=\"signals or sockets not available\"");

@@ -12,6 +12,7 @@ struct supervisor_options {
     const char *config_path;
     const char *data_dir;   /* NULL = as configured */
     const char *log_format; /* NULL = as configured */
+    const char *web_dir;    /* the page's files are read from there; NULL = the embedded ones */
 };
 
 /* Runs a central until SIGTERM or SIGINT. Returns the exit status (sysexits; 0 after a polite

@@ -112,6 +112,24 @@
 #define LIMIT_CALL_MS 5000         /* from start to end; a person waits for it */
 #define LIMIT_CALL_BYTES (64 * 1024) /* of an answer that is collected */
 
+/* Accounts of one central */
+#define LIMIT_ACCOUNTS 256        /* people of one site, and to spare */
+#define LIMIT_TOKENS 256          /* programs that call it */
+#define LIMIT_ACCOUNT_NAME 63     /* bytes */
+#define LIMIT_PASSWORD_MIN 10     /* bytes of a password that a person chooses */
+#define LIMIT_PASSWORD 256        /* bytes; Argon2id reads all of it */
+#define LIMIT_ACCOUNT_SESSIONS 16 /* logins of one account at once; the oldest ends */
+#define LIMIT_SESSION_IDLE_MS (12LL * 3600 * 1000) /* a shift */
+#define LIMIT_SESSION_MS (7LL * 24 * 3600 * 1000)  /* then a new login */
+#define LIMIT_SESSION_NOTE_MS (5LL * 60 * 1000)    /* how exactly use is remembered */
+#define LIMIT_TOKEN_MS (3650LL * 24 * 3600 * 1000) /* longest life of a token */
+#define LIMIT_PASSWORDS_AT_ONCE 2                  /* hashed together: 32 MiB each */
+#define LIMIT_PASSWORDS_WAITING 8 /* workers waiting for that; more get 503 at once */
+#define LIMIT_THROTTLED 1024      /* accounts, and addresses, whose failed logins are counted */
+#define LIMIT_AUDIT_ROWS 100000   /* local changes kept */
+#define LIMIT_AUDIT_LOGINS 10000  /* logins kept beside them: a flood of them hides no change */
+#define LIMIT_AUDIT_PAGE 500      /* rows of one answer */
+#define LIMIT_AUDIT_SCAN 5000     /* rows looked at for one answer; the cursor goes on */
 /* Seals of requests between centrals */
 #define LIMIT_SEAL_MS 60000   /* between the clocks of both; else a person accepts the request */
 #define LIMIT_SEALS_SEEN 256  /* remembered until they are too old to be replayed */

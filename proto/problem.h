@@ -15,7 +15,7 @@
     X(CONFIG_UNREADABLE, 78, 500) /* configuration file cannot be read or written */              \
     X(PORT_IN_USE, 69, 409)       /* a listener could not be bound */                             \
     X(ADDRESS_UNAVAILABLE, 69, 409)                                                               \
-    X(OPEN_WITHOUT_AUTH, 78, 400) /* non-loopback HTTP without auth or api_token */               \
+    X(OPEN_WITHOUT_AUTH, 78, 400) /* a warning: HTTP is open to the network */                    \
     X(DB_UNWRITABLE, 73, 500)     /* data directory or database cannot be created or written */   \
     X(DB_NEWER, 65, 500)          /* database from a newer version; untouched */                  \
     X(DB_FOREIGN, 65, 500)        /* not a ParkMesh or Python central database; untouched */      \
@@ -40,8 +40,13 @@
     X(NOT_FOUND, 0, 404)         /* no such path */                                               \
     X(METHOD_NOT_ALLOWED, 0, 405)                                                                 \
     X(PARAMETER_INVALID, 65, 422) /* query or path parameter */                                   \
-    X(UNAUTHORIZED, 77, 401)      /* api_token missing or wrong */                                \
-    X(FORBIDDEN, 77, 403)         /* Origin or Host not allowed */                                \
+    X(UNAUTHORIZED, 77, 401)      /* no credentials, or none that are valid */                    \
+    X(FORBIDDEN, 77, 403)         /* Origin or role not allowed */                                \
+    X(LOGIN_FAILED, 77, 401)      /* account or password wrong */                                 \
+    X(TOO_MANY_ATTEMPTS, 75, 429) /* failed logins of this account or from this address */        \
+    X(NAME_TAKEN, 65, 409)        /* another account or token has this name */                    \
+    X(LAST_ADMIN, 65, 409)        /* without it nobody could manage accounts */                   \
+    X(LIMIT_REACHED, 65, 409)     /* as many as this central keeps */                             \
     X(BUSY, 75, 503)              /* the writer or all readers are busy; retry */                 \
     X(STOPPING, 75, 503)                                                                          \
     X(MESH_MISMATCH, 0, 403)       /* peer has another mesh secret */                             \

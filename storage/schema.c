@@ -286,6 +286,46 @@ static const char *const MIGRATIONS[SCHEMA_VERSION] = {
     " feed INTEGER NOT NULL UNIQUE,"
     " first INTEGER NOT NULL) STRICT;"
     "PRAGMA user_version = 4;",
+
+    /* Who may use this central: local, not derived, never sent to peers. Times in ms UTC; digests
+     * and hashes only, never a token or password. */
+    "CREATE TABLE account("
+    " id INTEGER PRIMARY KEY,"
+    " name TEXT NOT NULL COLLATE NOCASE UNIQUE,"
+    " role TEXT NOT NULL,"
+    " hash TEXT NOT NULL,"
+    " revision INTEGER NOT NULL,"
+    " created INTEGER NOT NULL,"
+    " changed INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE session("
+    " digest BLOB NOT NULL UNIQUE,"
+    " account INTEGER NOT NULL,"
+    " started INTEGER NOT NULL,"
+    " used INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE token("
+    " id INTEGER PRIMARY KEY,"
+    " name TEXT NOT NULL COLLATE NOCASE UNIQUE,"
+    " role TEXT NOT NULL,"
+    " digest BLOB NOT NULL UNIQUE,"
+    " revision INTEGER NOT NULL,"
+    " created INTEGER NOT NULL,"
+    " expires INTEGER NOT NULL) STRICT;"
+    /* What was changed here beside the log. login = 1: kinds that anybody can cause. */
+    "CREATE TABLE audit("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " t INTEGER NOT NULL,"
+    " kind TEXT NOT NULL,"
+    " login INTEGER NOT NULL,"
+    " author TEXT,"
+    " address TEXT,"
+    " subject TEXT,"
+    " reason TEXT,"
+    " detail TEXT) STRICT;"
+    "CREATE INDEX audit_login ON audit(login, id);"
+    "CREATE INDEX audit_t ON audit(t, id);"
+    /* People's changes among the events, for the audit: few, so gates pay nothing. */
+    "CREATE INDEX event_change ON event(hlc) WHERE kind IN (5, 6, 7, 8, 9, 10, 11, 12, 13);"
+    "PRAGMA user_version = 5;",
 };
 
 /* Tables that only a database of the Python central has. */

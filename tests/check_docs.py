@@ -22,7 +22,7 @@ LISTED = {
     "proto": ("*.c", "*.h"),
     "storage": ("*.c", "*.h"),
     "bus": ("*.c", "*.h"),
-    "api": ("*.c", "*.h"),
+    "api": ("*.c", "*.h", "*.js", "*.css", "*.html", "*.cmake"),
     "node": ("*.c", "*.h"),
     "tests": ("*.c", "*.py", "*.sh"),
     "scripts": ("*",),

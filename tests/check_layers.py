@@ -14,7 +14,8 @@ OURS = {
     "proto": set(),
     "storage": {"proto"},
     "bus": {"proto"},
-    "api": {"proto", "storage/history.h", "storage/settings.h"},
+    "api": {"proto", "storage/history.h", "storage/settings.h", "storage/accounts.h",
+            "storage/audit.h"},
     "node": {"proto", "storage", "bus", "api"},
 }
 

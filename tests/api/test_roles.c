@@ -4,6 +4,7 @@
  */
 #include "api/caller.h"
 #include "api/route.h"
+#include "proto/role.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -15,7 +16,9 @@
 static const struct row {
     const char *method, *path, *who;
 } ROWS[] = {
-    {"GET", "/", "voh"},
+    {"GET", "/", ALL},
+    {"GET", "/web/{file}", ALL},
+    {"GET", "/web/{folder}/{file}", ALL},
     {"GET", "/livez", ALL},
     {"GET", "/readyz", ALL},
     {"GET", "/metrics", "vohm"},
@@ -49,6 +52,13 @@ static const struct row {
     {"PUT", "/api/p2p/config", "h"},
     {"GET", "/api/p2p/status", "voh"},
     {"GET", "/api/p2p/sync-state", "voh"},
+    {"GET", "/api/v1/visits", "voh"},
+    {"GET", "/api/v1/visits/{event_id}", "voh"},
+    {"PUT", "/api/v1/visits/{event_id}", "oh"},
+    {"DELETE", "/api/v1/visits/{event_id}", "oh"},
+    {"POST", "/api/v1/visits/{event_id}/undelete", "oh"},
+    {"GET", "/api/v1/conflicts", "voh"},
+    {"GET", "/api/v1/stats", "voh"},
     {"GET", "/api/p2p/info", ALL},
     {"POST", "/api/p2p/add-peer", "h"},
     {"POST", "/api/p2p/register-peer", ALL}, /* by a seal; without one it only asks */
@@ -59,6 +69,21 @@ static const struct row {
     {"DELETE", "/api/v1/peers/{peer_id}", "h"},
     {"GET", "/api/v1/sync", "voh"},
     {"GET", "/api/v1/sync/diff", "voh"},
+    {"POST", "/api/v1/login", ALL},
+    {"POST", "/api/v1/logout", ALL},
+    {"GET", "/api/v1/me", ALL},
+    {"PUT", "/api/v1/me/password", "voh"}, /* of one's own account, with the old one */
+    {"GET", "/api/v1/accounts", "h"},
+    {"POST", "/api/v1/accounts", "h"},
+    {"GET", "/api/v1/accounts/{name}", "h"},
+    {"PUT", "/api/v1/accounts/{name}", "h"},
+    {"DELETE", "/api/v1/accounts/{name}", "h"},
+    {"GET", "/api/v1/tokens", "h"},
+    {"POST", "/api/v1/tokens", "h"},
+    {"GET", "/api/v1/tokens/{name}", "h"},
+    {"PUT", "/api/v1/tokens/{name}", "h"},
+    {"DELETE", "/api/v1/tokens/{name}", "h"},
+    {"GET", "/api/v1/audit", "h"},
     {"GET", "/api/v1/events", "voh"},
     {"POST", "/api/v1/events", "ohe"},
     {"WS", "/ws/events", "voh"},
@@ -71,7 +96,7 @@ static const struct row {
 
 static const struct {
     char letter;
-    unsigned role;
+    enum role role;
 } ROLES[] = {{'v', ROLE_VIEWER},
              {'o', ROLE_OPERATOR},
              {'h', ROLE_ADMIN},
@@ -112,10 +137,10 @@ START_TEST(every_cell)
         const struct row *row = row_of(route);
         ck_assert_ptr_nonnull(row);
         for (size_t j = 0; j < sizeof ROLES / sizeof ROLES[0]; j++) {
-            const struct caller caller = {.roles = caller_includes(ROLES[j].role)};
-            ck_assert_msg(
-                caller_may(&caller, route->who) == (strchr(row->who, ROLES[j].letter) != NULL),
-                "%s at %s %s", caller_role_name(ROLES[j].role), route->method, route->path);
+            const struct caller caller = {.roles = role_includes(ROLES[j].role)};
+            ck_assert_msg(caller_may(&caller, route->who) ==
+                              (strchr(row->who, ROLES[j].letter) != NULL),
+                          "%s at %s %s", role_name(ROLES[j].role), route->method, route->path);
         }
         ck_assert_msg(caller_may(&nobody, route->who) == (strcmp(row->who, ALL) == 0),
                       "nobody at %s %s", route->method, route->path);

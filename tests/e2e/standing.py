@@ -72,10 +72,10 @@ class Standing:
     def __call__(self, title):
         return self
 
-    def another(self, *, zone="UTC", name="central-9", **config):
-        """A central that stands alone, for one scenario, which stops it."""
+    def another(self, *, zone="UTC", name="central-9", peers=(), **config):
+        """A central for one scenario, which stops it. `peers`: ids of others that are not there."""
         central = self.cluster.new(name)
-        self.cluster.connect(central, [], **config)
+        self.cluster.connect(central, [self.cluster.new(peer) for peer in peers], **config)
         return central.start(zone)
 
     def plate(self):

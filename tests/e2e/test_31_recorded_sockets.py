@@ -8,7 +8,7 @@ import time
 from cluster import SLOW, expect, expect_equal, now, run
 from replay import Replay
 from standing import Standing, away, row
-from websocket import WebSocket
+from websocket import PING, PONG, WebSocket
 import recorded
 
 EXCHANGES = {exchange["name"]: exchange for exchange in recorded.lines("http.jsonl")}
@@ -198,6 +198,17 @@ def cameras_keepalive(mesh):
     expect_equal(payload, b"pong", "answer")
 
 
+def cameras_silence(mesh):
+    """Who says nothing for 30 s is sent the plain text `ping`."""
+    while True:
+        opcode, payload = mesh.quiet.frame()
+        if opcode == PING:
+            mesh.quiet.send(payload, PONG)
+        elif not payload.startswith(b"{"):
+            break
+    expect_equal(payload, b"ping", "after silence")
+
+
 # ---- /ws/edge ------------------------------------------------------------------------------
 
 
@@ -296,7 +307,7 @@ def edge_messages(mesh):
         expect("36A11112" in rows and rows["36A11115"]["last_location"], "the others", rows)
 
 
-
 with Standing("central-1", "central-2") as stage:
+    stage.quiet = listen(stage.centrals[0], "/ws/cameras")  # its 30 s begin here
     run(history_notices, history_replaced_entry, history_deaf_ears, cameras_list, cameras_keepalive,
-        edge_handshakes, edge_messages, stage=stage)
+        edge_handshakes, edge_messages, cameras_silence, stage=stage)

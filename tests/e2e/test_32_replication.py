@@ -74,6 +74,44 @@ def r_19_place_arrives_by_synchronisation(mesh):
     row(b, odd, last_location="Deck B", is_anomaly=1)
 
 
+def r_26_port_of_a_new_peer_is_kept(mesh):
+    """A peer that is added by address and port is dialled there, now and after a restart, and its
+    port is in the configuration of both."""
+    cluster = mesh.cluster
+    one, two = (cluster.new(name, None) for name in ("central-5", "central-6"))
+    for central in (one, two):
+        cluster.connect(central, [])
+        central.start()
+    answer = one.post("/api/p2p/add-peer", {"ip": two.ip, "api_port": two.api_port})
+    expect_equal((answer.status, answer.json["success"], answer.json["peer"]["id"]),
+                 (200, True, "central-6"), str(answer))
+    wait_linked([one, two])
+    row(two, one.entry(mesh.plate()).json["event_id"])
+    for central, other in ((one, two), (two, one)):
+        peer = central.read_config()["peer_centrals"][0]
+        expect_equal((peer["id"], peer["p2p_port"], peer.get("api_port", 8000)),
+                     (other.name, other.p2p_port, other.api_port), "at " + central.name)
+    one.stop()
+    one.start()
+    wait_linked([one, two])
+    one.stop()
+    two.stop()
+
+
+def r_29_no_peer_of_ones_own_name(mesh):
+    """One's own address, and a machine with one's own id, are refused at once as peers."""
+    a = mesh.centrals[0]
+    twin = mesh.another(name=a.name)
+    before = a.read_config()
+    for ip in (a.ip, twin.ip):
+        answer = a.post("/api/p2p/add-peer", {"ip": ip, "api_port": 8000})
+        expect_equal((answer.status // 100, answer.json["success"]), (4, False), str(answer))
+    answer = a.post("/api/p2p/register-peer", {"id": a.name, "ip": twin.ip, "api_port": 8000})
+    expect_equal((answer.status // 100, answer.json["success"]), (4, False), str(answer))
+    expect_equal(a.read_config(), before, "configuration")
+    twin.stop()
+
+
 with Standing("central-1", "central-2") as stage:
-    run(r_16_seen_before_the_entry_arrives, r_17_seen_before_the_exit_told_after_it,
+    run(r_26_port_of_a_new_peer_is_kept, r_29_no_peer_of_ones_own_name, r_16_seen_before_the_entry_arrives, r_17_seen_before_the_exit_told_after_it,
         r_18_newest_sighting_counts, r_19_place_arrives_by_synchronisation, stage=stage)

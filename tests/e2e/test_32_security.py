@@ -18,6 +18,30 @@ def refused(answer, status=401):
     expect(answer.code in ("UNAUTHORIZED", "FORBIDDEN"), answer)
 
 
+def s_01_s_07_strangers_change_nothing(mesh):
+    """Without a token no stranger reads or changes anything: history, tariff, lists, peers."""
+    central = mesh.another(auth="token", api_token=TOKEN, peers=["central-8"])
+    entered = central.entry(mesh.plate()).json
+    path = "/api/parking/history/%d" % entered["history_id"]
+    before = central.visits(), central.read_config()
+    for method, where, body in (
+            ("GET", "/api/parking/history", None), ("GET", "/api/stats", None),
+            ("DELETE", path, None), ("PUT", path, {"plate_id": "29A11111", "plate_view": "29A11111"}),
+            ("PUT", "/api/parking/fees", {"fees": {"fee_base": 9, "fee_per_hour": 1}}),
+            ("PUT", "/api/p2p/config", {"peer_centrals": []}),
+            ("POST", "/api/edge/event", camera_event("EXIT", entered["plate_id"])),
+            ("PUT", "/api/staff", {"staff": []}), ("POST", "/api/config", {}),
+            ("PUT", "/api/subscriptions", {"subscriptions": []})):
+        refused(central.request(method, where, body, STRANGER))
+    # Centrals may ask this of each other, sealed; without a seal it waits for a person.
+    central.post("/api/p2p/unregister-peer?peer_id=central-8", headers=STRANGER)
+    central.post("/api/p2p/register-peer", {"id": "central-8", "ip": central.ip, "api_port": 9},
+                 headers=STRANGER)
+    expect_equal((central.visits(), central.read_config()), before, "nothing changed")
+    expect_equal(central.get("/api/stats", headers=GUEST).status, 200, "with the token")
+    central.stop()
+
+
 def s_01_changes_have_an_author(mesh):
     """Each correction says who made it and why, at every central."""
     a, b = mesh.centrals
@@ -116,7 +140,28 @@ def p_04_long_lists_are_streamed(mesh):
     expect_equal(answer.headers.get("Transfer-Encoding"), "chunked", "how it is sent")
 
 
+def p_05_calls_to_nowhere_hold_up_nobody(mesh):
+    """While a call to a machine that does not answer waits, everybody else is served."""
+    a = mesh.centrals[0]
+    mute = socket.create_server((a.ip, 0))
+    mesh.cluster.closing.callback(mute.close)
+    answers = []
+    caller = threading.Thread(target=lambda: answers.append(a.post("/api/p2p/add-peer", {
+        "ip": a.ip, "api_port": mute.getsockname()[1]})), daemon=True)
+    caller.start()
+    mute.settimeout(20 * SLOW)
+    held, _ = mute.accept()
+    for _ in range(20):
+        expect(a.entry(mesh.plate()).json["success"], "entry")
+        expect_equal(a.get("/api/stats").status, 200, "stats")
+    expect(not answers, "the call was over already", answers)
+    caller.join()
+    held.close()
+    expect_equal((answers[0].status, answers[0].json["success"]), (400, False), str(answers[0]))
+
+
 with Standing("central-1", "central-2") as stage:
-    run(s_01_changes_have_an_author, s_02_foreign_pages, s_05_edges_are_let_in,
-        s_06_addresses_of_cameras_are_addresses, s_09_links_between_centrals_are_encrypted,
-        p_04_long_lists_are_streamed, stage=stage)
+    run(s_01_s_07_strangers_change_nothing, s_01_changes_have_an_author, s_02_foreign_pages,
+        s_05_edges_are_let_in, s_06_addresses_of_cameras_are_addresses,
+        s_09_links_between_centrals_are_encrypted, p_04_long_lists_are_streamed,
+        p_05_calls_to_nowhere_hold_up_nobody, stage=stage)

@@ -1,0 +1,51 @@
+// What is wrong, in words and with what to do; and who did what.
+import { html, useState } from "../vendor/preact.js";
+import { query } from "../lib/api.js";
+import { number } from "../lib/format.js";
+import { has, t, tCode } from "../lib/i18n.js";
+import { useData } from "../lib/live.js";
+import { Age, Badge, Button, Card, Empty, Field, Shown, Stat, Table, Time } from "../lib/ui.js";
+
+const PAGE = 50;
+
+const Warnings = ({ list }) => html`<${Card} title=${t("health.warnings")} tone=${list.length ? "warn" : "good"}>
+  ${list.length === 0 ? html`<${Empty}>${t("home.nothing")}<//>` : html`<ul class="list">${list.map((warning, index) => html`<li key=${index}>
+    <${Badge} tone="warn">${warning.code}<//> <strong>${tCode(warning.code, warning.text)}</strong>
+    ${has(`do.${warning.code}`) && html`<p class="soft">${t(`do.${warning.code}`)}</p>`}
+    ${warning.text && has(`code.${warning.code}`) && html`<details><summary>${t("health.detail")}</summary><p>${warning.text}</p></details>`}</li>`)}</ul>`}<//>`;
+
+const kindName = (kind) => (has(`audit.${kind}`) ? t(`audit.${kind}`) : kind);
+
+function Audit() {
+  const [author, setAuthor] = useState("");
+  const [cursor, setCursor] = useState(null);
+  const source = useData(`/api/v1/audit${query({ limit: PAGE, author, cursor })}`, { quiet: true, every: cursor ? 0 : 30000 });
+  const columns = [
+    { key: "time", label: t("health.time"), cell: (entry) => html`<${Time} value=${entry.time} seconds />` },
+    { key: "kind", label: t("health.what"), cell: (entry) => kindName(entry.kind) },
+    { key: "author", label: t("health.who"), cell: (entry) => html`<bdi>${entry.author ?? "–"}</bdi>` },
+    { key: "subject", label: t("health.subject"), cell: (entry) => html`<bdi>${entry.subject ?? "–"}</bdi>` },
+    { key: "reason", label: t("reason"), cell: (entry) => html`<bdi>${entry.reason ?? "–"}</bdi>` },
+    { key: "central", label: t("mesh.central"), cell: (entry) => entry.central },
+  ];
+  return html`<${Card} title=${t("health.audit")}>
+    <${Field} label=${t("health.who")} value=${author} maxlength="63" onInput=${(event) => {
+      setCursor(null);
+      setAuthor(event.target.value.trim());
+    }} />
+    <${Shown} source=${source}>${(data) => html`${data.entries.length === 0 ? html`<${Empty}>${t("list.no_match")}<//>`
+      : html`<${Table} caption=${t("health.audit")} columns=${columns} rows=${data.entries} keyOf=${(entry) => `${entry.time} ${entry.kind} ${entry.subject}`} />`}
+      <p class="bar">${cursor && html`<${Button} onClick=${() => setCursor(null)}>${t("newest")}<//>`}
+        ${data.next && html`<${Button} onClick=${() => setCursor(data.next)}>${t("older")}<//>`}</p>`}<//><//>`;
+}
+
+export default function Health({ who }) {
+  const source = useData("/api/status", { every: 5000, quiet: true });
+  return html`<div class="head"><div><h1>${t("nav.health")}</h1><p>${t("health.lead")}</p></div></div>
+    <${Shown} source=${source}>${(data) => html`<div class="grid"><${Warnings} list=${data.warnings ?? []} />
+      <div class="stats"><${Stat} label=${t("health.central")} value=${data.node} /><${Stat} label=${t("mesh.version")} value=${data.version} />
+        <${Stat} label=${t("health.events")} value=${number(data.events)} />
+        <${Stat} label=${t("health.ready")} value=${t(data.ready ? "health.yes" : "health.no")} tone=${data.ready ? "good" : "bad"} /></div></div>
+      <${Age} at=${source.at} />`}<//>
+    ${who.roles.includes("admin") && html`<${Audit} />`}`;
+}
