@@ -11,6 +11,8 @@ static const char INTRODUCTION[] =
     "  parkmesh run --config /etc/parkmesh/a.json --data /var/lib/parkmesh\n"
     "  parkmesh check /etc/parkmesh/a.json            all errors of a configuration at once\n"
     "  parkmesh secret new                            a mesh_secret to paste into every central\n"
+    "  parkmesh peers add 192.168.1.102               link the running central with another\n"
+    "  parkmesh status                                is all well?\n"
     "\n"
     "Commands:\n";
 

@@ -7,6 +7,11 @@
 #define DATA FLAG_BIT(FLAG_DATA)
 #define JSON FLAG_BIT(FLAG_JSON)
 
+/* Exit statuses of commands that ask the running central. */
+#define ASKED                                                                          \
+    "0 done, 1 refused, 64 usage, 69 no central runs, 75 try again, 77 wrong token,\n" \
+    "78 configuration."
+
 static const struct command_entry TABLE[] = {
     {.name = "run",
      .operands = "",
@@ -58,6 +63,71 @@ static const struct command_entry TABLE[] = {
      .statuses = "0 equal, 1 different, 64 usage or no such peer, 69 no central runs or the\n"
                  "peer is not connected, 75 no answer, 78 configuration.",
      .run = command_diff},
+    {.name = "status",
+     .operands = "",
+     .flags = CONFIG | JSON | FLAG_BIT(FLAG_CHECK),
+     .summary = "the running central, its peers and warnings",
+     .examples = "  parkmesh status\n"
+                 "  parkmesh status --check               for Nagios and its like\n"
+                 "  parkmesh status --json | jq .peers\n",
+     .text = "Lag and clock are those of each peer against this central.\n",
+     .statuses =
+         "0 answered, 64 usage, 69 no central runs, 75 try again, 77 wrong token,\n"
+         "78 configuration. With --check: 0 OK, 1 WARNING (a peer away or more than 100\n"
+         "events behind, less than 1 GiB free, a warning), 2 CRITICAL (no central runs, not\n"
+         "ready, several peers and none connected, less than 100 MiB free, DUPLICATE_ID,\n"
+         "STATE_DIVERGED, CHAIN_BROKEN, CHAIN_MISMATCH, DISK_FULL), 3 UNKNOWN.",
+     .run = command_status},
+    {.name = "peers list",
+     .operands = "",
+     .flags = CONFIG | JSON,
+     .summary = "configured centrals, and those that ask to be",
+     .examples = "  parkmesh peers list\n",
+     .text = "",
+     .statuses = ASKED,
+     .run = command_peers_list},
+    {.name = "peers add",
+     .operands = "ADDRESS[:PORT]",
+     .least = 1,
+     .most = 1,
+     .flags = CONFIG | JSON,
+     .summary = "link this central with another one",
+     .examples = "  parkmesh peers add 192.168.1.102\n"
+                 "  parkmesh peers add 192.168.1.102:8000\n",
+     .text = "Asks the address who is there, writes it into the configuration of the running\n"
+             "central and registers this central there. PORT is that of HTTP, 8000 by default.\n",
+     .statuses = ASKED "\n65 nobody answers there, or it is configured already.",
+     .run = command_peers_add},
+    {.name = "peers accept",
+     .operands = "ID",
+     .least = 1,
+     .most = 1,
+     .flags = CONFIG | JSON,
+     .summary = "do what a central asks: join, move or leave",
+     .examples = "  parkmesh peers accept central-3       see: parkmesh peers list\n",
+     .text = "",
+     .statuses = ASKED,
+     .run = command_peers_accept},
+    {.name = "peers test",
+     .operands = "ID",
+     .least = 1,
+     .most = 1,
+     .flags = CONFIG | JSON,
+     .summary = "send a message over the link to a central",
+     .examples = "  parkmesh peers test central-2\n",
+     .text = "",
+     .statuses = ASKED "\n69 also when the link is down.",
+     .run = command_peers_test},
+    {.name = "peers remove",
+     .operands = "ID",
+     .least = 1,
+     .most = 1,
+     .flags = CONFIG | JSON,
+     .summary = "end the link with a central, at both sides",
+     .examples = "  parkmesh peers remove central-2\n",
+     .text = "Its events stay here, as ours stay there.\n",
+     .statuses = ASKED,
+     .run = command_peers_remove},
     {.name = "account reset",
      .operands = "NAME",
      .least = 1,

@@ -13,6 +13,12 @@ int command_secret(const struct command_line *line);
 int command_verify(const struct command_line *line);
 int command_diff(const struct command_line *line);
 int command_account(const struct command_line *line);
+int command_status(const struct command_line *line);
+int command_peers_list(const struct command_line *line);
+int command_peers_add(const struct command_line *line);
+int command_peers_accept(const struct command_line *line);
+int command_peers_test(const struct command_line *line);
+int command_peers_remove(const struct command_line *line);
 int command_completion(const struct command_line *line);
 
 #endif

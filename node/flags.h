@@ -12,6 +12,7 @@ enum flag {
     FLAG_DATA,
     FLAG_PEER,
     FLAG_LOG_FORMAT,
+    FLAG_CHECK,
     FLAG_JSON,
     FLAG_HELP,
     FLAG_COUNT

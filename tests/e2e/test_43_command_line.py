@@ -4,9 +4,12 @@ and its errors tell what to do."""
 import json
 import os
 import re
+import socket
 import subprocess
+import threading
 
-from cluster import PARKMESH, ROOT, SLOW, expect, expect_equal, program, run
+from cluster import (PARKMESH, ROOT, SLOW, Skip, expect, expect_equal, free_port, program, run,
+                     wait_linked, wait_until)
 
 NOBODY, USAGE, REFUSED = 69, 64, 1
 
@@ -150,4 +153,153 @@ def offline(cluster):
     expect(len(json.loads(program("secret", "new", "--json")[1])["secret"]) >= 16, "secret")
 
 
-run(manual, configuration_manual, help_texts, mistakes, completion, full_disk, offline)
+# ---- a running central ---------------------------------------------------------------------
+
+
+def ask(central, *words, **options):
+    """A command against one central: (exit status, stdout, stderr)."""
+    return program(*words, "--config", central.config_file, **options)
+
+
+def answered(central, *words, **options):
+    status, out, err = ask(central, *words, "--json", **options)
+    expect(status == 0, words, status, out, err)
+    return json.loads(out)
+
+
+ASKING = (("status",), ("peers", "list"), ("peers", "add", "127.0.0.1:1"), ("peers", "accept", "b"),
+          ("peers", "test", "b"), ("peers", "remove", "b"), ("diff", "--peer", "b"))
+
+
+def nobody_runs(cluster):
+    """Every command for a running central says that none runs, and where it looked."""
+    central = cluster.new("central-1")
+    central.write_config()
+    for words in ASKING:
+        status, out, err = ask(central, *words)
+        expect(status == NOBODY and not out and "no central answers" in err
+               and central.config_file in err, words, status, out, err)
+    status, out, err = ask(central, "status", "--check")
+    expect(status == 2 and out.startswith("PARKMESH CRITICAL - no central") and not err, status, out)
+    status, out, err = program("status", "--check", "--config", central.config_file + "x")
+    expect(status == 3 and out.startswith("PARKMESH UNKNOWN"), status, out, err)
+    with socket.create_server((central.ip, central.api_port)) as stranger:
+        thread = threading.Thread(target=lambda: stranger.accept()[0].sendall(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi"))
+        thread.start()
+        status, _, err = ask(central, "status")
+        thread.join()
+    expect(status == NOBODY, "somebody else's server", status, err)
+
+
+def wrong_token(cluster):
+    """Off loopback the token counts; a wrong one is named as what it is."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            raise Skip("this machine has no address but loopback") from None
+        address = probe.getsockname()[0]
+    central = cluster.new("central-1")
+    central.ip = central.host = address
+    central.api_port = central.port = free_port(address)
+    tokens = ["the one and only %d" % number for number in (1, 2)]
+    tokens = [token.replace(" ", "-") for token in tokens]
+    central.write_config(api_token=tokens[0], bind=address)
+    central.start(wait=False)
+    wait_until(lambda: ask(central, "status")[0] == 0, 20, "status with the right token")
+    central.write_config(api_token=tokens[1], bind=address)
+    status, out, err = ask(central, "status")
+    expect(status == 77 and not out and "UNAUTHORIZED" in err, status, out, err)
+    status, out, _ = ask(central, "status", "--check")
+    expect(status == 3 and "UNKNOWN" in out, status, out)
+
+
+def status_screen(cluster):
+    """One screen for people, one object for programs, one line for monitoring."""
+    a, b = cluster.mesh("central-a", "central-b")
+    a.start()
+    b.start()
+    wait_linked([a, b])
+    a.entry("51F-204.17")
+    found = answered(a, "status")
+    expect_equal((found["central"], found["ready"], found["events"]), ("central-a", True, 1), "status")
+    expect(found["uptime_s"] >= 0 and found["disk"]["free_bytes"] > 0
+           and found["disk"]["database_bytes"] > 0, found)
+    wait_until(lambda: answered(a, "status")["peers"][0]["sync"] == "equal", 20, "equal")
+    status, out, err = ask(a, "status")
+    expect(status == 0 and not err and "\033" not in out, status, out, err)
+    for text in ("central-a", "ParkMesh", "up 0 d", "events 1, vehicles inside 1", "free", "GiB",
+                 "central-b", "connected", "equal"):
+        expect(text in out, text, "is not in", out)
+    status, out, _ = ask(a, "status", "--check")
+    if found["disk"]["free_bytes"] > 1 << 30:
+        expect(status == 0 and out.startswith("PARKMESH OK - central-a: all is well | events=1c"),
+               status, out)
+    b.stop()
+    wait_until(lambda: not a.peers()["central-b"]["connected"], 20, "central-b is away")
+    status, out, _ = ask(a, "status", "--check")
+    expect(status == 1 and "WARNING" in out and "central-b not connected" in out, status, out)
+
+
+def colors(cluster):
+    """Only on a terminal, never with NO_COLOR."""
+    central = cluster.new("central-1")
+    central.write_config()
+    central.start()
+
+    def on_terminal(**environment):
+        master, slave = os.openpty()
+        with os.fdopen(master, "rb", closefd=True) as terminal:
+            plain = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
+            done = subprocess.Popen([PARKMESH, "status", "--config", central.config_file],
+                                    stdout=slave, env={**plain, "TERM": "xterm", **environment})
+            os.close(slave)
+            text = b""
+            try:
+                while True:
+                    text += os.read(terminal.fileno(), 4096)
+            except OSError:  # the other side is closed
+                pass
+            expect_equal(done.wait(), 0, "status")
+        return text
+    expect(b"\033[" in on_terminal(), "no colours on a terminal")
+    expect(b"\033[" not in on_terminal(NO_COLOR="1"), "colours in spite of NO_COLOR")
+    expect(b"\033[" not in on_terminal(TERM="dumb"), "colours on a dumb terminal")
+
+
+def peers(cluster):
+    """Two strangers are linked, tested and parted from the command line."""
+    a, b = cluster.new("central-a"), cluster.new("central-b")
+    for central in (a, b):
+        central.write_config(secret=cluster.secret)
+        central.start()
+    status, out, _ = ask(a, "peers", "list")
+    expect(status == 0 and "no other centrals" in out, status, out)
+    status, out, err = ask(a, "peers", "add", "%s:%d" % (b.ip, b.api_port))
+    expect(status == 0 and "added central-b" in out and not err, status, out, err)
+    wait_linked([a, b])
+    listed = answered(a, "peers", "list")["peers"]
+    expect_equal([(peer["id"], peer["state"]) for peer in listed], [("central-b", "configured")],
+                 "list")
+    status, out, _ = ask(a, "peers", "list")
+    expect(status == 0 and "central-b" in out and "configured" in out, out)
+    wait_until(lambda: ask(a, "peers", "test", "central-b")[0] == 0, 20, "test")
+    status, out, err = ask(a, "peers", "add", "%s:%d" % (b.ip, b.api_port))
+    expect(status == 65 and not out and "FIELD_INVALID" in err, "twice", status, out, err)
+    status, _, err = ask(a, "peers", "add", "%s:%d" % (a.ip, a.api_port))
+    expect(status == REFUSED and "DUPLICATE_ID" in err, "itself", status, err)
+    for words in (("add", "a b"), ("add", "x:99999"), ("test", "-/-")):
+        status, _, err = ask(a, "peers", *words)
+        expect(status == USAGE, words, status, err)
+    status, _, err = ask(a, "peers", "accept", "central-x")
+    expect(status == REFUSED and "NOT_FOUND" in err, "accept of nobody", status, err)
+    status, out, err = ask(a, "peers", "remove", "central-b")
+    expect(status == 0 and "central-b" in out, status, out, err)
+    wait_until(lambda: not a.peers() and not b.peers(), 20, lambda: [a.peers(), b.peers()])
+    status, _, err = ask(a, "peers", "test", "central-b")
+    expect(status in (NOBODY, REFUSED) and "LINK_DOWN" in err, "test of nobody", status, err)
+
+
+run(manual, configuration_manual, help_texts, mistakes, completion, full_disk, offline, nobody_runs,
+    wrong_token, status_screen, colors, peers)
