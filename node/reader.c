@@ -1,5 +1,7 @@
 #include "node/reader.h"
 
+#include "node/reader_feed.h"
+#include "proto/feed_pack.h"
 #include "proto/handoff.h"
 #include "proto/limits.h"
 #include "proto/log.h"
@@ -11,9 +13,10 @@
 #include <sys/prctl.h>
 
 struct reader {
-    struct runs *runs; /* NULL until the database could be opened */
+    struct runs *runs;       /* NULL until the database could be opened */
+    struct history *history; /* likewise */
     char *path;
-    zsock_t *socket;
+    zsock_t *socket, *feed;
     struct buffer run, out;
 };
 
@@ -116,6 +119,34 @@ static int on_request(zloop_t *loop, zsock_t *socket, void *arg)
     return 0;
 }
 
+static int on_feed_request(zloop_t *loop, zsock_t *socket, void *arg)
+{
+    struct reader *reader = arg;
+    zframe_t *identity = NULL, *bytes = NULL;
+    struct problem problem;
+    (void)loop;
+
+    if (reader->history == NULL) {
+        reader->history = history_open(reader->path, &problem);
+        if (reader->history == NULL) {
+            log_problem(LOG_LEVEL_ERROR, &problem);
+        }
+    }
+    if (zsock_recv(socket, "ff", &identity, &bytes) == 0 && bytes != NULL) {
+        struct slice request = {(const char *)zframe_data(bytes), zframe_size(bytes)};
+        buffer_clear(&reader->out);
+        if (reader_feed_answer(reader->history, request, &reader->out) != 0) {
+            log_error("INTERNAL", "where=reader what=\"request malformed or page too large\"");
+        } else if (zframe_send(&identity, socket, ZFRAME_MORE | ZFRAME_DONTWAIT) == 0) {
+            /* the publisher has at most one request a session under way: its queue has room */
+            (void)zmq_send(zsock_resolve(socket), reader->out.data, reader->out.len, ZMQ_DONTWAIT);
+        }
+    }
+    zframe_destroy(&identity);
+    zframe_destroy(&bytes);
+    return 0;
+}
+
 static int on_pipe(zloop_t *loop, zsock_t *pipe, void *arg)
 {
     char *word = zstr_recv(pipe);
@@ -143,6 +174,13 @@ void reader_actor(zsock_t *pipe, void *args)
     if (zsock_bind(reader.socket, "%s", HANDOFF_READER) < 0) {
         assert(!"the reader's inproc name is taken");
     }
+    reader.feed = zsock_new_router(NULL);
+    assert(reader.feed != NULL);
+    zsock_set_linger(reader.feed, 0);
+    if (zsock_bind(reader.feed, "%s", FEED_READER) < 0) {
+        assert(!"the reader's inproc name is taken");
+    }
+    (void)zloop_reader(loop, reader.feed, on_feed_request, &reader);
     (void)zloop_reader(loop, pipe, on_pipe, NULL);
     (void)zloop_reader(loop, reader.socket, on_request, &reader);
     zloop_set_nonstop(loop, true);
@@ -152,6 +190,8 @@ void reader_actor(zsock_t *pipe, void *args)
     }
     zloop_destroy(&loop);
     zsock_destroy(&reader.socket);
+    zsock_destroy(&reader.feed);
+    history_close(&reader.history);
     runs_close(&reader.runs);
     buffer_free(&reader.run);
     buffer_free(&reader.out);

@@ -2,6 +2,7 @@
 
 #include "api/cameras.h"
 #include "bus/mesh.h"
+#include "bus/publisher.h"
 #include "node/first_admin.h"
 #include "node/import.h"
 #include "node/node.h"
@@ -264,6 +265,18 @@ static int start_api(struct services *services, const struct config *config,
     return 0;
 }
 
+/* The bus is open on loopback only. A port that is taken leaves the central without a bus. */
+static void start_publisher(struct services *services, const struct config *config)
+{
+    struct publisher_args args = {.port = config->bus_port, .replay_port = config->replay_port};
+    char own[64];
+
+    config_mesh_bind(config, own);
+    (void)snprintf(args.address, sizeof args.address, "%s",
+                   config_is_loopback(own) ? own : "127.0.0.1");
+    services->publisher = zactor_new(publisher_actor, &args);
+}
+
 int services_start(struct services *services, const struct config *config, struct problem *problem)
 {
     if (services->started_ms == 0) {
@@ -274,6 +287,9 @@ int services_start(struct services *services, const struct config *config, struc
     }
     if (services->reader == NULL) {
         services->reader = zactor_new(reader_actor, services->database);
+    }
+    if (services->publisher == NULL) {
+        start_publisher(services, config);
     }
     if (services->mesh == NULL && start_mesh(services, config, problem) != 0) {
         return -1;
@@ -296,6 +312,7 @@ void services_stop(struct services *services)
         api_stop(&services->api);
     }
     cameras_destroy(&services->cameras);
+    zactor_destroy(&services->publisher);
     zactor_destroy(&services->reader);
     zactor_destroy(&services->node);
     services->mesh_runs = false;

@@ -12,7 +12,7 @@
 #include <czmq.h>
 
 struct services {
-    zactor_t *node, *reader, *mesh;
+    zactor_t *node, *reader, *mesh, *publisher;
     struct api *api;
     struct cameras *cameras;
     bool mesh_runs;

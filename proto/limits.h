@@ -95,6 +95,12 @@
     16 /* requests that wait at once; each holds a worker, and a quarter \
         * of LIMIT_HTTP_THREADS leaves the others to everybody else */
 #define LIMIT_FEED_POSITION_MS 10000 /* between two positions told to a WebSocket client */
+#define LIMIT_BUS_TOPICS 64          /* different prefixes that subscribers have at once */
+#define LIMIT_BUS_SESSIONS 64        /* replays at once */
+#define LIMIT_BUS_QUEUE 10000        /* messages queued per subscriber; then it misses some */
+#define LIMIT_BUS_REQUEST 1024       /* bytes of anything that a subscriber sends */
+#define LIMIT_BUS_CREDIT 10000       /* events that a subscriber may be sent ahead */
+#define LIMIT_BUS_SILENCE_MS 60000   /* a replay whose subscriber says nothing ends */
 #define LIMIT_BATCH_ITEMS 1000       /* events in one request; its bytes are LIMIT_HTTP_BODY */
 #define LIMIT_RETRY_KEY 128          /* bytes of a name by which a client repeats an event */
 #define LIMIT_AFTER_POSITIONS 16     /* positions that one read may wait for */

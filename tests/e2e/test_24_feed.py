@@ -367,5 +367,7 @@ def requests_have_names(cluster):
         expect(len(made) == 16 and made != bad, "made", bad, made)
 
 
-run(pages_filters_and_parameters, a_wait_ends_with_the_event, killed_and_restarted, a_restored_copy,
-    reads_wait_for_a_write_elsewhere, backlog_then_live, many_at_once, requests_have_names)
+if __name__ == "__main__":
+    run(pages_filters_and_parameters, a_wait_ends_with_the_event, killed_and_restarted,
+        a_restored_copy, reads_wait_for_a_write_elsewhere, backlog_then_live, many_at_once,
+        requests_have_names)

@@ -90,29 +90,37 @@ def w_05_first_message(mesh):
 
 
 def w_06_order_of_notices(mesh):
-    """Notices come in the order of the commits: of one car never the exit before its entry."""
+    """What happened is told in the order of the commits: of one car never the exit before its
+    entry, to boxes here and at a peer, and to pages."""
     a, b = mesh.centrals
-    with away(b):
-        a.entry(mesh.plate())
-    sockets = page(a), page(b)
+    boxes = []
+    for central in (a, b):
+        boxes.append(listen(central, "/ws/edge"))
+        boxes[-1].send(b'{"edge_id": 95}')
+        boxes[-1].receive()
+    watching = page(a)
     base, names = now() - 7200, []
     for _ in range(40):
         car = mesh.plate()
         names.append(a.entry(car, ts=base).json["event_id"])
         a.exit(car, ts=base + 60)
     row(b, names[-1], status="OUT")
-    for socket in sockets:
-        seen = []
+    here, there = [], []
 
-        def heard(message, seen=seen):
-            data = message["data"]
-            seen.append((data.get("event_id"), data.get("event_type") or data.get("status")))
-            return data.get("event_id") == names[-1] and "exit_time" in data
-        socket.wait_for(heard, 20 * SLOW)
-        for name in names:
-            kinds = [kind for one, kind in seen if one == name]
-            expect(kinds in (["ENTRY", "EXIT"], ["EXIT"], ["IN", "OUT"], ["OUT"]) or
-                   kinds == sorted(kinds), name, kinds)
+    def last_exit(message):
+        here.append(message)
+        return (message["type"], message["event_id"]) == ("EXIT", names[-1])
+    boxes[0].wait_for(last_exit, 20 * SLOW)
+    boxes[1].send(b'{"type": "ping"}')
+    boxes[1].wait_for(lambda m: m["type"] == "pong" or there.append(m), 20 * SLOW)
+    kinds = {name: [m["type"] for m in here if m["event_id"] == name] for name in names}
+    expect_equal(kinds, {name: ["ENTRY", "EXIT"] for name in names}, "at a box here")
+    for name in names:  # what was over when it arrived is told to nobody there
+        kinds = [m["type"] for m in there if m["event_id"] == name]
+        expect(kinds in ([], ["ENTRY"], ["EXIT"], ["ENTRY", "EXIT"]), "at a box of the peer", name, kinds)
+    last = watching.wait_for(lambda m: m["data"].get("event_id") == names[-1] and
+                             m["data"].get("event_type") == "EXIT", 20 * SLOW)
+    expect_equal(last["data"]["exit_time"] is None, False, "the last notice is the last event")
 
 
 def p_07_heartbeats_cost_little(mesh):

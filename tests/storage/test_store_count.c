@@ -209,7 +209,9 @@ START_TEST(made_for_an_older_database)
     central_start(&a, "central-1");
     live(77, CENTRAL_NOW);
     central_close(&a);
-    central_run(&a, "DROP TABLE feed; DROP TABLE visit_count; DROP TABLE visit_inside;"
+    central_run(&a, "DROP TABLE account; DROP TABLE session; DROP TABLE token; DROP TABLE audit;"
+                    "DROP INDEX event_change; DROP TABLE feed; DROP TABLE visit_count;"
+                    "DROP TABLE visit_inside;"
                     "DROP TABLE plate_part;"
                     "DROP TABLE plate_new; DROP TABLE plate_odd; DROP INDEX anomaly_time;"
                     "DROP INDEX anomaly_visit; DROP INDEX anomaly_other; DROP INDEX history_aside;"
@@ -294,6 +296,7 @@ int main(void)
     SRunner *runner = srunner_create(suite);
     tcase_add_checked_fixture(tests, NULL, teardown);
     tcase_add_loop_test(tests, as_a_scan_says, 0, 12);
+    tcase_set_timeout(tests, 120);
     tcase_add_test(tests, made_for_an_older_database);
     tcase_add_test(tests, statistics);
     tcase_add_test(tests, erased_plates_are_forgotten);

@@ -1,0 +1,63 @@
+/*
+ * What the publisher's files share.
+ */
+#ifndef BUS_PUBLISHER_INTERNAL_H
+#define BUS_PUBLISHER_INTERNAL_H
+
+#include "bus/publisher.h"
+#include "proto/feed_pack.h"
+
+/* A prefix that somebody has subscribed to. */
+struct publisher_topic {
+    char text[FEED_TOPIC]; /* "" = free place */
+    bool is_valid;         /* some topic of ours can begin so */
+    uint64_t last;         /* lsn of the newest event under it that was published */
+};
+
+/* A subscriber that is being told what it missed. */
+struct publisher_session {
+    bool is_open, is_reading; /* a page was asked for */
+    uint64_t token;           /* of this session, never given twice */
+    size_t id_len;
+    char id[256]; /* its routing id */
+    struct feed_cursor after;
+    char topic[FEED_TOPIC];
+    uint64_t credit; /* events that it is willing to take */
+    int64_t heard_ms;
+};
+
+struct publisher {
+    zsock_t *pipe, *facts, *reader, *live, *replay;
+    bool is_reading;            /* a page for `live` was asked for */
+    bool has_news;              /* there is more to read than was asked for */
+    struct feed_cursor at, now; /* `at`: everything up to here was published; feed 0 = not known */
+    uint64_t tokens;
+    struct publisher_topic topics[LIMIT_BUS_TOPICS];
+    struct publisher_session sessions[LIMIT_BUS_SESSIONS];
+    struct buffer out, links;
+};
+
+/* publisher_live.c: the XPUB side */
+/* Reads what subscribers say and welcomes the new ones. */
+void publisher_live_take(struct publisher *publisher);
+/* Publishes a page, or notes where the feed stands. */
+void publisher_live_page(struct publisher *publisher, const struct feed_page *page);
+/* Tells every prefix where the feed is. */
+void publisher_live_position(struct publisher *publisher);
+
+/* publisher_replay.c: the ROUTER side */
+void publisher_replay_take(struct publisher *publisher);
+void publisher_replay_page(struct publisher *publisher, const struct feed_page *page);
+/* Goes on with sessions that have credit, and forgets silent ones. */
+void publisher_replay_go_on(struct publisher *publisher);
+
+/* publisher.c */
+/* Asks the reader for a page; the answer comes by its token. 0 or -1. */
+int publisher_ask(struct publisher *publisher, uint64_t token, const struct feed_cursor *after,
+                  const char *topic);
+/* A map's member: key and text. */
+void publisher_put(msgpack_packer *packer, const char *key, const char *text);
+void publisher_put_cursor(msgpack_packer *packer, const char *key,
+                          const struct feed_cursor *cursor);
+
+#endif

@@ -1,0 +1,158 @@
+"""The bus: the example client misses nothing and prints nothing twice, whoever is killed; a wrong
+topic, address or cursor is told soon; a taken port stops no central."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import msgpack
+import zmq
+
+from cluster import ROOT, SLOW, expect, expect_equal, free_port, plate, run, wait_until
+from test_24_feed import follow, where
+
+CLIENT = os.path.join(ROOT, "docs", "examples", "bus_client.py")
+
+
+def one_central(cluster):
+    central = cluster.new("central-1")
+    central.bus, central.replay = free_port(central.ip), free_port(central.ip)
+    central.write_config(bus={"port": central.bus, "replay_port": central.replay})
+    return central.start()
+
+
+class Client:
+    """The example, as a process of its own."""
+
+    def __init__(self, central, name, topic="v1.", cursor=None, port=None):
+        self.directory = central.directory
+        self.name = name
+        self.command = [sys.executable, CLIENT, central.ip, str(port or central.bus),
+                        str(central.replay), topic, os.path.join(self.directory, name + ".cursor")]
+        self.cursor = [cursor] if cursor else []
+        self.start()
+
+    def start(self):
+        with open(self.path("out"), "ab") as out, open(self.path("err"), "ab") as err:
+            self.process = subprocess.Popen(self.command + self.cursor, stdout=out, stderr=err)
+
+    def path(self, end):
+        return os.path.join(self.directory, self.name + "." + end)
+
+    def kill9(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def events(self):
+        with open(self.path("out"), encoding="utf-8") as file:
+            return [json.loads(line) for line in file.read().split("\n")[:-1]]
+
+    def said(self):
+        with open(self.path("err"), encoding="utf-8") as file:
+            return file.read()
+
+
+def cursors(events):
+    return [event["cursor"] for event in events]
+
+
+def nothing_lost_whoever_dies(cluster):
+    central = one_central(cluster)
+    start = where(central)["beginning"]
+    clients = [Client(central, "all", cursor=start),
+               Client(central, "exits", "v1.central-1.VEHICLE_EXIT", cursor=start)]
+    stop = threading.Event()
+
+    def report():
+        number = 0
+        while not stop.is_set():
+            try:
+                central.entry(plate(number), "visit-%d" % number)
+                central.exit(plate(number), "visit-%d" % number)
+            except OSError:
+                time.sleep(0.05)
+                continue
+            number += 1
+    writer = threading.Thread(target=report)
+    writer.start()
+    try:
+        for turn in range(9):
+            before = len(clients[turn % 2].events())
+            wait_until(lambda: len(clients[turn % 2].events()) > before + 5, 10, clients[turn % 2].said)
+            if turn % 3 == 2:
+                central.kill9()
+                central.start()
+            else:
+                clients[turn % 2].kill9()
+                clients[turn % 2].start()
+    finally:
+        stop.set()
+        writer.join()
+    whole, _ = follow(central, start, limit=1000)
+    exits = [event for event in whole if event["kind"] == "VEHICLE_EXIT"]
+    for client, wanted in zip(clients, (whole, exits)):
+        wait_until(lambda: len(set(cursors(client.events()))) >= len(wanted), 30,
+                   lambda: "%s has %d of %d: %s" % (client.name, len(client.events()), len(wanted),
+                                                    client.said()[-500:]))
+        client.kill9()
+        got = client.events()
+        # killed between printing and keeping the cursor it prints one again: by cursor it is one
+        unique = [e for i, e in enumerate(got) if e["cursor"] not in cursors(got[max(0, i - 3):i])]
+        expect_equal(cursors(unique), cursors(wanted), client.name)
+        expect_equal([{k: v for k, v in e.items() if k != "type"} for e in unique], wanted,
+                     "the same members as by HTTP")
+        expect(len(got) - len(unique) <= 4, "repeated", len(got) - len(unique))
+
+
+def what_is_wrong_is_told(cluster):
+    central = one_central(cluster)
+    wrong = Client(central, "topic", "v2.")
+    expect_equal(wrong.process.wait(10 * SLOW), 1, "a topic that cannot be")
+    expect("can never match" in wrong.said(), wrong.said())
+    lost = Client(central, "address", port=free_port(central.ip))
+    wait_until(lambda: "silence on port" in lost.said(), 10, "no welcome")
+    lost.kill9()
+    start = where(central)["beginning"]
+    central.entry(plate(1), "visit-1")
+    old = Client(central, "old", cursor="0000000000000001:7")
+    wait_until(lambda: len(old.events()) == 1, 20, old.said)
+    expect("going on at " + start in old.said(), old.said())
+    old.kill9()
+
+    context = zmq.Context.instance()
+    dealer = context.socket(zmq.DEALER)
+    dealer.linger = 0
+    dealer.connect("tcp://%s:%d" % (central.ip, central.replay))
+    for sent, code in ((b"\xc1", "MESSAGE_INVALID"), (b"", "MESSAGE_INVALID"),
+                       (msgpack.packb({"op": "x"}), "FIELD_INVALID"),
+                       (msgpack.packb({"op": "replay", "after": "1"}), "FIELD_INVALID"),
+                       (msgpack.packb({"op": "replay", "after": "0000000000000001:7", "credit": 1}),
+                        "CURSOR_UNKNOWN")):
+        dealer.send(sent)
+        expect(dealer.poll(10000 * SLOW), "an answer to", sent)
+        expect_equal(msgpack.unpackb(dealer.recv())["code"], code, sent)
+    dealer.send(msgpack.packb({"op": "replay", "after": start, "credit": 0}))
+    dealer.send(msgpack.packb({"op": "credit", "credit": 1}))
+    expect_equal(msgpack.unpackb(dealer.recv())["event_id"], "visit-1", "by credit")
+    expect_equal(msgpack.unpackb(dealer.recv()), {"type": "live", "cursor": where(central)["now"]},
+                 "where live begins")
+    dealer.close()
+
+
+def a_taken_port_leaves_a_central_without_a_bus(cluster):
+    central = one_central(cluster)
+    other = cluster.new("central-2")
+    other.write_config(bind=central.ip, bus={"port": central.bus, "replay_port": central.replay})
+    other.ip = other.host = central.ip
+    other.start()
+    expect("BUS_UNAVAILABLE" in other.log(), "told")
+    expect_equal(other.entry(plate(1)).status, 200, "gates go on")
+
+
+if __name__ == "__main__":
+    run(nothing_lost_whoever_dies, what_is_wrong_is_told,
+        a_taken_port_leaves_a_central_without_a_bus)
