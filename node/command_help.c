@@ -43,7 +43,7 @@ static void print_list(const char *group)
             char name[80];
             (void)snprintf(name, sizeof name, "%s%s%s", entry->name,
                            entry->operands[0] != '\0' ? " " : "", entry->operands);
-            (void)printf("  %-24s %s\n", name, entry->summary);
+            (void)printf("  %-28s %s\n", name, entry->summary);
         }
     }
 }
