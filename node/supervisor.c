@@ -320,13 +320,19 @@ static int on_signal(zloop_t *loop, zmq_pollitem_t *item, void *arg)
 static void *guard_stop(void *arg)
 {
     sigset_t set;
-    struct timespec limit = {.tv_sec = STOP_LIMIT_S};
+    int64_t until_ms = clock_mono_ms() + STOP_LIMIT_S * 1000;
+    int64_t left_ms, caught = -1;
     (void)arg;
 
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
-    if (sigtimedwait(&set, NULL, &limit) >= 0) {
+    /* Whoever stops all threads for a moment (a debugger, a leak check) interrupts the wait. */
+    while (caught < 0 && (left_ms = until_ms - clock_mono_ms()) > 0) {
+        struct timespec left = {.tv_sec = left_ms / 1000, .tv_nsec = left_ms % 1000 * 1000000};
+        caught = sigtimedwait(&set, NULL, &left);
+    }
+    if (caught >= 0) {
         log_warn("STOPPED_AT_ONCE", "why=\"second signal\"");
     } else {
         log_warn("STOPPED_AT_ONCE", "why=\"the polite stop took longer than %d s\"", STOP_LIMIT_S);
