@@ -342,7 +342,8 @@ START_TEST(test_mesh)
     expect(&stand, "GET", "/api/p2p/config", NULL, 200,
            "{\"success\":true,\"config\":{\"this_central\":{\"id\":\"c1\"}}}");
     expect(&stand, "PUT", "/api/p2p/config", "{\"bind\":\"x\"}", 200,
-           "\"message\":\"saved\",\"registration_results\":[],\"config\":{");
+           "\"message\":\"saved\",\"registration_results\":[],"
+           "\"unregistration_results\":[],\"config\":{");
     expect(&stand, "PUT", "/api/p2p/config", "{\"unknown_key\":\"long value\"}", 400,
            "\"error\":\"bad key\",\"code\":\"CONFIG_INVALID\",\"hint\":\"look there\"");
     expect(&stand, "PUT", "/api/p2p/config", "[", 400, "JSON_INVALID");
