@@ -128,6 +128,70 @@ static const struct command_entry TABLE[] = {
      .text = "Its events stay here, as ours stay there.\n",
      .statuses = ASKED,
      .run = command_peers_remove},
+    {.name = "send",
+     .operands = "[FILE]",
+     .most = 1,
+     .flags = CONFIG | JSON | FLAG_BIT(FLAG_PLATE) | FLAG_BIT(FLAG_TYPE) | FLAG_BIT(FLAG_CAMERA) |
+              FLAG_BIT(FLAG_EVENT_ID) | FLAG_BIT(FLAG_TIME),
+     .summary = "events to the running central",
+     .examples = "  parkmesh send --plate 51F-204.17 --camera 3\n"
+                 "  parkmesh send --type EXIT --plate 51F-204.17\n"
+                 "  parkmesh send events.ndjson\n"
+                 "  tail -f gate.ndjson | parkmesh send     as many at once as a request holds\n",
+     .text = "FILE, or stdin, has one JSON object a line, with the fields of POST /api/v1/events. "
+             "Names\n"
+             "ending in .csv: their names are in the first line. An event with a time or key of "
+             "its own\n"
+             "is stored once, however often it is sent: after an interruption do the same again.\n",
+     .statuses = ASKED "\n65 events were refused, as told; the others are stored. 74 disk full.",
+     .run = command_send},
+    {.name = "watch",
+     .operands = "",
+     .flags = CONFIG | JSON | FLAG_BIT(FLAG_AFTER) | FLAG_BIT(FLAG_TOPIC) | FLAG_BIT(FLAG_LIMIT),
+     .summary = "events as they happen, none missed",
+     .examples = "  parkmesh watch\n"
+                 "  parkmesh watch --topic v1.central-2.VEHICLE_EXIT --json | jq .fee\n"
+                 "  parkmesh watch --after 9f1c6e0b6a0d4f1f:2\n",
+     .text =
+         "The first column, `cursor` in JSON, is what --after takes. While the central is away\n"
+         "it waits and goes on where it was.\n",
+     .statuses = ASKED "\n1 also an unknown cursor; where to go on is told.",
+     .run = command_watch},
+    {.name = "export",
+     .operands = "",
+     .flags = CONFIG | JSON | FLAG_BIT(FLAG_FORMAT) | FLAG_BIT(FLAG_FROM) | FLAG_BIT(FLAG_TO),
+     .summary = "visits as CSV or NDJSON",
+     .examples = "  parkmesh export > visits.csv\n"
+                 "  parkmesh export --format ndjson --from 2026-11-01T00:00:00+07:00\n",
+     .text = "Newest first, on stdout. --json is --format ndjson.\n",
+     .statuses = ASKED "\n74 stdout is full. But for 0 the file is not complete.",
+     .run = command_export},
+    {.name = "import",
+     .operands = "FILE",
+     .least = 1,
+     .most = 1,
+     .flags = CONFIG | JSON,
+     .summary = "events of the past week from NDJSON or CSV",
+     .examples = "  parkmesh import events.ndjson\n"
+                 "  parkmesh import events.csv            names of fields in the first line\n",
+     .text =
+         "As send, but each event needs its time, at most 7 days old, as a central takes its own\n"
+         "clock instead of an older one. Interrupted: do it again, what is stored is recognised.\n"
+         "A central.db of the Python system is no FILE: put it into the data directory, and\n"
+         "parkmesh run takes it over at the start.\n",
+     .statuses =
+         ASKED "\n65 a database, or events were refused; the others are stored. 74 disk full.",
+     .run = command_import},
+    {.name = "simulate",
+     .operands = "",
+     .flags = CONFIG | JSON | FLAG_BIT(FLAG_CARS) | FLAG_BIT(FLAG_RATE) | FLAG_BIT(FLAG_CLEAN),
+     .summary = "cars that come and go, for a demonstration",
+     .examples = "  parkmesh simulate --cars 100 --rate 5\n"
+                 "  parkmesh simulate --clean\n",
+     .text = "Real events at every linked central. Plates begin with 00S, names of visits with\n"
+             "simulated-. --clean deletes the visits; the events stay in the log.\n",
+     .statuses = ASKED "\n74 disk full.",
+     .run = command_simulate},
     {.name = "account reset",
      .operands = "NAME",
      .least = 1,

@@ -19,6 +19,11 @@ int command_peers_add(const struct command_line *line);
 int command_peers_accept(const struct command_line *line);
 int command_peers_test(const struct command_line *line);
 int command_peers_remove(const struct command_line *line);
+int command_send(const struct command_line *line);
+int command_watch(const struct command_line *line);
+int command_export(const struct command_line *line);
+int command_import(const struct command_line *line);
+int command_simulate(const struct command_line *line);
 int command_completion(const struct command_line *line);
 
 #endif

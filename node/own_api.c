@@ -47,6 +47,7 @@ static int find_listener(struct own_api *api, const struct config *config, const
         (void)snprintf(api->authorization, sizeof api->authorization, "Authorization: Bearer %s",
                        config->api_token);
     }
+    api->body_bytes = config->limits.body_bytes;
     (void)snprintf(api->data_dir, sizeof api->data_dir, "%s", config->data_dir);
     /* Loopback first: who calls from there needs no token. */
     for (size_t i = 0; i < 2 * count; i++) {
@@ -96,6 +97,7 @@ int own_api_refused(int status, struct slice answer, struct problem *problem)
     struct problem unread;
     json_t *body = json_read_object(answer, &unread);
     const char *code = own_api_text(body, "code"), *text = own_api_text(body, "error");
+    const char *resume = own_api_text(body, "resume"); /* of an unknown cursor */
 
     if (text[0] == '\0') {
         text = own_api_text(body, "detail");
@@ -103,6 +105,9 @@ int own_api_refused(int status, struct slice answer, struct problem *problem)
     (void)problem_set(problem, code[0] != '\0' ? problem_parse(code) : PROBLEM_INTERNAL,
                       own_api_text(body, "hint"), "%s (HTTP %d)",
                       text[0] != '\0' ? text : "the central refused", status);
+    if (resume[0] != '\0') {
+        (void)snprintf(problem->hint, sizeof problem->hint, "go on with --after %s", resume);
+    }
     json_decref(body);
     return -1;
 }

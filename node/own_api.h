@@ -13,6 +13,7 @@
 struct own_api {
     char base[100];          /* "http://127.0.0.1:8000" */
     char authorization[300]; /* the header with the api_token; "" = none */
+    uint32_t body_bytes;     /* the largest request that it takes */
     char data_dir[512];      /* of the configuration */
 };
 

@@ -7,9 +7,11 @@ import re
 import socket
 import subprocess
 import threading
+import time
+from datetime import datetime, timezone
 
-from cluster import (PARKMESH, ROOT, SLOW, Skip, expect, expect_equal, free_port, program, run,
-                     wait_linked, wait_until)
+from cluster import (PARKMESH, ROOT, SLOW, Skip, expect, expect_equal, free_port, plate, program,
+                     run, wait_linked, wait_until)
 
 NOBODY, USAGE, REFUSED = 69, 64, 1
 
@@ -168,7 +170,9 @@ def answered(central, *words, **options):
 
 
 ASKING = (("status",), ("peers", "list"), ("peers", "add", "127.0.0.1:1"), ("peers", "accept", "b"),
-          ("peers", "test", "b"), ("peers", "remove", "b"), ("diff", "--peer", "b"))
+          ("peers", "test", "b"), ("peers", "remove", "b"), ("diff", "--peer", "b"),
+          ("send", "--plate", "51F20417"), ("import", "any"), ("watch",), ("export",), ("simulate",),
+          ("simulate", "--clean"))
 
 
 def nobody_runs(cluster):
@@ -301,5 +305,178 @@ def peers(cluster):
     expect(status in (NOBODY, REFUSED) and "LINK_DOWN" in err, "test of nobody", status, err)
 
 
+# ---- events --------------------------------------------------------------------------------
+
+
+def moment(seconds_ago):
+    return datetime.fromtimestamp(time.time() - seconds_ago, timezone.utc).isoformat()
+
+
+def entries(count, **more):
+    """Lines of NDJSON: entries of the last hour."""
+    return [json.dumps({"kind": "VEHICLE_ENTRY_PENDING", "plate": plate(number), "camera_id": "1",
+                        "time": moment(3600 - number % 3000), **more}) for number in range(count)]
+
+
+def write(cluster, name, lines):
+    path = os.path.join(cluster.directory, name)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("".join(line + "\n" for line in lines))
+    return path
+
+
+def one(cluster, **config):
+    central = cluster.new("central-1")
+    central.write_config(**config)
+    return central.start()
+
+
+def send(cluster):
+    """One event by flags, files, stdin; what is wrong is told with its line."""
+    central = one(cluster)
+    status, out, err = ask(central, "send", "--plate", "51F-204.17", "--camera", "3")
+    expect(status == 0 and out.startswith("OK") and not err, status, out, err)
+    status, out, _ = ask(central, "send", "--type", "EXIT", "--plate", "51f 204 17", "--json")
+    expect(status == 0 and json.loads(out)["action"] == "EXIT", status, out)
+    status, out, err = ask(central, "send", "--plate", "51")
+    expect(status == 65 and not out and "line 1: PLATE_UNUSABLE" in err, status, out, err)
+    for words in (("--type", "EXIT"), ("--plate", "51F20417", "file"),
+                  ("--plate", "51F20417", "--type", "FLY"), ("no-such-file",)):
+        status, out, err = ask(central, "send", *words)
+        expect(status == USAGE and not out and err, words, status, out, err)
+    lines = entries(3)
+    path = write(cluster, "some.ndjson", [lines[0], "{broken", "", lines[1], '{"kind": "X"}'])
+    status, out, err = ask(central, "send", path)
+    expect(status == 65 and out.startswith("2 events stored, 0 of them were there already, 2"), out)
+    expect("line 2: JSON_INVALID" in err and "line 5: TYPE_UNKNOWN" in err, err)
+    done = subprocess.run([PARKMESH, "send", "--config", central.config_file], check=False,
+                          input="\n".join(lines).encode(), capture_output=True)
+    expect(done.returncode == 0
+           and done.stdout.startswith(b"3 events stored, 2 of them were there already"), done)
+    before = central.event_count()
+    for _ in range(2):  # an event without a time happens each time that it is sent
+        done = subprocess.run([PARKMESH, "send", "--config", central.config_file], check=True,
+                              input=b'{"kind": "VEHICLE_EXIT", "plate": "99A99999"}', capture_output=True)
+    expect_equal(central.event_count(), before + 2, "events")
+
+
+def import_goes_on(cluster):
+    """Killed anywhere, and the central too: done again, each event is there once."""
+    central = one(cluster)
+    count = 6000
+    path = write(cluster, "many.ndjson", entries(count))
+    command = [PARKMESH, "import", path, "--config", central.config_file]
+    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_until(lambda: central.event_count() > 200, 60, "some events")
+    first.kill()
+    first.wait()
+    expect(central.event_count() < count, "the import was over before it was killed")
+    second = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    there = central.event_count()
+    wait_until(lambda: central.event_count() > there + 200, 60, "it goes on")
+    central.kill9()
+    central.start()
+    out, err = second.communicate(timeout=120 * SLOW)
+    expect(second.returncode == 0, out, err)
+    expect(out.startswith(b"%d events stored" % count) and b"already, 0 refused" in out, out, err)
+    expect_equal(central.event_count(), count, "events")
+    status, out, _ = program("import", path, "--config", central.config_file, timeout=60)
+    expect(status == 0 and "%d events stored, %d of them" % (count, count) in out, out)
+    expect_equal(central.event_count(), count, "events after it was done twice")
+
+
+def import_files(cluster):
+    """CSV; old events, bad files and databases."""
+    central = one(cluster)
+    path = write(cluster, "few.csv", [
+        "kind,plate,time,camera_name,confidence",
+        'VEHICLE_ENTRY_PENDING,51F-204.17,%s,"North, ""first"" gate",0.9' % moment(600),
+        "VEHICLE_EXIT,51F-204.17,%s,South," % moment(60),
+        "VEHICLE_EXIT,51F-204.18,2020-01-01T00:00:00Z,South,",
+        "VEHICLE_EXIT,51F-204.18,%s,South,1,2" % moment(60),
+        '"VEHICLE_EXIT,51F-204.18'])
+    status, out, err = ask(central, "import", path)
+    expect(status == 65 and out.startswith("2 events stored") and "3 refused" in out, status, out)
+    expect("line 4: FIELD_INVALID: a central believes" in err and "line 5:" in err
+           and "line 6:" in err, err)
+    row = list(central.history().values())[0]
+    expect_equal((row["plate_id"], row["status"], row["camera_name"]),
+                 ("51F20417", "OUT", 'North, "first" gate'), "visit")
+    status, out, err = ask(central, "import", central.database)
+    expect(status == 65 and not out and "is a database" in err and "central.db" in err, status, err)
+    status, _, err = ask(central, "import", write(cluster, "none.ndjson", ['{"kind": "VEHICLE_EXIT",'
+                                                  ' "plate": "51F20417"}']))
+    expect(status == 65 and "needs a time" in err, status, err)
+    status, _, err = ask(central, "import", cluster.directory)
+    expect(status in (64, 74) and "directory" in err.lower(), status, err)
+
+
+def watch(cluster):
+    """Nothing is missed across a restart of the central; unknown cursors are told."""
+    central = one(cluster)
+    here = central.get("/api/v1/events").json["now"]
+    command = [PARKMESH, "watch", "--json", "--config", central.config_file]
+    watching = subprocess.Popen([*command, "--after", here, "--limit", "4"], stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE)
+    central.entry("51F-000.01")
+    first = watching.stdout.readline()  # it listens
+    central.entry("51F-000.02")
+    central.kill9()
+    central.start()
+    central.entry("51F-000.03")
+    central.exit("51F-000.01")
+    out, err = watching.communicate(timeout=60 * SLOW)
+    told = [json.loads(line) for line in [first, *out.splitlines()]]
+    expect(watching.returncode == 0, out, err)
+    expect_equal([event["plate_id"] for event in told],
+                 ["51F00001", "51F00002", "51F00003", "51F00001"], "events")
+    status, out, err = ask(central, "watch", "--after", told[1]["cursor"], "--topic",
+                           "v1.central-1.VEHICLE_EXIT", "--limit", "1")
+    expect(status == 0 and "VEHICLE_EXIT" in out and told[3]["cursor"] in out, status, out, err)
+    status, out, err = ask(central, "watch", "--after", "0123456789abcdef:7")
+    expect(status == REFUSED and not out and "CURSOR_UNKNOWN" in err and "--after" in err, err)
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([*command, "--after", here], stdout=full, stderr=subprocess.PIPE,
+                              timeout=30 * SLOW, check=False)
+    expect(done.returncode == 74 and b"stdout" in done.stderr, done)
+
+
+def export(cluster):
+    """Visits as CSV and NDJSON; a full disk and a wrong time are told."""
+    central = one(cluster)
+    for number in range(5):
+        central.entry(plate(number))
+    status, out, err = ask(central, "export")
+    expect(status == 0 and not err and len(out.splitlines()) == 6 and "event_id" in
+           out.splitlines()[0], status, out, err)
+    for words in (("--json",), ("--format", "ndjson", "--from", moment(3600))):
+        status, out, _ = ask(central, "export", *words)
+        expect_equal({json.loads(line)["plate_id"] for line in out.splitlines()},
+                     {plate(number) for number in range(5)}, "visits")
+    status, out, err = ask(central, "export", "--from", "yesterday")
+    expect(status == 65 and not out and "PARAMETER_INVALID" in err, status, out, err)
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([PARKMESH, "export", "--config", central.config_file], stdout=full,
+                              stderr=subprocess.PIPE, check=False)
+    expect(done.returncode == 74 and b"stdout" in done.stderr, done)
+
+
+def simulate(cluster):
+    """Cars come and go; --clean takes them away and nothing else."""
+    central = one(cluster)
+    central.entry("51F-204.17")
+    status, out, err = ask(central, "simulate", "--cars", "30", "--rate", "500")
+    expect(status == 0 and out.startswith("30 cars entered and left, 60 events"), status, out, err)
+    history = central.history()
+    expect_equal(sorted(row["status"] for row in history.values()), ["IN"] + 30 * ["OUT"], "visits")
+    status, out, err = ask(central, "simulate", "--clean")
+    expect(status == 0 and out.startswith("30 simulated visits removed"), status, out, err)
+    expect_equal([row["plate_id"] for row in central.history().values()], ["51F20417"], "left")
+    expect_equal(answered(central, "simulate", "--clean")["removed"], 0, "again")
+    status, _, err = ask(central, "simulate", "--cars", "0")
+    expect(status == USAGE and "--cars is a number from 1" in err, status, err)
+
+
 run(manual, configuration_manual, help_texts, mistakes, completion, full_disk, offline, nobody_runs,
-    wrong_token, status_screen, colors, peers)
+    wrong_token, status_screen, colors, peers, send, import_goes_on, import_files, watch, export,
+    simulate)
