@@ -125,7 +125,6 @@ static bool find_bearer(struct request *request)
 {
     struct caller *caller = &request->caller;
     struct slice text = bearer(request);
-    unsigned char digest[CREDENTIAL_DIGEST];
     struct token token;
 
     if (text.len == 0) {
@@ -135,8 +134,8 @@ static bool find_bearer(struct request *request)
         become(caller, CALLER_KEY, ROLE_ADMIN);
         return true;
     }
-    credential_digest(text, digest);
-    if (identity_bearer(request->gateway->identity, digest, clock_wall_ms(), &token) != 1) {
+    credential_digest(text, caller->digest);
+    if (identity_bearer(request->gateway->identity, caller->digest, clock_wall_ms(), &token) != 1) {
         return false;
     }
     become(caller, CALLER_TOKEN, token.role);
@@ -162,6 +161,25 @@ void caller_find(struct request *request)
     } else if (direct && trust_is_camera(gateway->trust, request->info->remote_addr)) {
         become(caller, CALLER_CAMERA, ROLE_EDGE);
     }
+}
+
+bool caller_holds(const struct gateway *gateway, const struct caller *caller)
+{
+    int64_t now_ms = clock_wall_ms();
+    struct account account;
+    struct session session;
+    struct token token;
+
+    if (caller->how == CALLER_SESSION) {
+        return identity_session(gateway->identity, caller->digest, now_ms, &account, &session) ==
+                   1 &&
+               role_includes(account.role) == caller->roles;
+    }
+    if (caller->how == CALLER_TOKEN) {
+        return identity_bearer(gateway->identity, caller->digest, now_ms, &token) == 1 &&
+               role_includes(token.role) == caller->roles;
+    }
+    return true;
 }
 
 void caller_cookie_name(const struct gateway *gateway, char out[CALLER_COOKIE])

@@ -34,12 +34,16 @@ struct caller {
     unsigned roles;               /* everything the role includes */
     char name[CALLER_NAME];       /* who it is; "" = nobody in particular */
     char address[CALLER_ADDRESS]; /* where from: the client before a trusted proxy, else the peer */
-    unsigned char digest[CREDENTIAL_DIGEST]; /* of the session; CALLER_SESSION */
+    unsigned char digest[CREDENTIAL_DIGEST]; /* of what it showed; _TOKEN, _SESSION */
     bool is_secure;                          /* a trusted proxy says that the client came by TLS */
 };
 
 /* Fills request->caller from the connection, the headers and, for a WebSocket, the query. */
 void caller_find(struct request *request);
+
+/* Whether the session or token that was shown still opens what it did: not after a logout, a
+ * changed password, an expiry, another role. True for who showed none. Any thread. */
+bool caller_holds(const struct gateway *gateway, const struct caller *caller);
 
 /* Whether the caller showed valid credentials. */
 bool caller_is_authenticated(const struct caller *caller);

@@ -17,7 +17,7 @@ void assets_file(struct request *request);
 void status_root(struct request *request);
 void status_summary(struct request *request);
 void status_live(struct request *request);
-void status_ready(struct request *request);
+void ready_get(struct request *request);
 
 /* metrics.c: figures for Prometheus */
 void metrics_get(struct request *request);

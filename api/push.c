@@ -2,6 +2,7 @@
 
 #include "api/push_internal.h"
 #include "api/respond.h"
+#include "api/route.h"
 #include "proto/fact.h"
 #include "proto/log.h"
 
@@ -340,12 +341,25 @@ uint32_t push_places(const struct push *push)
     return places;
 }
 
+static unsigned who_may(const char *path)
+{
+    const struct route *route;
+
+    for (size_t i = 0; (route = route_at(i)) != NULL; i++) {
+        if (strcmp(route->method, "WS") == 0 && strcmp(route->path, path) == 0) {
+            return route->who;
+        }
+    }
+    return ROLE_ANYONE;
+}
+
 void push_serve(struct push *push, struct mg_context *context, struct gateway *gateway)
 {
     push->gateway = gateway;
     push->actor = zactor_new(push_actor, push);
     assert(push->actor != NULL);
     for (size_t i = 0; i < push->channel_count; i++) {
+        push->channels[i].who = who_may(push->channels[i].options.path);
         push_reader_register(&push->channels[i], context);
     }
 }

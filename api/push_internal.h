@@ -5,6 +5,7 @@
 #ifndef API_PUSH_INTERNAL_H
 #define API_PUSH_INTERNAL_H
 
+#include "api/caller.h"
 #include "api/push.h"
 #include "proto/limits.h"
 
@@ -30,7 +31,8 @@ enum push_state {
 struct push_client {
     struct push_channel *channel;
     struct mg_connection *connection;
-    int socket; /* to shut it down */
+    int socket;           /* to shut it down */
+    struct caller caller; /* of the handshake */
     pthread_t thread;
     pthread_cond_t changed;
     enum push_state state;
@@ -49,7 +51,8 @@ struct push_client {
     size_t pong_len;
     bool pong_due;
     int64_t notice_due_ms, ping_due_ms, silence_due_ms; /* monotonic */
-    bool heard;                                         /* since the last ping */
+    int64_t caller_due_ms; /* likewise: when the caller is looked up again */
+    bool heard;            /* since the last ping */
 
     struct buffer fragments; /* of a message; worker thread only */
     bool fragmented;
@@ -58,6 +61,7 @@ struct push_client {
 struct push_channel {
     struct push *push;
     struct push_options options;
+    unsigned who; /* set of roles, of its route; ROLE_ANYONE in a test without routes */
     struct push_client **clients;
     uint32_t count;
 };

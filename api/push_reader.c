@@ -64,7 +64,7 @@ static int on_connect(const struct mg_connection *connection, void *argument)
 }
 
 static struct push_client *client_new(struct push_channel *channel,
-                                      struct mg_connection *connection)
+                                      struct mg_connection *connection, const struct caller *caller)
 {
     struct push_client *client = bytes_allocate(1, sizeof *client);
     int64_t now_ms = clock_mono_ms();
@@ -75,6 +75,10 @@ static struct push_client *client_new(struct push_channel *channel,
     client->heard = client->wants = true;
     client->ping_due_ms = now_ms + channel->push->ping_ms;
     client->silence_due_ms = now_ms + channel->options.silence_ms;
+    client->caller = *caller;
+    client->caller_due_ms = caller->how == CALLER_SESSION || caller->how == CALLER_TOKEN
+                                ? now_ms + LIMIT_WS_CALLER_MS
+                                : INT64_MAX;
     buffer_init(&client->fragments, LIMIT_WS_FRAME);
     (void)pthread_cond_init(&client->changed, &channel->push->monotonic); /* cannot fail */
     return client;
@@ -105,34 +109,45 @@ static bool join(struct push_client *client)
     return true;
 }
 
+/* Never a client: says why, and the reader meets the end at once. */
+static void turn_away(struct mg_connection *connection, int fd, enum push_code code)
+{
+    push_writer_refuse(connection, code);
+    if (fd >= 0) {
+        (void)shutdown(fd, SHUT_RDWR); /* fails only when it is closed already */
+    }
+}
+
 static void on_ready(struct mg_connection *connection, void *argument)
 {
     struct push_channel *channel = argument;
     struct push *push = channel->push;
-    struct push_client *client = client_new(channel, connection);
-    int fd = client->socket;
-    bool joined;
+    struct push_client *client;
+    struct request request;
+    bool may = true, joined;
+    int fd;
 
+    request_init(&request, push->gateway, connection);
+    if (push->gateway != NULL) {
+        (void)request_origin_allowed(
+            &request); /* it was asked already; now whether cookies count */
+        caller_find(&request);
+        may = caller_may(&request.caller, channel->who); /* it may have ended since the admission */
+    }
+    client = client_new(channel, connection, &request.caller);
+    fd = client->socket;
     (void)pthread_mutex_lock(&push->mutex);
-    joined = join(client);
+    joined = may && join(client);
     if (!joined) {
         client_free(client);
     }
     (void)pthread_mutex_unlock(&push->mutex);
     if (!joined) {
-        push_writer_refuse(connection, PUSH_TRY_LATER);
-        if (fd >= 0) {
-            (void)shutdown(fd, SHUT_RDWR); /* the reader meets the end at once */
-        }
+        turn_away(connection, fd, may ? PUSH_TRY_LATER : PUSH_POLICY);
         return;
     }
     mg_set_user_connection_data(connection, client);
     if (channel->options.open != NULL) {
-        struct request request;
-        request_init(&request, push->gateway, connection);
-        if (push->gateway != NULL) {
-            caller_find(&request);
-        }
         channel->options.open(channel->options.context, client, &request);
     }
     (void)pthread_mutex_lock(&push->mutex);

@@ -48,6 +48,9 @@ static int64_t next_due(const struct push_client *client)
 {
     int64_t due = client->ping_due_ms;
 
+    if (client->caller_due_ms < due) {
+        due = client->caller_due_ms;
+    }
     if (client->notice != NULL && client->notice_due_ms < due) {
         due = client->notice_due_ms;
     }
@@ -94,6 +97,25 @@ static void call(struct push_client *client, void (*hook)(void *, struct push_cl
     (void)pthread_mutex_lock(mutex);
 }
 
+/* Whoever logged out, was removed or may something else now comes again, if it may. */
+static void look_up(struct push_client *client, int64_t now_ms)
+{
+    pthread_mutex_t *mutex = &client->channel->push->mutex;
+    bool holds;
+
+    client->caller_due_ms = now_ms + LIMIT_WS_CALLER_MS;
+    (void)pthread_mutex_unlock(mutex);
+    holds = caller_holds(client->channel->push->gateway, &client->caller);
+    (void)pthread_mutex_lock(mutex);
+    if (!holds && client->state == PUSH_OPEN) {
+        log_info("WS_CALLER_ENDED", "path=%s caller=%s", client->channel->options.path,
+                 client->caller.name);
+        push_queue_clear(client);
+        client->deaf = true;
+        push_queue_close(client, PUSH_POLICY);
+    }
+}
+
 /* False when there was nothing to do. */
 static bool take_turn(struct push_client *client, int64_t now_ms)
 {
@@ -105,6 +127,10 @@ static bool take_turn(struct push_client *client, int64_t now_ms)
         memcpy(payload, client->pong, client->pong_len);
         client->pong_due = false;
         write_unlocked(client, MG_WEBSOCKET_OPCODE_PONG, payload, client->pong_len);
+        return true;
+    }
+    if (client->state == PUSH_OPEN && now_ms >= client->caller_due_ms) {
+        look_up(client, now_ms);
         return true;
     }
     message = push_queue_take(client, now_ms);

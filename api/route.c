@@ -10,7 +10,7 @@ static const struct route ROUTES[] = {
     {"GET", "/web/{file}", ROLE_ANYONE, assets_file},
     {"GET", "/web/{folder}/{file}", ROLE_ANYONE, assets_file},
     {"GET", "/livez", ROLE_ANYONE, status_live},
-    {"GET", "/readyz", ROLE_ANYONE, status_ready},
+    {"GET", "/readyz", ROLE_ANYONE, ready_get},
     {"GET", "/metrics", ROLE_METRICS | ROLE_VIEWER, metrics_get},
     {"GET", "/api/openapi.json", ROLE_ANYONE, openapi_get},
     {"GET", "/api/status", ROLE_VIEWER, status_summary},

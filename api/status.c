@@ -42,18 +42,6 @@ void status_live(struct request *request)
     respond_send(request, 200);
 }
 
-void status_ready(struct request *request)
-{
-    bool stopping = atomic_load(&request->gateway->stopping);
-    bool ready = atomic_load(&request->gateway->ready) && !stopping;
-    struct json_writer writer = respond_json(request);
-
-    put_success(&writer, ready);
-    put_member(&writer, "status", ready ? "ready" : stopping ? "stopping" : "starting");
-    json_put_close(&writer, '}');
-    respond_send(request, ready ? 200 : 503);
-}
-
 /* Kept and passed on, but only a newer version understands them. */
 static void put_unknown(struct json_writer *writer, const struct history_unknown *unknown)
 {

@@ -102,7 +102,7 @@ int command_unpack(struct command *command, struct slice bytes)
         return -1;
     }
     struct wire_row row = wire_row(&wire.root);
-    command->kind = (enum command_kind)wire_row_u64(&row, COMMAND_GATE, COMMAND_LOT);
+    command->kind = (enum command_kind)wire_row_u64(&row, COMMAND_GATE, COMMAND_PROBE);
     command->gate = (enum gate_type)wire_row_u64(&row, 0, GATE_DELETE);
     command->camera_id = wire_row_str(&row, TEXT_BYTES);
     command->camera_name = wire_row_str(&row, TEXT_BYTES);

@@ -25,7 +25,8 @@ enum command_kind {
     COMMAND_TARIFF,        /* CONFIG_UPDATE */
     COMMAND_STAFF,         /* a STAFF_UPDATE for each element that changes */
     COMMAND_SUBSCRIPTIONS, /* likewise SUBSCRIPTION_UPDATE */
-    COMMAND_LOT            /* PARKING_LOT_CONFIG */
+    COMMAND_LOT,           /* PARKING_LOT_CONFIG */
+    COMMAND_PROBE          /* nothing: whether the writer answers */
 };
 
 enum gate_type {

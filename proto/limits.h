@@ -49,6 +49,8 @@
 #define LIMIT_PEER_QUEUE 1000      /* messages queued per link (ZMQ_SNDHWM) */
 #define LIMIT_CLOCK_AHEAD_MS 60000 /* a peer's clock further ahead does not drag ours */
 #define LIMIT_CLOCK_WARN_MS 2000   /* clock difference that raises a warning */
+#define LIMIT_READY_WRITER_MS 1000 /* a writer that takes longer is not ready */
+#define LIMIT_DISK_LOW_BYTES ((uint64_t)256 * 1024 * 1024) /* less free room is warned of */
 
 /* Repair */
 #define LIMIT_SCRUB_STEP_MS 2000 /* between steps of LIMIT_RUN_EVENTS: 21 million events a day */
@@ -78,10 +80,11 @@
 #define LIMIT_WS_QUEUE 256   /* messages queued per WebSocket client; then it is cut */
 #define LIMIT_WS_QUEUE_BYTES (1024 * 1024) /* the same in bytes */
 #define LIMIT_WS_FRAME 65536               /* bytes of one message from a WebSocket client */
-#define LIMIT_WS_PING_MS 20000 /* between pings; who is silent from one to the next is cut */
-#define LIMIT_WS_CLOSE_MS 1000 /* a client may take so long to answer a close frame */
-#define LIMIT_NOTICE_MS 100    /* between two notices to one page */
-#define LIMIT_PAGE_ROWS 256    /* history rows fetched in one short read transaction */
+#define LIMIT_WS_PING_MS 20000  /* between pings; who is silent from one to the next is cut */
+#define LIMIT_WS_CALLER_MS 2000 /* between looks whether its session or token still holds */
+#define LIMIT_WS_CLOSE_MS 1000  /* a client may take so long to answer a close frame */
+#define LIMIT_NOTICE_MS 100     /* between two notices to one page */
+#define LIMIT_PAGE_ROWS 256     /* history rows fetched in one short read transaction */
 
 /* The feed */
 #define LIMIT_FEEDS 10000    /* starts remembered; older cursors are not known any more */

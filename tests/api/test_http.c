@@ -120,6 +120,34 @@ START_TEST(test_readiness)
 }
 END_TEST
 
+/* Each part on a line; the mesh, which no stand has, makes nothing fail; a silent writer does. */
+START_TEST(test_readiness_in_parts)
+{
+    struct stand stand;
+
+    stand_new(&stand);
+    expect(&stand, "GET", "/readyz?verbose", NULL, NULL, 503, "\nstarting\n");
+    api_set_ready(stand.api, true);
+    expect(&stand, "GET", "/readyz?verbose", NULL, NULL, 200, "Content-Type: text/plain");
+    expect(&stand, "GET", "/readyz?verbose", NULL, NULL, 200,
+           "[+] database: 0 events\n[+] writer: ");
+    expect(&stand, "GET", "/readyz?verbose=1", NULL, NULL, 200, "\n[!] mesh: off\n[+] clock: ");
+    expect(&stand, "GET", "/readyz?verbose&format=json", NULL, NULL, 200,
+           "{\"success\":true,\"status\":\"ready\",\"checks\":[{\"name\":\"database\",\"status\":"
+           "\"ok\"");
+    expect(&stand, "GET", "/readyz?verbose", "Accept: application/json\r\n", NULL, 200,
+           "{\"name\":\"mesh\",\"status\":\"warning\",\"detail\":\"off\"}");
+    expect(&stand, "GET", "/readyz?verbose=0", NULL, NULL, 200, "\"status\":\"ready\"}");
+    expect(&stand, "GET", "/readyz?verbose=maybe", NULL, NULL, 422, "verbose");
+    expect(&stand, "GET", "/readyz?verbose&format=xml", NULL, NULL, 422, "format");
+    stand_node_silence(&stand, true);
+    expect(&stand, "GET", "/readyz?verbose", NULL, NULL, 503, "[-] writer: BUSY\n");
+    expect(&stand, "GET", "/readyz?verbose", NULL, NULL, 503, "\nfailed\n");
+    expect(&stand, "GET", "/readyz", NULL, NULL, 200, NULL);
+    stand_free(&stand);
+}
+END_TEST
+
 START_TEST(test_bodies)
 {
     struct stand stand;
@@ -367,6 +395,7 @@ int main(void)
     tcase_add_test(tests, test_methods_and_slashes);
     tcase_add_test(tests, test_head_has_no_body);
     tcase_add_test(tests, test_readiness);
+    tcase_add_test(tests, test_readiness_in_parts);
     tcase_add_test(tests, test_bodies);
     tcase_add_test(tests, test_chunks_obey_the_cap);
     tcase_add_test(tests, test_keep_alive);

@@ -14,6 +14,7 @@ import struct
 
 from cluster import (Skip, camera_event, expect, expect_equal, parallel, plate, program,
                      run, wait_until)
+from websocket import WebSocket
 
 AWAY = {"X-Forwarded-For": "192.0.2.7"}
 PASSWORD = "mot mat khau dai"
@@ -254,6 +255,61 @@ def tokens(cluster):
     expect(central.get("/api/v1/tokens/short").json["expired"], "and is listed as such")
 
 
+def open_socket(central, path="/ws/history", cookie=None, bearer=None):
+    headers = {**AWAY, **({"Cookie": cookie} if cookie else {}),
+               **({"Authorization": "Bearer " + bearer} if bearer else {})}
+    socket_ = WebSocket(central.ip, central.api_port, path, headers, timeout=20)
+    expect_equal(socket_.status, 101, path)
+    return socket_
+
+
+def close_code(socket_):
+    """That with which the central ends it; fails when it stays open."""
+    while socket_.receive() is not None:
+        pass
+    return socket_.close_code
+
+
+def sockets_end_with_their_caller(cluster):
+    """An open WebSocket is worth what its session or token is worth, not what it once was."""
+    central, = cluster.mesh("central-1")
+    central.start()
+    for name in ("lan", "an", "minh"):
+        add_account(central, name, "viewer")
+    stays, changes, revoked = (
+        central.request("POST", "/api/v1/tokens", {"name": name, "role": "operator"}).json["token"]
+        for name in ("grafana", "desk", "gone"))
+    own, other = log_in(central, "lan"), log_in(central, "lan")
+    an, minh = log_in(central, "an"), log_in(central, "minh")
+    kept = [open_socket(central, cookie=own), open_socket(central, bearer=stays),
+            open_socket(central, "/ws/events", cookie=own)]
+
+    for what, socket_, change in (
+            ("a changed password ends the others", open_socket(central, cookie=other),
+             lambda: call(central, "PUT", "/api/v1/me/password",
+                          {"old": PASSWORD, "new": PASSWORD * 2}, cookie=own)),
+            ("a logout", open_socket(central, "/ws/cameras", cookie=an),
+             lambda: call(central, "POST", "/api/v1/logout", {}, cookie=an)),
+            ("another role", open_socket(central, cookie=minh),
+             lambda: central.request("PUT", "/api/v1/accounts/minh", {"role": "metrics"})),
+            ("a token's other role", open_socket(central, "/ws/edge", bearer=changes),
+             lambda: central.request("PUT", "/api/v1/tokens/desk", {"role": "viewer"})),
+            ("a revoked token", open_socket(central, "/ws/events", bearer=revoked),
+             lambda: central.request("DELETE", "/api/v1/tokens/gone"))):
+        answer = change()
+        expect_equal(answer.status, 200, answer.body)
+        expect_equal(close_code(socket_), 1008, what)
+
+    removed = open_socket(central, cookie=log_in(central, "an"))
+    expect_equal(central.request("DELETE", "/api/v1/accounts/an").status, 200, "removed")
+    expect_equal(close_code(removed), 1008, "a removed account")
+
+    # who had nothing to do with it has stayed and still hears
+    central.entry(plate(1))
+    for socket_ in kept:
+        expect(socket_.receive() is not None, "still open", socket_.close_code)
+
+
 def routes(central):
     """(method, path) of the server's own table, as its test of roles lists them."""
     with open("tests/api/test_roles.c", encoding="utf-8") as file:
@@ -405,5 +461,5 @@ def forgotten_password(cluster):
 
 if __name__ == "__main__":
     run(s_01_first_start_makes_an_administrator, s_02_sessions, sessions_expire, guessing,
-        many_logins_at_once, accounts, tokens, every_cell_over_http, s_01_authors, audit,
-        s_05_camera_by_address, forgotten_password)
+        many_logins_at_once, accounts, tokens, sockets_end_with_their_caller, every_cell_over_http,
+        s_01_authors, audit, s_05_camera_by_address, forgotten_password)

@@ -70,7 +70,7 @@ static void check_same(const struct command *a, const struct command *b)
 
 START_TEST(commands_come_back)
 {
-    for (int kind = COMMAND_GATE; kind <= COMMAND_LOT; kind++) {
+    for (int kind = COMMAND_GATE; kind <= COMMAND_PROBE; kind++) {
         struct buffer buffer = {0};
         struct command command, got;
         command_init(&command, (enum command_kind)kind);
@@ -174,7 +174,7 @@ static void read_hostile(struct slice bytes)
     struct supervisor_request request;
     struct supervisor_answer supervisor_answer;
     if (command_unpack(&command, bytes) == 0) {
-        ck_assert(command.kind >= COMMAND_GATE && command.kind <= COMMAND_LOT);
+        ck_assert(command.kind >= COMMAND_GATE && command.kind <= COMMAND_PROBE);
     }
     if (answer_unpack(&answer, bytes) == 0) {
         ck_assert(answer.code < PROBLEM_COUNT);
