@@ -400,7 +400,7 @@ def import_files(cluster):
     expect("line 4: FIELD_INVALID: a central believes" in err and "line 5:" in err
            and "line 6:" in err, err)
     row = list(central.history().values())[0]
-    expect_equal((row["plate_id"], row["status"], row["camera_name"]),
+    expect_equal((row["plate_id"], row["status"], row["entry_camera_name"]),
                  ("51F20417", "OUT", 'North, "first" gate'), "visit")
     status, out, err = ask(central, "import", central.database)
     expect(status == 65 and not out and "is a database" in err and "central.db" in err, status, err)
