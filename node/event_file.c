@@ -112,27 +112,31 @@ static int send_event(const struct event_file *file, struct sender *sender, uint
 
 /* ---- the file -------------------------------------------------------------------------------- */
 
-/* Lines of a file that can be read twice; 0 for others. */
-static uint64_t count_lines(FILE *stream)
+/* Counts the lines of a file that can be read twice; 0 for others. -1: it is a database. */
+static int survey(FILE *stream, uint64_t *lines)
 {
+    char start[sizeof DATABASE] = "";
     struct stat status;
-    uint64_t lines = 0;
     int byte;
 
+    *lines = 0;
     if (fstat(fileno(stream), &status) != 0 || !S_ISREG(status.st_mode)) {
         return 0;
     }
-    while ((byte = getc(stream)) != EOF) {
-        lines += byte == '\n';
+    if (fread(start, 1, sizeof start - 1, stream) > 0 && strcmp(start, DATABASE) == 0) {
+        return -1;
     }
     rewind(stream);
-    return lines;
+    while ((byte = getc(stream)) != EOF) {
+        *lines += byte == '\n';
+    }
+    rewind(stream);
+    return 0;
 }
 
 int event_file_open(struct event_file *file, const char *path, struct sender *sender,
                     struct problem *problem)
 {
-    char start[sizeof DATABASE] = "";
     size_t len = strlen(path);
 
     file->name = strcmp(path, "-") == 0 ? "stdin" : path;
@@ -142,16 +146,11 @@ int event_file_open(struct event_file *file, const char *path, struct sender *se
         return problem_set(problem, PROBLEM_USAGE, NULL, "%s: %s", path, strerror(errno));
     }
     sender->progress.what = "lines";
-    sender->progress.all = count_lines(file->stream);
-    if (sender->progress.all > 0 && fread(start, 1, sizeof start - 1, file->stream) > 0 &&
-        strcmp(start, DATABASE) == 0) {
+    if (survey(file->stream, &sender->progress.all) != 0) {
         return problem_set(problem, PROBLEM_JSON_INVALID,
                            "put it into the data directory as central.db: parkmesh run takes it "
                            "over at the start",
                            "%s is a database, not a file of events", file->name);
-    }
-    if (sender->progress.all > 0) {
-        rewind(file->stream);
     }
     return 0;
 }
