@@ -7,6 +7,7 @@ X-Forwarded-For nobody is local.
 import contextlib
 import fcntl
 import json
+import pathlib
 import re
 import socket
 import sqlite3
@@ -15,6 +16,8 @@ import struct
 from cluster import (Skip, camera_event, expect, expect_equal, parallel, plate, program,
                      run, wait_until)
 from websocket import WebSocket
+
+ROLES = pathlib.Path(__file__).parents[1] / "api" / "test_roles.c"
 
 AWAY = {"X-Forwarded-For": "192.0.2.7"}
 PASSWORD = "mot mat khau dai"
@@ -312,7 +315,7 @@ def sockets_end_with_their_caller(cluster):
 
 def routes(central):
     """(method, path) of the server's own table, as its test of roles lists them."""
-    with open("tests/api/test_roles.c", encoding="utf-8") as file:
+    with open(ROLES, encoding="utf-8") as file:
         rows = re.findall(r'\{"(\w+)", "([^"]+)", (ALL|"\w+")\}', file.read())
     expect(len(rows) > 20, "rows", len(rows))
     letters = dict(zip("vohem", REST))
