@@ -25,7 +25,7 @@ enum list {
 static const char *const TEXTS[LISTS] = {
     [EVENTS] = "SELECT e.hlc, e.lsn, s.node, s.epoch, e.seq, e.header, e.body"
                " FROM event e INDEXED BY event_change JOIN stream s ON s.sid = e.sid"
-               " WHERE e.kind IN (5, 6, 7, 8, 9, 10, 11, 12, 13)"
+               " WHERE e.kind BETWEEN 5 AND 13"
                " AND (e.hlc, e.lsn) < (?1, ?2) AND e.hlc >= ?3"
                " ORDER BY e.hlc DESC, e.lsn DESC",
     [LOCAL] = "SELECT t, id, kind, author, address, subject, reason, detail FROM audit"

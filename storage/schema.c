@@ -326,6 +326,12 @@ static const char *const MIGRATIONS[SCHEMA_VERSION] = {
     /* People's changes among the events, for the audit: few, so gates pay nothing. */
     "CREATE INDEX event_change ON event(hlc) WHERE kind IN (5, 6, 7, 8, 9, 10, 11, 12, 13);"
     "PRAGMA user_version = 5;",
+
+    /* A list of more than two values is a table that SQLite makes for each INSERT: a quarter of
+     * what an event cost. */
+    "DROP INDEX event_change;"
+    "CREATE INDEX event_change ON event(hlc) WHERE kind BETWEEN 5 AND 13;"
+    "PRAGMA user_version = 6;",
 };
 
 /* Tables that only a database of the Python central has. */

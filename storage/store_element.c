@@ -156,11 +156,24 @@ int store_element_times(struct store *store, struct problem *problem)
     return more ? store_fail(store, problem) : 0;
 }
 
+/* Most plates never had a subscription, and the question for all of them makes a table first. */
+static int is_subscribed(struct store *store, struct slice plate, struct problem *problem)
+{
+    struct sql sql = store_sql(store, STORE_IS_SUBSCRIBED);
+    sql_bind_text(&sql, plate);
+    sql_bind_int(&sql, EVENT_SUBSCRIPTION_UPDATE);
+    int found = sql_step(&sql, problem);
+    sql_reset(&sql);
+    return found < 0 ? store_fail(store, problem) : found;
+}
+
 static int gather(struct store *store, struct slice plate, struct problem *problem)
 {
+    int more = is_subscribed(store, plate, problem);
+    if (more <= 0) {
+        return more;
+    }
     struct sql sql = store_sql(store, STORE_SUBSCRIPTIONS);
-    int more;
-
     sql_bind_int(&sql, EVENT_SUBSCRIPTION_UPDATE);
     sql_bind_text(&sql, plate);
     while ((more = sql_step(&sql, problem)) > 0) {

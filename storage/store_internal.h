@@ -30,6 +30,10 @@
 
 #define STORE_NO_STREAM SIZE_MAX
 
+/* Ends of a plate that STORE_PART_ADD and STORE_PART_DROP take at once: nine characters have eight.
+ */
+#define STORE_PART_ROWS 8
+
 /* The writer's statements, prepared once. Texts in store_sql.c. */
 enum store_statement {
     STORE_BEGIN,
@@ -72,6 +76,7 @@ enum store_statement {
     STORE_ELEMENT_AT,
     STORE_ELEMENT_DROP,
     STORE_ELEMENTS,
+    STORE_IS_SUBSCRIBED,
     STORE_SUBSCRIPTIONS,
     STORE_SUBSCRIBED_SINCE,
     STORE_ELEMENT_TIMES,

@@ -13,19 +13,30 @@
 
 #define LOOK_BYTES (LIMIT_TEXT + 1)
 
-/* Calls the statement for each end of a text: adds or drops. */
+/* The next end of a text of `len` bytes at `*at` or after it; absent when there is none. */
+static struct slice next_end(const char *look, size_t len, size_t *at)
+{
+    while (*at + LIMIT_PLATE_PART <= len) {
+        const char *end = look + (*at)++;
+        if (((unsigned char)*end & 0xC0) != 0x80) { /* else within a character */
+            return (struct slice){end, (size_t)(look + len - end)};
+        }
+    }
+    return (struct slice){NULL, 0};
+}
+
+/* Runs the statement, which takes some ends at once, on all ends of a text: adds or drops. */
 static int each_end(struct store *store, enum store_statement which, struct slice text,
                     struct slice plate, struct problem *problem)
 {
     char look[LOOK_BYTES];
-    size_t len = plate_look(text, look, sizeof look);
-    for (size_t at = 0; at + LIMIT_PLATE_PART <= len; at++) {
-        if (((unsigned char)look[at] & 0xC0) == 0x80) {
-            continue; /* within a character */
-        }
+    size_t len = plate_look(text, look, sizeof look), at = 0;
+    while (at + LIMIT_PLATE_PART <= len) {
         struct sql sql = store_sql(store, which);
-        sql_bind_text(&sql, (struct slice){look + at, len - at});
         sql_bind_text(&sql, plate);
+        for (int i = 0; i < STORE_PART_ROWS; i++) {
+            sql_bind_text(&sql, next_end(look, len, &at));
+        }
         if (sql_finish(&sql, problem)) {
             return -1;
         }

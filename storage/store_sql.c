@@ -79,6 +79,7 @@ static const char *const TEXTS[STORE_STATEMENTS] = {
     [STORE_ELEMENT_AT] = "SELECT kind, item FROM element WHERE sid = ? AND seq = ?",
     [STORE_ELEMENT_DROP] = "DELETE FROM element WHERE sid = ? AND seq = ?",
     [STORE_ELEMENTS] = ELEMENT_LIST_SQL,
+    [STORE_IS_SUBSCRIBED] = "SELECT 1 FROM element WHERE plate = ? AND kind = ? LIMIT 1",
     [STORE_SUBSCRIPTIONS] = ELEMENT_SUBSCRIPTION_SQL,
     [STORE_SUBSCRIBED_SINCE] =
         "SELECT DISTINCT p.visit, v.name FROM visit_plate p JOIN visit v ON v.id = p.visit"
@@ -153,8 +154,11 @@ static const char *const TEXTS[STORE_STATEMENTS] = {
     [STORE_INSIDE_ADD] = "INSERT INTO visit_inside(central, lot, cars) VALUES(?, ?, ?)"
                          " ON CONFLICT(central, lot) DO UPDATE SET cars = cars + excluded.cars",
     [STORE_INSIDE_DROP] = "DELETE FROM visit_inside WHERE central = ? AND lot = ? AND cars = 0",
-    [STORE_PART_ADD] = "INSERT OR IGNORE INTO plate_part(look, plate) VALUES(?, ?)",
-    [STORE_PART_DROP] = "DELETE FROM plate_part WHERE look = ? AND plate = ?",
+    /* STORE_PART_ROWS ends of ?1; an absent one is ignored too. */
+    [STORE_PART_ADD] = "INSERT OR IGNORE INTO plate_part(look, plate) VALUES(?2, ?1), (?3, ?1),"
+                       " (?4, ?1), (?5, ?1), (?6, ?1), (?7, ?1), (?8, ?1), (?9, ?1)",
+    [STORE_PART_DROP] = "DELETE FROM plate_part WHERE plate = ?1"
+                        " AND look IN (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     [STORE_PART_NEW] = "INSERT OR IGNORE INTO plate_new(plate) VALUES(?)",
     [STORE_PART_WAITING] = "SELECT plate FROM plate_new",
     [STORE_PART_DONE] = "DELETE FROM plate_new",

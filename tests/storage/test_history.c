@@ -518,6 +518,7 @@ int main(void)
 {
     Suite *suite = suite_create("history");
     TCase *all = tcase_create("all");
+    tcase_set_timeout(all, 60); /* a busy machine */
     tcase_add_checked_fixture(all, setup, teardown);
     tcase_add_test(all, pages_in_order);
     tcase_add_test(all, pages_do_not_shift_when_rows_arrive);

@@ -339,6 +339,7 @@ int main(void)
 {
     Suite *suite = suite_create("schema");
     TCase *tcase = tcase_create("schema");
+    tcase_set_timeout(tcase, 60); /* a busy machine */
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, new_database_has_our_mark);
     tcase_add_test(tcase, empty_file_is_a_new_database);

@@ -293,6 +293,7 @@ int main(void)
 {
     Suite *suite = suite_create("store_count");
     TCase *tests = tcase_create("store_count");
+    tcase_set_timeout(tests, 60);
     SRunner *runner = srunner_create(suite);
     tcase_add_checked_fixture(tests, NULL, teardown);
     tcase_add_loop_test(tests, as_a_scan_says, 0, 12);
