@@ -4,6 +4,7 @@
  */
 #include "api/handlers.h"
 
+#include "api/disk.h"
 #include "api/meter.h"
 #include "api/respond.h"
 #include "api/route.h"
@@ -13,8 +14,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 
 #define SECONDS(us) ((double)(us) / 1e6)
 
@@ -137,19 +136,15 @@ static void put_sessions(struct buffer *out, struct identity *identity)
 
 static void put_disk(struct buffer *out, const char *database)
 {
-    char path[608]; /* gateway->database and its suffix */
-    struct stat file;
-    struct statvfs disk;
+    struct disk_use use;
 
-    if (stat(database, &file) == 0) {
-        gauge(out, "database_bytes", "Size of the database file.", (double)file.st_size);
+    disk_measure(database, &use);
+    if (use.database >= 0) {
+        gauge(out, "database_bytes", "Size of the database file.", (double)use.database);
     }
-    (void)snprintf(path, sizeof path, "%s-wal", database);
-    gauge(out, "wal_bytes", "Size of the write-ahead log.",
-          stat(path, &file) == 0 ? (double)file.st_size : 0);
-    if (statvfs(database, &disk) == 0) {
-        gauge(out, "disk_free_bytes", "Room on the disk of the database.",
-              (double)disk.f_bavail * (double)disk.f_frsize);
+    gauge(out, "wal_bytes", "Size of the write-ahead log.", (double)use.wal);
+    if (use.free >= 0) {
+        gauge(out, "disk_free_bytes", "Room on the disk of the database.", (double)use.free);
     }
 }
 
