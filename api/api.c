@@ -386,6 +386,7 @@ struct api *api_start(const struct api_options *options, struct problem *problem
     api->gateway.hashing = hashing_new();
     api->gateway.seals = seals_new();
     api->gateway.meter = meter_new(route_index(NULL));
+    api->gateway.started_ms = options->started_ms;
     api->gateway.asking = asking_new();
     trust_set(api->gateway.trust, &options->trust);
     api->gateway.push =

@@ -31,6 +31,7 @@ struct api_trust {
 struct api_options {
     const char *listeners[API_LISTENERS]; /* "127.0.0.1:8000"; NULL-terminated */
     const char *database;                 /* path, opened read-only */
+    int64_t started_ms;                   /* monotonic; when the process began to work */
     struct node_id node;
     struct cameras *cameras; /* must outlive the server */
     const char *version;

@@ -27,6 +27,7 @@ struct seals;
 
 struct gateway {
     char database[600]; /* path */
+    int64_t started_ms; /* monotonic; when the process began to work */
     struct node_id node;
     char version[32];
     char web_dir[512]; /* the page is read from there; "" = the embedded one */

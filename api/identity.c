@@ -92,3 +92,11 @@ int identity_each_token(struct identity *identity, token_fn each, void *context)
     int rc = accounts_each_token(lock(identity), each, context, &problem);
     return unlock(identity, rc, &problem);
 }
+
+int64_t identity_sessions(struct identity *identity, int64_t now_ms)
+{
+    struct problem problem;
+    int64_t count = accounts_sessions(lock(identity), now_ms, &problem);
+    (void)unlock(identity, count < 0 ? -1 : 0, &problem);
+    return count;
+}

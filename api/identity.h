@@ -21,6 +21,9 @@ int identity_bearer(struct identity *identity, const unsigned char digest[CREDEN
 int identity_account(struct identity *identity, struct slice name, struct account *account);
 int identity_token(struct identity *identity, struct slice name, struct token *token);
 
+/* How many sessions are valid at `now_ms`; -1 when the database failed (logged). */
+int64_t identity_sessions(struct identity *identity, int64_t now_ms);
+
 /* The callbacks of storage/accounts.h, under the lock: they may write into memory and no more. */
 int identity_each_account(struct identity *identity, account_fn each, void *context);
 int identity_each_token(struct identity *identity, token_fn each, void *context);

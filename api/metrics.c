@@ -4,16 +4,16 @@
  */
 #include "api/handlers.h"
 
+#include "api/disk.h"
 #include "api/meter.h"
 #include "api/respond.h"
 #include "api/route.h"
+#include "proto/clock.h"
 #include "proto/event.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 
 #define SECONDS(us) ((double)(us) / 1e6)
 
@@ -90,21 +90,61 @@ static void put_commands(struct buffer *out, struct meter *meter)
                         sum, SECONDS(commits.sum_us), sum);
 }
 
+/* ---- sockets and sessions -------------------------------------------------------------------- */
+
+static void put_channels(struct buffer *out, struct push *push)
+{
+    struct push_figures figures;
+
+    head(out, "websockets", "gauge", "Open WebSockets.");
+    for (size_t i = 0; push_figures(push, i, &figures); i++) {
+        (void)buffer_printf(out, "parkmesh_websockets{channel=\"%s\"} %" PRIu32 "\n", figures.path,
+                            figures.open);
+    }
+    head(out, "websockets_opened_total", "counter", "WebSockets that were opened.");
+    for (size_t i = 0; push_figures(push, i, &figures); i++) {
+        (void)buffer_printf(out, "parkmesh_websockets_opened_total{channel=\"%s\"} %" PRIu64 "\n",
+                            figures.path, figures.opened);
+    }
+    head(out, "websockets_cut_total", "counter",
+         "WebSockets that were cut: slow did not take what was queued, silent answered no ping.");
+    for (size_t i = 0; push_figures(push, i, &figures); i++) {
+        (void)buffer_printf(
+            out,
+            "parkmesh_websockets_cut_total{channel=\"%s\",reason=\"slow\"} %" PRIu64 "\n"
+            "parkmesh_websockets_cut_total{channel=\"%s\",reason=\"silent\"} %" PRIu64 "\n",
+            figures.path, figures.slow, figures.path, figures.silent);
+    }
+    head(out, "websocket_messages_dropped_total", "counter",
+         "Messages that slow WebSockets did not get any more.");
+    for (size_t i = 0; push_figures(push, i, &figures); i++) {
+        (void)buffer_printf(
+            out, "parkmesh_websocket_messages_dropped_total{channel=\"%s\"} %" PRIu64 "\n",
+            figures.path, figures.dropped);
+    }
+}
+
+static void put_sessions(struct buffer *out, struct identity *identity)
+{
+    int64_t count = identity_sessions(identity, clock_wall_ms());
+
+    head(out, "sessions", "gauge", "Sessions of people that are logged in.");
+    if (count >= 0) {
+        (void)buffer_printf(out, "parkmesh_sessions %" PRId64 "\n", count);
+    }
+}
+
 static void put_disk(struct buffer *out, const char *database)
 {
-    char path[608]; /* gateway->database and its suffix */
-    struct stat file;
-    struct statvfs disk;
+    struct disk_use use;
 
-    if (stat(database, &file) == 0) {
-        gauge(out, "database_bytes", "Size of the database file.", (double)file.st_size);
+    disk_measure(database, &use);
+    if (use.database >= 0) {
+        gauge(out, "database_bytes", "Size of the database file.", (double)use.database);
     }
-    (void)snprintf(path, sizeof path, "%s-wal", database);
-    gauge(out, "wal_bytes", "Size of the write-ahead log.",
-          stat(path, &file) == 0 ? (double)file.st_size : 0);
-    if (statvfs(database, &disk) == 0) {
-        gauge(out, "disk_free_bytes", "Room on the disk of the database.",
-              (double)disk.f_bavail * (double)disk.f_frsize);
+    gauge(out, "wal_bytes", "Size of the write-ahead log.", (double)use.wal);
+    if (use.free >= 0) {
+        gauge(out, "disk_free_bytes", "Room on the disk of the database.", (double)use.free);
     }
 }
 
@@ -223,6 +263,8 @@ void metrics_get(struct request *request)
           (double)atomic_load(&gateway->under_way));
     put_http(&out, gateway->meter);
     put_commands(&out, gateway->meter);
+    put_channels(&out, gateway->push);
+    put_sessions(&out, gateway->identity);
     put_disk(&out, gateway->database);
     put_mesh(&out, &report);
     put_warnings(&out, &report);

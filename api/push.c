@@ -82,6 +82,24 @@ uint32_t push_count(struct push_channel *channel)
     return count;
 }
 
+bool push_figures(struct push *push, size_t index, struct push_figures *out)
+{
+    const struct push_channel *channel = &push->channels[index];
+
+    if (index >= push->channel_count) {
+        return false;
+    }
+    (void)pthread_mutex_lock(&push->mutex);
+    *out = (struct push_figures){.path = channel->options.path,
+                                 .open = channel->count,
+                                 .opened = channel->opened,
+                                 .slow = channel->slow,
+                                 .silent = channel->silent,
+                                 .dropped = channel->dropped};
+    (void)pthread_mutex_unlock(&push->mutex);
+    return true;
+}
+
 /* ---- to one client ----------------------------------------------------------------------------
  */
 

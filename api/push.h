@@ -83,6 +83,19 @@ uint32_t push_places(const struct push *push);
  * `gateway` is that of the requests which `open` gets; NULL in a test. */
 void push_serve(struct push *push, struct mg_context *context, struct gateway *gateway);
 
+/* Figures of one channel since the start. */
+struct push_figures {
+    const char *path;
+    uint32_t open;    /* clients now */
+    uint64_t opened;  /* clients ever */
+    uint64_t slow;    /* cut, because they did not take what was queued */
+    uint64_t silent;  /* cut, because they did not answer a ping */
+    uint64_t dropped; /* messages that slow ones did not get any more */
+};
+
+/* Those of the channel `index` (from 0); false behind the last one. Any thread. */
+bool push_figures(struct push *push, size_t index, struct push_figures *out);
+
 /* Before the handshake on `path`: true when it may go on, false after an answer: 503 when no more
  * clients fit, else what the channel's `admit` said. Worker threads. */
 bool push_admit(struct push *push, struct request *request, const char *path);

@@ -64,6 +64,7 @@ struct push_channel {
     unsigned who; /* set of roles, of its route; ROLE_ANYONE in a test without routes */
     struct push_client **clients;
     uint32_t count;
+    uint64_t opened, slow, silent, dropped; /* of push_figures */
 };
 
 struct push {

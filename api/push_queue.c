@@ -47,6 +47,8 @@ bool push_queue_put(struct push_client *client, struct push_message *message)
     if (client->count == LIMIT_WS_QUEUE || client->bytes + message->len > LIMIT_WS_QUEUE_BYTES) {
         log_warn("WS_SLOW", "path=%s messages=%zu bytes=%zu", client->channel->options.path,
                  client->count, client->bytes);
+        client->channel->slow++;
+        client->channel->dropped += client->count + 1;
         push_queue_cut(client);
         return false;
     }

@@ -102,6 +102,7 @@ static bool join(struct push_client *client)
         return false;
     }
     channel->clients[channel->count++] = client;
+    channel->opened++;
     channel->push->total++;
     if (channel->options.clients_max == 0) {
         channel->push->shared++;

@@ -80,6 +80,7 @@ static void ping(struct push_client *client, int64_t now_ms)
 {
     if (!client->heard) {
         log_info("WS_SILENT", "path=%s", client->channel->options.path);
+        client->channel->silent++;
         push_queue_cut(client);
         return;
     }

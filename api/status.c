@@ -1,8 +1,10 @@
 #include "api/handlers.h"
 
 #include "api/camera_list.h"
+#include "api/disk.h"
 #include "api/respond.h"
 #include "proto/clock.h"
+#include "proto/localtime.h"
 
 static void put_member(struct json_writer *writer, const char *key, const char *text)
 {
@@ -58,6 +60,24 @@ static void put_unknown(struct json_writer *writer, const struct history_unknown
     json_put_close(writer, '}');
 }
 
+static void put_machine(struct json_writer *writer, const struct gateway *gateway)
+{
+    char now[UTCTIME_RFC3339];
+    struct disk_use use;
+
+    disk_measure(gateway->database, &use);
+    utctime_rfc3339(clock_wall_ms(), now);
+    put_member(writer, "time", now);
+    json_set_int(writer, "uptime_s", (clock_mono_ms() - gateway->started_ms) / 1000);
+    json_put_key(writer, "disk");
+    json_put_open(writer, '{');
+    json_set_known(writer, "free_bytes", use.free, -1);
+    json_set_known(writer, "total_bytes", use.all, -1);
+    json_set_known(writer, "database_bytes", use.database, -1);
+    json_set_int(writer, "wal_bytes", use.wal);
+    json_put_close(writer, '}');
+}
+
 void status_summary(struct request *request)
 {
     struct problem problem;
@@ -102,6 +122,7 @@ void status_summary(struct request *request)
     json_put_int(&writer, (int64_t)events);
     json_put_key(&writer, "ready");
     json_put_bool(&writer, atomic_load(&request->gateway->ready));
+    put_machine(&writer, request->gateway);
     put_unknown(&writer, &unknown);
     json_put_key(&writer, "warnings");
     json_put_open(&writer, '[');

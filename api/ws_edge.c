@@ -2,7 +2,9 @@
 
 #include "api/camera_event.h"
 #include "api/edge_message.h"
+#include "api/meter.h"
 #include "api/respond.h"
+#include "proto/clock.h"
 #include "proto/log.h"
 
 #include <stdio.h>
@@ -82,9 +84,10 @@ static bool is_final(const struct answer *answer)
 }
 
 /* 0 with a final answer, or -1 with the reason why there is none yet. */
-static int attempt(struct worker *worker, const struct command *command, struct answer *answer,
-                   struct problem *problem)
+static int attempt(struct ws_edge *edge, struct worker *worker, const struct command *command,
+                   struct answer *answer, struct problem *problem)
 {
+    int64_t began_us = clock_mono_us();
     struct slice bytes;
 
     buffer_clear(&worker->question);
@@ -99,6 +102,7 @@ static int attempt(struct worker *worker, const struct command *command, struct 
     if (answer_unpack(answer, bytes) != 0) {
         return problem_set(problem, PROBLEM_INTERNAL, NULL, "an answer that is none");
     }
+    meter_command(edge->gateway->meter, answer->code, answer->deduped, clock_mono_us() - began_us);
     return is_final(answer) ? 0 : problem_set(problem, answer->code, NULL, "%s", answer->text);
 }
 
@@ -111,7 +115,7 @@ static bool store(struct ws_edge *edge, struct push_client *client, const struct
     struct problem problem;
     bool waits = false, stored;
 
-    while (!(stored = attempt(push_worker(client), command, answer, &problem) == 0) &&
+    while (!(stored = attempt(edge, push_worker(client), command, answer, &problem) == 0) &&
            !atomic_load(&edge->gateway->abandon)) {
         if (!waits) {
             waits = true;

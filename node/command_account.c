@@ -12,16 +12,13 @@
 #include "storage/store.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define CONFIG_DEFAULT "config/p2p_config.json"
-
 struct reset {
-    const char *name;
+    const char *name, *config_file;
     struct config config;
     char password[CREDENTIAL_PASSWORD];
 };
@@ -80,26 +77,29 @@ static int reset_stopped(const struct reset *reset, struct problem *problem)
 static int reset_running(const struct reset *reset, struct problem *problem)
 {
     char path[160], text[160];
-    bool is_running;
-    int rc = 0;
+    struct own_api api;
+    json_t *body = NULL;
 
     (void)snprintf(path, sizeof path, "/api/v1/accounts/%s", reset->name);
     (void)snprintf(text, sizeof text,
                    "{\"password\": \"%s\", \"author\": \"system\", "
                    "\"reason\": \"parkmesh account reset\"}",
                    reset->password);
-    json_t *body = own_api_ask(&reset->config, "PUT", path, slice_text(text), &is_running);
-    if (body == NULL || !json_is_true(json_object_get(body, "success"))) {
-        rc = problem_set(problem, problem_parse(own_api_text(body, "code")),
-                         "stop the central, reset, start it again",
-                         "the running central does not do it: %s", own_api_text(body, "error"));
+    if (own_api_open(&api, reset->config_file, problem) == 0) {
+        body = own_api_ask(&api, "PUT", path, slice_text(text), problem);
+    }
+    own_api_close(&api);
+    explicit_bzero(text, sizeof text);
+    if (body == NULL) {
+        (void)snprintf(problem->hint, sizeof problem->hint,
+                       "stop the central, reset, start it again");
+        return -1;
     }
     json_decref(body);
-    explicit_bzero(text, sizeof text);
-    return rc;
+    return 0;
 }
 
-static int do_reset(struct reset *reset)
+static int do_reset(struct reset *reset, bool as_json)
 {
     struct problem problem = {.code = PROBLEM_OK};
     int rc;
@@ -111,69 +111,46 @@ static int do_reset(struct reset *reset)
         rc = reset_running(reset, &problem);
     }
     if (rc != 0) {
-        (void)fprintf(stderr, "parkmesh: error %s: %s\n", problem_name(problem.code), problem.text);
-        if (problem.hint[0] != '\0') {
-            (void)fprintf(stderr, "  hint: %s\n", problem.hint);
-        }
-        int status = problem_exit_status(problem.code);
-        return status != 0 ? status : problem_exit_status(PROBLEM_USAGE);
+        return command_line_complain(&problem);
     }
-    (void)printf(
-        "name      %s\npassword  %s\nIt is shown only now; all sessions of this account have "
-        "ended.\n",
-        reset->name, reset->password);
+    if (as_json) {
+        (void)printf("{\"name\":\"%s\",\"password\":\"%s\"}\n", reset->name, reset->password);
+    } else {
+        (void)printf(
+            "name      %s\npassword  %s\nIt is shown only now; all sessions of this account have "
+            "ended.\n",
+            reset->name, reset->password);
+    }
     explicit_bzero(reset->password, sizeof reset->password);
-    return fflush(stdout) == 0 ? 0 : problem_exit_status(PROBLEM_DB_FAILED);
+    return 0;
 }
 
-static int run(const char *name, const char *config_file, const char *data_dir)
+int command_account(const struct command_line *line)
 {
-    struct reset reset = {.name = name};
+    struct reset reset = {.name = line->operands[0], .config_file = command_line_config(line)};
     struct buffer errors = {0}, warnings = {0};
     struct problem problem = {.code = PROBLEM_OK};
+    const char *data_dir = line->values[FLAG_DATA];
     int status;
 
+    if (!access_name_is_valid(slice_text(reset.name))) {
+        (void)problem_set(&problem, PROBLEM_USAGE, NULL, "\"%.60s\" is no name of an account",
+                          reset.name);
+        return command_line_complain(&problem);
+    }
     config_init(&reset.config);
-    if (config_check(&reset.config, config_file, &errors, &warnings, &problem) != 0) {
-        status = problem_exit_status(PROBLEM_CONFIG_INVALID);
-        (void)fprintf(stderr, "parkmesh: error CONFIG_INVALID: %s: %s\n", config_file,
-                      problem.text[0] ? problem.text : "run parkmesh check");
+    if (config_check(&reset.config, reset.config_file, &errors, &warnings, &problem) != 0) {
+        (void)problem_set(&problem, PROBLEM_CONFIG_INVALID, "parkmesh check FILE tells them",
+                          "%s has errors or is missing", reset.config_file);
+        status = command_line_complain(&problem);
     } else {
         if (data_dir != NULL) {
             (void)snprintf(reset.config.data_dir, sizeof reset.config.data_dir, "%s", data_dir);
         }
-        status = do_reset(&reset);
+        status = do_reset(&reset, line->values[FLAG_JSON] != NULL);
     }
     config_free(&reset.config);
     buffer_free(&errors);
     buffer_free(&warnings);
     return status;
-}
-
-int command_account(int argc, char **argv)
-{
-    static const struct option OPTIONS[] = {{"config", required_argument, NULL, 'c'},
-                                            {"data", required_argument, NULL, 'd'},
-                                            {NULL, 0, NULL, 0}};
-    const char *config_file = CONFIG_DEFAULT, *data_dir = NULL;
-    int option;
-
-    while ((option = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1) {
-        switch (option) {
-        case 'c':
-            config_file = optarg;
-            break;
-        case 'd':
-            data_dir = optarg;
-            break;
-        default:
-            return problem_exit_status(PROBLEM_USAGE); /* getopt_long has said why */
-        }
-    }
-    if (argc - optind != 2 || strcmp(argv[optind], "reset") != 0 ||
-        !access_name_is_valid(slice_text(argv[optind + 1]))) {
-        (void)fprintf(stderr, "parkmesh: error USAGE: account knows one thing: reset NAME\n");
-        return problem_exit_status(PROBLEM_USAGE);
-    }
-    return run(argv[optind + 1], config_file, data_dir);
 }

@@ -2,7 +2,6 @@
 
 #include "storage/verify.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -85,33 +84,12 @@ static int verify(const char *data, bool json)
         (void)printf("%s: %" PRIu64 " events in %" PRIu64 " streams, %s\n", path, result.events,
                      result.streams, result.findings ? "DAMAGED" : "OK");
     }
-    if (fflush(stdout) != 0) {
-        return problem_exit_status(PROBLEM_DB_FAILED);
-    }
     return result.findings ? problem_exit_status(PROBLEM_CHAIN_BROKEN) : 0;
 }
 
-int command_verify(int argc, char **argv)
+int command_verify(const struct command_line *line)
 {
-    static const struct option OPTIONS[] = {{"data", required_argument, NULL, 'd'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {NULL, 0, NULL, 0}};
-    const char *data = DATA_DEFAULT;
-    bool json = false;
-    int option;
+    const char *data = line->values[FLAG_DATA];
 
-    while ((option = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1) {
-        if (option == 'd') {
-            data = optarg;
-        } else if (option == 'j') {
-            json = true;
-        } else {
-            return problem_exit_status(PROBLEM_USAGE); /* getopt_long has said why */
-        }
-    }
-    if (optind < argc) {
-        (void)fprintf(stderr, "parkmesh: error USAGE: verify does not take %s\n", argv[optind]);
-        return problem_exit_status(PROBLEM_USAGE);
-    }
-    return verify(data, json);
+    return verify(data != NULL ? data : DATA_DEFAULT, line->values[FLAG_JSON] != NULL);
 }

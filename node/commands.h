@@ -1,19 +1,29 @@
 /*
- * Commands beside `run`: each takes its arguments (argv[0] is its name) and returns the exit
- * status.
+ * What the commands do: each as command_line_fn says. Exit statuses are in the table of commands
+ * (node/command_table.c), where people read them.
  */
 #ifndef NODE_COMMANDS_H
 #define NODE_COMMANDS_H
 
-/* verify [--data DIR] [--json]: 0 whole, 65 damaged, else the problem's status. */
-int command_verify(int argc, char **argv);
+#include "node/command_line.h"
 
-/* diff --peer ID [--config FILE] [--json]: 0 equal, 1 different, 64 usage or no such peer, 69 no
- * central runs here or the peer is not connected, 75 no answer. */
-int command_diff(int argc, char **argv);
-
-/* account reset NAME [--config FILE] [--data DIR]: a new password, printed once. 0, else the
- * problem's status. */
-int command_account(int argc, char **argv);
+int command_run(const struct command_line *line);
+int command_check(const struct command_line *line);
+int command_secret(const struct command_line *line);
+int command_verify(const struct command_line *line);
+int command_diff(const struct command_line *line);
+int command_account(const struct command_line *line);
+int command_status(const struct command_line *line);
+int command_peers_list(const struct command_line *line);
+int command_peers_add(const struct command_line *line);
+int command_peers_accept(const struct command_line *line);
+int command_peers_test(const struct command_line *line);
+int command_peers_remove(const struct command_line *line);
+int command_send(const struct command_line *line);
+int command_watch(const struct command_line *line);
+int command_export(const struct command_line *line);
+int command_import(const struct command_line *line);
+int command_simulate(const struct command_line *line);
+int command_completion(const struct command_line *line);
 
 #endif

@@ -4,12 +4,11 @@
  */
 #include "node/config_internal.h"
 
+#include "node/spelling.h"
 #include "proto/limits.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#define NAME_MAX_COMPARED 40 /* longer names are near to nothing */
 
 #define CONFIG_MEMBER(member) offsetof(struct config, member), sizeof((struct config *)0)->member
 #define PEER_MEMBER(member) \
@@ -133,33 +132,6 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Insertions, deletions, replacements and swaps of neighbours that make one name the other. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t rows[3][NAME_MAX_COMPARED + 1];
-    size_t a_len = strlen(a);
-    size_t b_len = strlen(b);
-    if (a_len > NAME_MAX_COMPARED || b_len > NAME_MAX_COMPARED) {
-        return NAME_MAX_COMPARED;
-    }
-    for (size_t j = 0; j <= b_len; j++) {
-        rows[0][j] = j;
-    }
-    for (size_t i = 1; i <= a_len; i++) {
-        const size_t *above2 = rows[(i + 1) % 3];
-        const size_t *above = rows[(i - 1) % 3];
-        size_t *row = rows[i % 3];
-        row[0] = i;
-        for (size_t j = 1; j <= b_len; j++) {
-            row[j] = least(least(above[j], row[j - 1]) + 1, above[j - 1] + (a[i - 1] != b[j - 1]));
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
-                row[j] = least(row[j], above2[j - 2] + 1);
-            }
-        }
-    }
-    return rows[a_len % 3][b_len];
-}
-
 /* The group of the file in which this very name is a key, NULL for none. */
 static const char *home_of(const struct config_key *keys, const char *name)
 {
@@ -177,9 +149,9 @@ static const char *home_of(const struct config_key *keys, const char *name)
 void config_unknown_key(const struct config_key *keys, const char *name, struct config_wrong *wrong)
 {
     const char *nearest = NULL;
-    size_t near = 3; /* three typing errors make another word */
+    size_t near = SPELLING_FAR;
     for (const struct config_key *key = keys; key->name; key++) {
-        size_t far = distance(key->name, name);
+        size_t far = spelling_distance(key->name, name);
         if (far < near && far < strlen(key->name)) {
             near = far;
             nearest = key->name;

@@ -1,122 +1,179 @@
-/*
- * The answer is small and the server closes the connection behind it, so reading to the end is all
- * the HTTP that is needed.
- */
 #include "node/own_api.h"
 
-#include <netdb.h>
+#include "api/json.h"
+#include "node/config.h"
+
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#define ANSWER_S 60 /* the central gives up before */
+#define LISTENERS 8
+#define PATH_BYTES 4096
+#define ANSWER_MS 60000                /* the central gives up before */
+#define ANSWER_BYTES (4 * 1024 * 1024) /* a page of 1000 events has half a megabyte */
 
-/* Connects to "ip:port" or "[ip]:port"; -1 when nobody listens. */
-static int connect_to(const char *listener)
+static int no_central(const char *config_file, struct problem *problem)
 {
-    char host[80];
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST}, *found = NULL;
-    struct timeval limit = {.tv_sec = ANSWER_S};
-    int fd = -1;
-
-    (void)snprintf(host, sizeof host, "%s", listener); /* fits: both have 80 bytes */
-    char *port = strrchr(host, ':');
-    if (!port) {
-        return -1;
-    }
-    *port++ = '\0';
-    char *name = host;
-    if (host[0] == '[') {
-        name++;
-        host[strlen(host) - 1] = '\0';
-    }
-    if (getaddrinfo(strcmp(name, "0.0.0.0") == 0 ? "127.0.0.1" : name, port, &hints, &found) == 0) {
-        fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (fd >= 0 && (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) != 0 ||
-                        connect(fd, found->ai_addr, found->ai_addrlen) != 0)) {
-            (void)close(fd);
-            fd = -1;
-        }
-        freeaddrinfo(found);
-    }
-    return fd;
+    return problem_set(problem, PROBLEM_PEER_UNREACHABLE,
+                       "is it running? parkmesh run --config FILE starts it",
+                       "no central answers at the addresses of %s", config_file);
 }
 
-/* Sends the question and reads the whole answer. 0 or -1. */
-static int exchange(int fd, struct slice question, struct buffer *answer)
+/* True when a central answers at the address. */
+static bool answers(struct own_api *api, const char *listener)
 {
-    char part[2048];
-    ssize_t n = 0;
-    size_t sent = 0;
+    struct call call = {.method = "GET"};
+    struct problem problem;
 
-    while (sent < question.len &&
-           (n = send(fd, question.data + sent, question.len - sent, MSG_NOSIGNAL)) > 0) {
-        sent += (size_t)n;
+    if (strncmp(listener, "0.0.0.0:", 8) == 0) {
+        (void)snprintf(api->base, sizeof api->base, "http://127.0.0.1%.20s", listener + 7);
+    } else {
+        (void)snprintf(api->base, sizeof api->base, "http://%.90s", listener);
     }
-    while (n > 0 && (n = recv(fd, part, sizeof part, 0)) > 0) {
-        if (buffer_append(answer, part, (size_t)n) != 0) {
-            n = -1;
-        }
-    }
-    return n == 0 && answer->len > 0 ? 0 : -1;
+    bool good = own_api_call(api, &call, "/livez", NULL, &problem) == 0;
+    json_t *body = good ? json_read_object(buffer_slice(&call.answer), &problem) : NULL;
+    good = strcmp(own_api_text(body, "status"), "alive") == 0;
+    json_decref(body);
+    call_free(&call);
+    return good;
 }
 
-static void write_question(const struct config *config, const char *method, const char *path,
-                           struct slice body, struct buffer *out)
+static int find_listener(struct own_api *api, const struct config *config, const char *file,
+                         struct problem *problem)
 {
-    (void)buffer_printf(out, "%s %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %zu\r\n", method,
-                        path, body.len);
-    if (config->api_token[0]) {
-        (void)buffer_printf(out, "Authorization: Bearer %s\r\n", config->api_token);
+    char listeners[LISTENERS][80];
+    size_t count = config_http_listeners(config, listeners, LISTENERS);
+
+    if (config->api_token[0] != '\0') {
+        (void)snprintf(api->authorization, sizeof api->authorization, "Authorization: Bearer %s",
+                       config->api_token);
     }
-    (void)buffer_printf(out, "Connection: close\r\n\r\n%.*s", (int)body.len,
-                        body.len > 0 ? body.data : ""); /* all of it is short */
+    api->body_bytes = config->limits.body_bytes;
+    (void)snprintf(api->data_dir, sizeof api->data_dir, "%s", config->data_dir);
+    /* Loopback first: who calls from there needs no token. */
+    for (size_t i = 0; i < 2 * count; i++) {
+        bool is_local = strncmp(listeners[i % count], "127.", 4) == 0 ||
+                        strncmp(listeners[i % count], "0.0.0.0:", 8) == 0;
+        if (is_local == (i < count) && answers(api, listeners[i % count])) {
+            return 0;
+        }
+    }
+    return no_central(file, problem);
 }
 
-/* The first listener that answers. 0 or -1. */
-static int ask(const struct config *config, struct slice question, struct buffer *answer,
-               bool *is_running)
+int own_api_open(struct own_api *api, const char *config_file, struct problem *problem)
 {
-    char listeners[8][80];
-    size_t count = config_http_listeners(config, listeners, 8);
+    struct config config;
+    struct buffer errors = {0}, warnings = {0};
+    int rc;
 
-    for (size_t i = 0; i < count; i++) {
-        int fd = connect_to(listeners[i]);
-        if (fd < 0) {
-            continue;
-        }
-        int failed = exchange(fd, question, answer);
-        (void)close(fd); /* nothing is written any more */
-        *is_running = true;
-        return failed;
+    *api = (struct own_api){.base = ""};
+    if (call_start() != 0) {
+        return problem_set(problem, PROBLEM_INTERNAL, NULL, "the HTTP library does not start");
     }
+    *problem = (struct problem){.code = PROBLEM_OK};
+    config_init(&config);
+    if (config_check(&config, config_file, &errors, &warnings, problem) != 0) {
+        rc = problem->text[0] != '\0' && errors.len == 0
+                 ? -1
+                 : problem_set(problem, PROBLEM_CONFIG_INVALID, "parkmesh check FILE tells them",
+                               "%s has errors", config_file);
+    } else {
+        rc = find_listener(api, &config, config_file, problem);
+    }
+    config_free(&config);
+    buffer_free(&errors);
+    buffer_free(&warnings);
+    return rc;
+}
+
+void own_api_close(struct own_api *api)
+{
+    explicit_bzero(api, sizeof *api); /* it may hold a token */
+    call_stop();
+}
+
+int own_api_refused(int status, struct slice answer, struct problem *problem)
+{
+    struct problem unread;
+    json_t *body = json_read_object(answer, &unread);
+    const char *code = own_api_text(body, "code"), *text = own_api_text(body, "error");
+    const char *resume = own_api_text(body, "resume"); /* of an unknown cursor */
+
+    if (text[0] == '\0') {
+        text = own_api_text(body, "detail");
+    }
+    (void)problem_set(problem, code[0] != '\0' ? problem_parse(code) : PROBLEM_INTERNAL,
+                      own_api_text(body, "hint"), "%s (HTTP %d)",
+                      text[0] != '\0' ? text : "the central refused", status);
+    if (resume[0] != '\0') {
+        (void)snprintf(problem->hint, sizeof problem->hint, "go on with --after %s", resume);
+    }
+    json_decref(body);
     return -1;
 }
 
-json_t *own_api_ask(const struct config *config, const char *method, const char *path,
-                    struct slice body, bool *is_running)
+int own_api_call(const struct own_api *api, struct call *call, const char *path,
+                 const char *content_type, struct problem *problem)
 {
-    struct buffer question = {0}, answer = {0};
+    char url[PATH_BYTES], type[80];
+    const char *headers[3] = {NULL};
+    size_t count = 0;
+    atomic_bool abandon = false;
+
+    if (snprintf(url, sizeof url, "%s%s", api->base, path) >= (int)sizeof url) {
+        return problem_set(problem, PROBLEM_USAGE, NULL, "an argument is too long");
+    }
+    if (api->authorization[0] != '\0') {
+        headers[count++] = api->authorization;
+    }
+    if (content_type != NULL) {
+        (void)snprintf(type, sizeof type, "Content-Type: %s", content_type);
+        headers[count++] = type;
+    }
+    call->url = url;
+    call->headers = headers;
+    call->total_ms = call->total_ms != 0 ? call->total_ms : ANSWER_MS;
+    call->answer_bytes = call->answer_bytes != 0 ? call->answer_bytes : ANSWER_BYTES;
+    call_all(call, 1, &abandon);
+    call->url = NULL;
+    call->headers = NULL;
+    if (call->outcome != CALL_ANSWERED) {
+        return problem_set(
+            problem,
+            call->outcome == CALL_UNREACHABLE ? PROBLEM_PEER_UNREACHABLE : PROBLEM_STOPPING,
+            "does it still run? parkmesh status", "no answer from the central: %s", call->error);
+    }
+    if (call->status >= 400) {
+        return own_api_refused(call->status, buffer_slice(&call->answer), problem);
+    }
+    return 0;
+}
+
+json_t *own_api_ask(const struct own_api *api, const char *method, const char *path,
+                    struct slice body, struct problem *problem)
+{
+    struct call call = {.method = method, .body = body};
     json_t *object = NULL;
 
-    *is_running = false;
-    write_question(config, method, path, body, &question);
-    if (ask(config, buffer_slice(&question), &answer, is_running) == 0 &&
-        buffer_append(&answer, "", 1) == 0) {
-        const char *start = strstr(answer.data, "\r\n\r\n");
-        /* A body in chunks begins behind its size; it is one object either way. */
-        start = start ? strchr(start, '{') : NULL;
-        object = start ? json_loads(start, JSON_DISABLE_EOF_CHECK, NULL) : NULL;
+    if (own_api_call(api, &call, path, NULL, problem) == 0) {
+        object = json_read_object(buffer_slice(&call.answer), problem);
     }
-    explicit_bzero(question.data, question.len); /* it may hold a token or password */
-    buffer_free(&question);
-    buffer_free(&answer);
+    call_free(&call);
     return object;
 }
 
 const char *own_api_text(const json_t *object, const char *key)
 {
     const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
+    return text != NULL ? text : "";
+}
+
+void own_api_escape(struct buffer *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        unsigned char byte = (unsigned char)*text;
+        bool plain = (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
+                     (byte >= 'a' && byte <= 'z') || strchr("-._~:", byte) != NULL;
+        (void)buffer_printf(out, plain ? "%c" : "%%%02X", byte); /* bounded by the command line */
+    }
 }

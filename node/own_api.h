@@ -1,20 +1,46 @@
 /*
- * A command of the command line asks the running central over its own HTTP port.
+ * A command of the command line asks the running central over its own HTTP port. Main thread.
  */
 #ifndef NODE_OWN_API_H
 #define NODE_OWN_API_H
 
-#include "node/config.h"
+#include "api/call.h"
+#include "proto/problem.h"
 
 #include <jansson.h>
 
-/* One request; an empty `body` sends none. The api_token of the configuration goes with it. The
- * object that was answered, for json_decref; NULL when no central answers at the configured
- * addresses (`*is_running` false) or what answered is none (true). Any status is an answer. */
-json_t *own_api_ask(const struct config *config, const char *method, const char *path,
-                    struct slice body, bool *is_running);
+/* The running central of a configuration. */
+struct own_api {
+    char base[100];          /* "http://127.0.0.1:8000" */
+    char authorization[300]; /* the header with the api_token; "" = none */
+    uint32_t body_bytes;     /* the largest request that it takes */
+    char data_dir[512];      /* of the configuration */
+};
+
+/* Finds the address of FILE's listeners at which a central answers. 0, or -1 with CONFIG_INVALID,
+ * CONFIG_UNREADABLE, or PEER_UNREACHABLE: no central runs. End with own_api_close in either case.
+ */
+int own_api_open(struct own_api *api, const char *config_file, struct problem *problem);
+void own_api_close(struct own_api *api);
+
+/* One request; `call` as for call_all but for its url and headers, which come from `path` and
+ * `content_type` (NULL = JSON). 0 when an answer with a status below 400 came; -1 with a problem:
+ * what the central said, or that it does not answer. */
+int own_api_call(const struct own_api *api, struct call *call, const char *path,
+                 const char *content_type, struct problem *problem);
+
+/* The object that was answered to a request without a content type; NULL with a problem. `body` is
+ * JSON, an absent one sends none. The caller releases it with json_decref. */
+json_t *own_api_ask(const struct own_api *api, const char *method, const char *path,
+                    struct slice body, struct problem *problem);
+
+/* What an answer of status 400 or more says went wrong. Returns -1. */
+int own_api_refused(int status, struct slice answer, struct problem *problem);
 
 /* The text of a member; "" when there is none. Borrows. */
 const char *own_api_text(const json_t *object, const char *key);
+
+/* Appends `text` as part of a path or query. */
+void own_api_escape(struct buffer *out, const char *text);
 
 #endif

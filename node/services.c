@@ -229,6 +229,7 @@ static int start_api(struct services *services, const struct config *config,
     size_t count = config_http_listeners(config, listeners, API_LISTENERS - 1);
     struct addresses addresses;
     struct api_options options = {.database = services->database,
+                                  .started_ms = services->started_ms,
                                   .node = config->id,
                                   .cameras = services->cameras,
                                   .version = PARKMESH_VERSION,
@@ -278,6 +279,9 @@ static void start_publisher(struct services *services, const struct config *conf
 
 int services_start(struct services *services, const struct config *config, struct problem *problem)
 {
+    if (services->started_ms == 0) {
+        services->started_ms = clock_mono_ms();
+    }
     if (services->node == NULL && start_node(services, config, problem) != 0) {
         return -1;
     }

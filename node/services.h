@@ -16,6 +16,7 @@ struct services {
     struct api *api;
     struct cameras *cameras;
     bool mesh_runs;
+    int64_t started_ms;    /* monotonic; of the first start, 0 before */
     char database[600];    /* path */
     const char *web_dir;   /* of the command line, or NULL */
     struct mesh_keys keys; /* derived from `keys_secret` */

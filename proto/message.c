@@ -412,8 +412,8 @@ int message_pack_hello(struct buffer *out, const struct message_hello *hello)
     wire_put_digest(packer, &hello->state_digest);
     msgpack_pack_array(packer, hello->fold ? 1 : 0); /* capabilities */
     if (hello->fold) {
-        char capability[sizeof FOLD + FOLD_DIGITS];
-        (void)snprintf(capability, sizeof capability, FOLD "%" PRIu64, hello->fold); /* fits */
+        char capability[sizeof FOLD + 20]; /* of an uint64_t */
+        (void)snprintf(capability, sizeof capability, FOLD "%" PRIu64, hello->fold);
         wire_put_text(packer, capability);
     }
     wire_put_text(packer, hello->software);

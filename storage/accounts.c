@@ -13,6 +13,7 @@ enum question {
     ALL,
     ALL_TOKENS,
     ADMINS,
+    SESSIONS,
     QUESTIONS
 };
 
@@ -26,6 +27,7 @@ static const char *const TEXTS[QUESTIONS] = {
     [ALL] = "SELECT " ACCOUNT_COLUMNS " FROM account ORDER BY name",
     [ALL_TOKENS] = "SELECT " TOKEN_COLUMNS " FROM token ORDER BY name",
     [ADMINS] = "SELECT count(*) FROM account WHERE role = 'admin'",
+    [SESSIONS] = "SELECT count(*) FROM session WHERE started > ?1 AND used > ?2",
 };
 
 struct accounts {
@@ -190,6 +192,20 @@ int accounts_admins(struct accounts *accounts, struct problem *problem)
     int found = sql_step(&sql, problem);
     int count = found > 0 ? (int)sql_int(&sql, 0) : -1;
     if (found > 0) {
+        sql_reset(&sql);
+    }
+    return count;
+}
+
+int64_t accounts_sessions(struct accounts *accounts, int64_t now_ms, struct problem *problem)
+{
+    struct sql sql = ask(accounts, SESSIONS);
+    int64_t count = -1;
+
+    sql_bind_int(&sql, now_ms - LIMIT_SESSION_MS);
+    sql_bind_int(&sql, now_ms - LIMIT_SESSION_IDLE_MS);
+    if (sql_step(&sql, problem) > 0) {
+        count = sql_int(&sql, 0);
         sql_reset(&sql);
     }
     return count;

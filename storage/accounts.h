@@ -63,4 +63,7 @@ int accounts_each_token(struct accounts *accounts, token_fn each, void *context,
 /* How many may administer. -1 with a problem. */
 int accounts_admins(struct accounts *accounts, struct problem *problem);
 
+/* How many sessions are valid at `now_ms`. -1 with a problem. */
+int64_t accounts_sessions(struct accounts *accounts, int64_t now_ms, struct problem *problem);
+
 #endif

@@ -4,7 +4,8 @@ import json
 import os
 
 import log_dump
-from cluster import expect, expect_equal, now, run, wait_equal_digests, wait_linked, wait_until
+from cluster import (expect, expect_equal, now, plate, run, wait_equal_digests, wait_linked,
+                     wait_until)
 
 
 def person(number, name, status="active"):
@@ -141,5 +142,41 @@ def files_of_the_existing_system(cluster):
     expect("IMPORTED" in a.log(), "told in the log")
 
 
+def lots(central):
+    answer = central.get("/api/parking/occupancy")
+    expect_equal(answer.status, 200, "occupancy of " + central.name)
+    return {lot["camera"]["name"]: (lot["occupancy"]["total_capacity"],
+                                    [car["plate_id"] for car in lot["occupancy"]["vehicles"]])
+            for lot in answer.json["parking_lots"]}
+
+
+def lot_camera(central, name, capacity):
+    answer = central.post("/api/edge/sync-config", {"edge_cameras": {"7": {
+        "name": name, "ip": "127.0.0.77", "camera_type": "PARKING_LOT",
+        "parking_lot_capacity": capacity}}})
+    expect(answer.status == 200 and answer.json["success"], "sync-config", answer)
+
+
+def r_21_lots_are_known_where_somebody_was_away(cluster):
+    """A lot, the cars in it and its other name reach the central that was away."""
+    centrals = start(cluster)
+    a, b, c = centrals
+    c.stop()
+    lot_camera(a, "Tầng B1", 40)
+    car = plate(1)
+    a.entry(car)
+    a.event("LOCATION_UPDATE", car, camera=7, camera_type="PARKING_LOT", data={
+        "location": "Tầng B1"})
+    wait_until(lambda: lots(b) == {"Tầng B1": (40, [car])}, 20, "lot and car at B")
+    c.start("Asia/Ho_Chi_Minh")
+    wait_linked(centrals)
+    wait_until(lambda: lots(c) == {"Tầng B1": (40, [car])}, 20, "lot and car at C")
+    lot_camera(a, "Tầng B2", 30)  # the same camera: the old lot goes with its name
+    for central in centrals:
+        wait_until(lambda one=central: lots(one) == {"Tầng B2": (30, [])}, 20,
+                   "the other name at " + central.name)
+    wait_equal_digests(centrals)
+
+
 run(one_away, f_01_subscribers_pay_nothing, d_03_an_absent_list_is_no_empty_one,
-    files_of_the_existing_system)
+    files_of_the_existing_system, r_21_lots_are_known_where_somebody_was_away)

@@ -1,8 +1,11 @@
 """GET /metrics: the rules of the text format, and figures that follow what happens."""
 
+import json
 import re
 
-from cluster import expect, expect_equal, plate, run, wait_equal_digests, wait_linked, wait_until
+from cluster import (camera_event, expect, expect_equal, plate, run, wait_equal_digests,
+                     wait_linked, wait_until)
+from websocket import WebSocket
 
 NAME = re.compile(r"^[a-z][a-z0-9_]*$")
 SAMPLE = re.compile(r'^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? ([0-9eE+.naNIif-]+)$')
@@ -102,6 +105,38 @@ def format_holds(cluster):
     expect(car not in text and event not in text, "no plate in a label")
 
 
+def sockets_and_sessions(cluster):
+    a, = cluster.mesh("central-1")
+    a.start()
+    before = read(a)
+    for channel in ("/ws/history", "/ws/cameras", "/ws/edge", "/ws/events"):
+        expect_equal(value(before, "websockets", channel=channel), 0, channel)
+        for reason in ("slow", "silent"):
+            expect_equal(value(before, "websockets_cut_total", channel=channel, reason=reason), 0,
+                         channel)
+    expect_equal(value(before, "sessions"), 0, "nobody is logged in")
+
+    page = WebSocket(a.ip, a.api_port, "/ws/history")
+    box = WebSocket(a.ip, a.api_port, "/ws/edge")
+    box.send(json.dumps({"edge_id": "edge-1"}).encode())
+    box.receive()
+    box.send(json.dumps(camera_event("ENTRY", plate(3))).encode())
+    figures = wait_until(lambda: (lambda s: value(s, "commands_total", outcome="OK") == 1 and s)(
+        read(a)), 20, "a command that came over /ws/edge")
+    expect_equal(value(figures, "commit_duration_seconds_count"), 1, "waited for")
+    for channel in ("/ws/history", "/ws/edge"):
+        expect_equal(value(figures, "websockets", channel=channel), 1, channel)
+    page.close()
+    wait_until(lambda: value(read(a), "websockets", channel="/ws/history") == 0, 20, "it left")
+    expect_equal(value(read(a), "websockets_opened_total", channel="/ws/history"), 1, "was open")
+
+    body = {"name": "lan", "role": "viewer", "password": "mot mat khau dai"}
+    expect_equal(a.post("/api/v1/accounts", body).status, 201, "an account")
+    expect_equal(a.post("/api/v1/login", {k: body[k] for k in ("name", "password")}).status, 200,
+                 "logged in")
+    expect_equal(value(read(a), "sessions"), 1, "a session")
+
+
 def peers_are_told(cluster):
     a, b = cluster.mesh("central-1", "central-2")
     a.start()
@@ -129,4 +164,4 @@ def who_may(cluster):
     expect_equal(answer.status, 401, "a role is needed")
 
 
-run(format_holds, peers_are_told, who_may)
+run(format_holds, sockets_and_sessions, peers_are_told, who_may)

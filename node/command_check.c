@@ -1,0 +1,70 @@
+#include "node/commands.h"
+
+#include "node/config.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What a check found. */
+struct finding {
+    const char *path;
+    bool is_good;
+    struct config config;
+    struct buffer errors, warnings;
+};
+
+static json_t *text(const struct buffer *buffer)
+{
+    return json_stringn(buffer->len > 0 ? buffer->data : "", buffer->len);
+}
+
+static void print_json(const struct finding *found)
+{
+    json_t *object = json_pack("{s:s, s:b, s:o, s:o}", "file", found->path, "ok", found->is_good,
+                               "errors", text(&found->errors), "warnings", text(&found->warnings));
+
+    if (object != NULL && found->is_good) {
+        (void)json_object_set_new(object, "id", json_string(found->config.id.text));
+    }
+    (void)json_dumpf(object, stdout, JSON_COMPACT); /* main looks whether stdout took it */
+    (void)puts("");
+    json_decref(object);
+}
+
+static void print(const struct finding *found)
+{
+    if (found->errors.len > 0) {
+        (void)fwrite(found->errors.data, 1, found->errors.len, stderr);
+    }
+    if (found->warnings.len > 0) {
+        (void)fwrite(found->warnings.data, 1, found->warnings.len, stderr);
+    }
+    if (found->is_good) {
+        (void)printf("%s: OK (id %s, %zu peers)\n", found->path, found->config.id.text,
+                     found->config.peer_count);
+    }
+}
+
+int command_check(const struct command_line *line)
+{
+    struct finding found = {.path = line->operand_count > 0 ? line->operands[0]
+                                                            : command_line_config(line)};
+    struct problem problem = {.code = PROBLEM_OK};
+
+    config_init(&found.config);
+    found.is_good =
+        config_check(&found.config, found.path, &found.errors, &found.warnings, &problem) == 0;
+    if (line->values[FLAG_JSON] != NULL) {
+        print_json(&found);
+    } else {
+        print(&found);
+    }
+    if (!found.is_good && found.errors.len == 0) {
+        (void)command_line_complain(&problem); /* its status is that of every error here */
+    }
+    config_free(&found.config);
+    buffer_free(&found.errors);
+    buffer_free(&found.warnings);
+    return found.is_good ? 0 : problem_exit_status(PROBLEM_CONFIG_INVALID);
+}

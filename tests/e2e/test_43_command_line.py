@@ -1,0 +1,482 @@
+"""The command line from outside: help, man pages and options agree, each command does what it says,
+and its errors tell what to do."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import threading
+import time
+from datetime import datetime, timezone
+
+from cluster import (PARKMESH, ROOT, SLOW, Skip, expect, expect_equal, free_port, plate, program,
+                     run, wait_linked, wait_until)
+
+NOBODY, USAGE, REFUSED = 69, 64, 1
+
+
+def read(*path):
+    with open(os.path.join(ROOT, *path), encoding="utf-8") as file:
+        return file.read()
+
+
+def helped(*words):
+    status, out, err = program(*words, "--help")
+    expect(status == 0 and not err, words, status, err)
+    return out
+
+
+def commands():
+    """Names as the overview lists them, with their operands."""
+    listed = helped().split("\nCommands:\n")[1].split("\n\n")[0]
+    return [re.split(r"\s{2,}", line.strip())[0] for line in listed.splitlines()]
+
+
+def name_of(command):
+    return re.sub(r" [\[A-Z].*", "", command)
+
+
+def options(text):
+    """Of a help text: the flags with their values."""
+    found = text.split("\nOptions:\n")[1].split("\n\n")[0]
+    return {re.split(r"\s{2,}", line.strip())[0] for line in found.splitlines()}
+
+
+# ---- what people read ----------------------------------------------------------------------
+
+
+def manual(cluster):
+    """The table of commands, --help and the man pages say the same."""
+    del cluster
+    page = read("docs", "man", "parkmesh.1")
+    body = page.split(".SH COMMANDS")[1].split('.\\" end of commands')[0]
+    sections = dict(re.findall(r"^\.SS (.+)\n((?:(?!\.SS).*\n)*)", body, re.M))
+    expect_equal(sorted(sections), sorted(commands()), "commands of parkmesh(1)")
+    everything = set()
+    for command, text in sections.items():
+        text = text.replace("\\-", "-")
+        said = text.split("Options:\n")[1] if "Options:\n" in text else ""
+        wanted = options(helped(*name_of(command).split()))
+        everything |= wanted
+        expect_equal(set(re.findall(r"--[\w-]+", said)) | {"--help"},
+                     {option.split()[0] for option in wanted}, "options of " + command)
+    described = page.split(".SH OPTIONS")[1].split('.\\" end of options')[0].replace("\\-", "-")
+    found = re.findall(r'^\.TP\n\.BI? (--[\w-]+)(?: " (\w+)")?$', described, re.M)
+    expect_equal({" ".join(filter(None, item)) for item in found} | {"--help"}, everything,
+                 "options of parkmesh(1)")
+    for file in ("parkmesh.1", "parkmesh.json.5"):
+        done = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z",
+                               os.path.join(ROOT, "docs", "man", file)],
+                              capture_output=True, check=False) if os.path.exists("/usr/bin/man") \
+            else None
+        expect(done is None or not done.stderr, file, done and done.stderr)
+
+
+def configuration_manual(cluster):
+    """parkmesh.json(5) has the keys of docs/configuration.md, with their variables."""
+    del cluster
+    page = read("docs", "man", "parkmesh.json.5").split('.\\" end of keys')[0]
+    shown = re.findall(r"^\.TP\n\.B (\w+)$", page, re.M)
+    document = read("docs", "configuration.md").split("## Where it listens")[0]
+    keys = re.findall(r"^\| `(\w+)` \|", document, re.M)
+    expect_equal(sorted(shown), sorted(keys), "keys")
+    expect_equal(sorted(set(re.findall(r"PARKMESH_\w+", page))),
+                 sorted(set(re.findall(r"PARKMESH_\w+", document))), "variables")
+
+
+def help_texts(cluster):
+    """Examples first, exit statuses last; each example is accepted, as far as words go."""
+    del cluster
+    for command in commands():
+        text = helped(*name_of(command).split())
+        expect(text.index("Examples:") < text.index("Usage:") < text.index("Options:")
+               < text.index("Exit status:"), command, text)
+        expect("Usage: parkmesh %s" % name_of(command) in text, text)
+
+
+def mistakes(cluster):
+    """What is wrong, and what was probably meant; nothing on stdout."""
+    del cluster
+    for words, what in (((), "which command"), (("chekc",), 'did you mean "parkmesh check"'),
+                        (("secret", "nwe"), 'did you mean "parkmesh secret new"'),
+                        (("verify", "--jsno"), "did you mean --json"),
+                        (("run", "--log-format", "xml"), "text json"),
+                        (("diff",), "diff needs --peer ID")):
+        status, out, err = program(*words)
+        expect(status == USAGE and not out and what in err, words, status, out, err)
+
+
+def completion(cluster):
+    """What bash offers, by its own script."""
+    del cluster
+
+    def offered(*words):
+        script = ('source %s; COMP_WORDS=(%s "$@"); COMP_CWORD=$#; _parkmesh;'
+                  ' printf "%%s\\n" "${COMPREPLY[@]}"' % (
+                      os.path.join(ROOT, "packaging", "parkmesh.bash"), PARKMESH))
+        done = subprocess.run(["bash", "-c", script, "bash", *words], capture_output=True,
+                              timeout=10 * SLOW, check=True)
+        return done.stdout.decode().split()
+    expect_equal(set(offered("")), {name_of(command).split()[0] for command in commands()}, "first")
+    expect_equal(offered("ver"), ["verify"], "a beginning")
+    expect_equal(offered("secret", ""), ["new"], "second word")
+    expect("--data" in offered("verify", "--"), "flags")
+    expect_equal(offered("run", "--log-format", "j"), ["json"], "a value")
+    expect_equal(offered("run", "--config", ""), [], "a file")
+
+
+def full_disk(cluster):
+    """What cannot be printed is not done."""
+    del cluster
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([PARKMESH, "--help"], stdout=full, stderr=subprocess.PIPE,
+                              check=False)
+    expect(done.returncode == 74 and b"cannot write to stdout" in done.stderr, done)
+
+
+# ---- without a central ---------------------------------------------------------------------
+
+
+def offline(cluster):
+    """check, secret and verify; commands for a central say that none runs."""
+    central = cluster.new("central-1")
+    central.write_config()
+    status, out, _ = program("check", central.config_file, "--json")
+    found = json.loads(out)
+    expect(status == 0 and found["ok"] and found["id"] == "central-1", out)
+    central.write_config_text('{"this_centrall": {}}')
+    status, out, err = program("check", central.config_file, "--json")
+    expect(status == 78 and not json.loads(out)["ok"] and "this_centrall" in out, status, out, err)
+    status, out, err = program("diff", "--peer", "b", "--config", central.config_file)
+    expect(status == 78 and "has errors" in err, status, err)
+    status, out, err = program("diff", "--peer", "b", "--config", central.config_file + "x")
+    expect(status == 78 and "CONFIG_UNREADABLE" in err, status, err)
+    expect(len(json.loads(program("secret", "new", "--json")[1])["secret"]) >= 16, "secret")
+
+
+# ---- a running central ---------------------------------------------------------------------
+
+
+def ask(central, *words, **options):
+    """A command against one central: (exit status, stdout, stderr)."""
+    return program(*words, "--config", central.config_file, **options)
+
+
+def answered(central, *words, **options):
+    status, out, err = ask(central, *words, "--json", **options)
+    expect(status == 0, words, status, out, err)
+    return json.loads(out)
+
+
+ASKING = (("status",), ("peers", "list"), ("peers", "add", "127.0.0.1:1"), ("peers", "accept", "b"),
+          ("peers", "test", "b"), ("peers", "remove", "b"), ("diff", "--peer", "b"),
+          ("send", "--plate", "51F20417"), ("import", "any"), ("watch",), ("export",), ("simulate",),
+          ("simulate", "--clean"))
+
+
+def nobody_runs(cluster):
+    """Every command for a running central says that none runs, and where it looked."""
+    central = cluster.new("central-1")
+    central.write_config()
+    for words in ASKING:
+        status, out, err = ask(central, *words)
+        expect(status == NOBODY and not out and "no central answers" in err
+               and central.config_file in err, words, status, out, err)
+    status, out, err = ask(central, "status", "--check")
+    expect(status == 2 and out.startswith("PARKMESH CRITICAL - no central") and not err, status, out)
+    status, out, err = program("status", "--check", "--config", central.config_file + "x")
+    expect(status == 3 and out.startswith("PARKMESH UNKNOWN"), status, out, err)
+    with socket.create_server((central.ip, central.api_port)) as stranger:
+        thread = threading.Thread(target=lambda: stranger.accept()[0].sendall(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi"))
+        thread.start()
+        status, _, err = ask(central, "status")
+        thread.join()
+    expect(status == NOBODY, "somebody else's server", status, err)
+
+
+def wrong_token(cluster):
+    """Off loopback the token counts; a wrong one is named as what it is."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            raise Skip("this machine has no address but loopback") from None
+        address = probe.getsockname()[0]
+    central = cluster.new("central-1")
+    central.ip = central.host = address
+    central.api_port = central.port = free_port(address)
+    tokens = ["the one and only %d" % number for number in (1, 2)]
+    tokens = [token.replace(" ", "-") for token in tokens]
+    central.write_config(api_token=tokens[0], bind=address)
+    central.start(wait=False)
+    wait_until(lambda: ask(central, "status")[0] == 0, 20, "status with the right token")
+    central.write_config(api_token=tokens[1], bind=address)
+    status, out, err = ask(central, "status")
+    expect(status == 77 and not out and "UNAUTHORIZED" in err, status, out, err)
+    status, out, _ = ask(central, "status", "--check")
+    expect(status == 3 and "UNKNOWN" in out, status, out)
+
+
+def status_screen(cluster):
+    """One screen for people, one object for programs, one line for monitoring."""
+    a, b = cluster.mesh("central-a", "central-b")
+    a.start()
+    b.start()
+    wait_linked([a, b])
+    a.entry("51F-204.17")
+    found = answered(a, "status")
+    expect_equal((found["central"], found["ready"], found["events"]), ("central-a", True, 1), "status")
+    expect(found["uptime_s"] >= 0 and found["disk"]["free_bytes"] > 0
+           and found["disk"]["database_bytes"] > 0, found)
+    wait_until(lambda: answered(a, "status")["peers"][0]["sync"] == "equal", 20, "equal")
+    status, out, err = ask(a, "status")
+    expect(status == 0 and not err and "\033" not in out, status, out, err)
+    for text in ("central-a", "ParkMesh", "up 0 d", "events 1, vehicles inside 1", "free", "GiB",
+                 "central-b", "connected", "equal"):
+        expect(text in out, text, "is not in", out)
+    status, out, _ = ask(a, "status", "--check")
+    if found["disk"]["free_bytes"] > 1 << 30:
+        expect(status == 0 and out.startswith("PARKMESH OK - central-a: all is well | events=1c"),
+               status, out)
+    b.stop()
+    wait_until(lambda: not a.peers()["central-b"]["connected"], 20, "central-b is away")
+    status, out, _ = ask(a, "status", "--check")
+    expect(status == 1 and "WARNING" in out and "central-b not connected" in out, status, out)
+
+
+def colors(cluster):
+    """Only on a terminal, never with NO_COLOR."""
+    central = cluster.new("central-1")
+    central.write_config()
+    central.start()
+
+    def on_terminal(**environment):
+        master, slave = os.openpty()
+        with os.fdopen(master, "rb", closefd=True) as terminal:
+            plain = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
+            done = subprocess.Popen([PARKMESH, "status", "--config", central.config_file],
+                                    stdout=slave, env={**plain, "TERM": "xterm", **environment})
+            os.close(slave)
+            text = b""
+            try:
+                while True:
+                    text += os.read(terminal.fileno(), 4096)
+            except OSError:  # the other side is closed
+                pass
+            expect_equal(done.wait(), 0, "status")
+        return text
+    expect(b"\033[" in on_terminal(), "no colours on a terminal")
+    expect(b"\033[" not in on_terminal(NO_COLOR="1"), "colours in spite of NO_COLOR")
+    expect(b"\033[" not in on_terminal(TERM="dumb"), "colours on a dumb terminal")
+
+
+def peers(cluster):
+    """Two strangers are linked, tested and parted from the command line."""
+    a, b = cluster.new("central-a"), cluster.new("central-b")
+    for central in (a, b):
+        central.write_config(secret=cluster.secret)
+        central.start()
+    status, out, _ = ask(a, "peers", "list")
+    expect(status == 0 and "no other centrals" in out, status, out)
+    status, out, err = ask(a, "peers", "add", "%s:%d" % (b.ip, b.api_port))
+    expect(status == 0 and "added central-b" in out and not err, status, out, err)
+    wait_linked([a, b])
+    listed = answered(a, "peers", "list")["peers"]
+    expect_equal([(peer["id"], peer["state"]) for peer in listed], [("central-b", "configured")],
+                 "list")
+    status, out, _ = ask(a, "peers", "list")
+    expect(status == 0 and "central-b" in out and "configured" in out, out)
+    wait_until(lambda: ask(a, "peers", "test", "central-b")[0] == 0, 20, "test")
+    status, out, err = ask(a, "peers", "add", "%s:%d" % (b.ip, b.api_port))
+    expect(status == 65 and not out and "FIELD_INVALID" in err, "twice", status, out, err)
+    status, _, err = ask(a, "peers", "add", "%s:%d" % (a.ip, a.api_port))
+    expect(status == REFUSED and "DUPLICATE_ID" in err, "itself", status, err)
+    for words in (("add", "a b"), ("add", "x:99999"), ("test", "-/-")):
+        status, _, err = ask(a, "peers", *words)
+        expect(status == USAGE, words, status, err)
+    status, _, err = ask(a, "peers", "accept", "central-x")
+    expect(status == REFUSED and "NOT_FOUND" in err, "accept of nobody", status, err)
+    status, out, err = ask(a, "peers", "remove", "central-b")
+    expect(status == 0 and "central-b" in out, status, out, err)
+    wait_until(lambda: not a.peers() and not b.peers(), 20, lambda: [a.peers(), b.peers()])
+    status, _, err = ask(a, "peers", "test", "central-b")
+    expect(status in (NOBODY, REFUSED) and "LINK_DOWN" in err, "test of nobody", status, err)
+
+
+# ---- events --------------------------------------------------------------------------------
+
+
+def moment(seconds_ago):
+    return datetime.fromtimestamp(time.time() - seconds_ago, timezone.utc).isoformat()
+
+
+def entries(count, **more):
+    """Lines of NDJSON: entries of the last hour."""
+    return [json.dumps({"kind": "VEHICLE_ENTRY_PENDING", "plate": plate(number), "camera_id": "1",
+                        "time": moment(3600 - number % 3000), **more}) for number in range(count)]
+
+
+def write(cluster, name, lines):
+    path = os.path.join(cluster.directory, name)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("".join(line + "\n" for line in lines))
+    return path
+
+
+def one(cluster, **config):
+    central = cluster.new("central-1")
+    central.write_config(**config)
+    return central.start()
+
+
+def send(cluster):
+    """One event by flags, files, stdin; what is wrong is told with its line."""
+    central = one(cluster)
+    status, out, err = ask(central, "send", "--plate", "51F-204.17", "--camera", "3")
+    expect(status == 0 and out.startswith("OK") and not err, status, out, err)
+    status, out, _ = ask(central, "send", "--type", "EXIT", "--plate", "51f 204 17", "--json")
+    expect(status == 0 and json.loads(out)["action"] == "EXIT", status, out)
+    status, out, err = ask(central, "send", "--plate", "51")
+    expect(status == 65 and not out and "line 1: PLATE_UNUSABLE" in err, status, out, err)
+    for words in (("--type", "EXIT"), ("--plate", "51F20417", "file"),
+                  ("--plate", "51F20417", "--type", "FLY"), ("no-such-file",)):
+        status, out, err = ask(central, "send", *words)
+        expect(status == USAGE and not out and err, words, status, out, err)
+    lines = entries(3)
+    path = write(cluster, "some.ndjson", [lines[0], "{broken", "", lines[1], '{"kind": "X"}'])
+    status, out, err = ask(central, "send", path)
+    expect(status == 65 and out.startswith("2 events stored, 0 of them were there already, 2"), out)
+    expect("line 2: JSON_INVALID" in err and "line 5: TYPE_UNKNOWN" in err, err)
+    done = subprocess.run([PARKMESH, "send", "--config", central.config_file], check=False,
+                          input="\n".join(lines).encode(), capture_output=True)
+    expect(done.returncode == 0
+           and done.stdout.startswith(b"3 events stored, 2 of them were there already"), done)
+    before = central.event_count()
+    for _ in range(2):  # an event without a time happens each time that it is sent
+        done = subprocess.run([PARKMESH, "send", "--config", central.config_file], check=True,
+                              input=b'{"kind": "VEHICLE_EXIT", "plate": "99A99999"}', capture_output=True)
+    expect_equal(central.event_count(), before + 2, "events")
+
+
+def import_goes_on(cluster):
+    """Killed anywhere, and the central too: done again, each event is there once."""
+    central = one(cluster)
+    count = 6000
+    path = write(cluster, "many.ndjson", entries(count))
+    command = [PARKMESH, "import", path, "--config", central.config_file]
+    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_until(lambda: central.event_count() > 200, 60, "some events")
+    first.kill()
+    first.wait()
+    expect(central.event_count() < count, "the import was over before it was killed")
+    second = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    there = central.event_count()
+    wait_until(lambda: central.event_count() > there + 200, 60, "it goes on")
+    central.kill9()
+    central.start()
+    out, err = second.communicate(timeout=120 * SLOW)
+    expect(second.returncode == 0, out, err)
+    expect(out.startswith(b"%d events stored" % count) and b"already, 0 refused" in out, out, err)
+    expect_equal(central.event_count(), count, "events")
+    status, out, _ = program("import", path, "--config", central.config_file, timeout=60)
+    expect(status == 0 and "%d events stored, %d of them" % (count, count) in out, out)
+    expect_equal(central.event_count(), count, "events after it was done twice")
+
+
+def import_files(cluster):
+    """CSV; old events, bad files and databases."""
+    central = one(cluster)
+    path = write(cluster, "few.csv", [
+        "kind,plate,time,camera_name,confidence",
+        'VEHICLE_ENTRY_PENDING,51F-204.17,%s,"North, ""first"" gate",0.9' % moment(600),
+        "VEHICLE_EXIT,51F-204.17,%s,South," % moment(60),
+        "VEHICLE_EXIT,51F-204.18,2020-01-01T00:00:00Z,South,",
+        "VEHICLE_EXIT,51F-204.18,%s,South,1,2" % moment(60),
+        '"VEHICLE_EXIT,51F-204.18'])
+    status, out, err = ask(central, "import", path)
+    expect(status == 65 and out.startswith("2 events stored") and "3 refused" in out, status, out)
+    expect("line 4: FIELD_INVALID: a central believes" in err and "line 5:" in err
+           and "line 6:" in err, err)
+    row = list(central.history().values())[0]
+    expect_equal((row["plate_id"], row["status"], row["entry_camera_name"]),
+                 ("51F20417", "OUT", 'North, "first" gate'), "visit")
+    status, out, err = ask(central, "import", central.database)
+    expect(status == 65 and not out and "is a database" in err and "central.db" in err, status, err)
+    status, _, err = ask(central, "import", write(cluster, "none.ndjson", ['{"kind": "VEHICLE_EXIT",'
+                                                  ' "plate": "51F20417"}']))
+    expect(status == 65 and "needs a time" in err, status, err)
+    status, _, err = ask(central, "import", cluster.directory)
+    expect(status in (64, 74) and "directory" in err.lower(), status, err)
+
+
+def watch(cluster):
+    """Nothing is missed across a restart of the central; unknown cursors are told."""
+    central = one(cluster)
+    here = central.get("/api/v1/events").json["now"]
+    command = [PARKMESH, "watch", "--json", "--config", central.config_file]
+    watching = subprocess.Popen([*command, "--after", here, "--limit", "4"], stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE)
+    central.entry("51F-000.01")
+    first = watching.stdout.readline()  # it listens
+    central.entry("51F-000.02")
+    central.kill9()
+    central.start()
+    central.entry("51F-000.03")
+    central.exit("51F-000.01")
+    out, err = watching.communicate(timeout=60 * SLOW)
+    told = [json.loads(line) for line in [first, *out.splitlines()]]
+    expect(watching.returncode == 0, out, err)
+    expect_equal([event["plate_id"] for event in told],
+                 ["51F00001", "51F00002", "51F00003", "51F00001"], "events")
+    status, out, err = ask(central, "watch", "--after", told[1]["cursor"], "--topic",
+                           "v1.central-1.VEHICLE_EXIT", "--limit", "1")
+    expect(status == 0 and "VEHICLE_EXIT" in out and told[3]["cursor"] in out, status, out, err)
+    status, out, err = ask(central, "watch", "--after", "0123456789abcdef:7")
+    expect(status == REFUSED and not out and "CURSOR_UNKNOWN" in err and "--after" in err, err)
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([*command, "--after", here], stdout=full, stderr=subprocess.PIPE,
+                              timeout=30 * SLOW, check=False)
+    expect(done.returncode == 74 and b"stdout" in done.stderr, done)
+
+
+def export(cluster):
+    """Visits as CSV and NDJSON; a full disk and a wrong time are told."""
+    central = one(cluster)
+    for number in range(5):
+        central.entry(plate(number))
+    status, out, err = ask(central, "export")
+    expect(status == 0 and not err and len(out.splitlines()) == 6 and "event_id" in
+           out.splitlines()[0], status, out, err)
+    for words in (("--json",), ("--format", "ndjson", "--from", moment(3600))):
+        status, out, _ = ask(central, "export", *words)
+        expect_equal({json.loads(line)["plate_id"] for line in out.splitlines()},
+                     {plate(number) for number in range(5)}, "visits")
+    status, out, err = ask(central, "export", "--from", "yesterday")
+    expect(status == 65 and not out and "PARAMETER_INVALID" in err, status, out, err)
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([PARKMESH, "export", "--config", central.config_file], stdout=full,
+                              stderr=subprocess.PIPE, check=False)
+    expect(done.returncode == 74 and b"stdout" in done.stderr, done)
+
+
+def simulate(cluster):
+    """Cars come and go; --clean takes them away and nothing else."""
+    central = one(cluster)
+    central.entry("51F-204.17")
+    status, out, err = ask(central, "simulate", "--cars", "30", "--rate", "500")
+    expect(status == 0 and out.startswith("30 cars entered and left, 60 events"), status, out, err)
+    history = central.history()
+    expect_equal(sorted(row["status"] for row in history.values()), ["IN"] + 30 * ["OUT"], "visits")
+    status, out, err = ask(central, "simulate", "--clean")
+    expect(status == 0 and out.startswith("30 simulated visits removed"), status, out, err)
+    expect_equal([row["plate_id"] for row in central.history().values()], ["51F20417"], "left")
+    expect_equal(answered(central, "simulate", "--clean")["removed"], 0, "again")
+    status, _, err = ask(central, "simulate", "--cars", "0")
+    expect(status == USAGE and "--cars is a number from 1" in err, status, err)
+
+
+run(manual, configuration_manual, help_texts, mistakes, completion, full_disk, offline, nobody_runs,
+    wrong_token, status_screen, colors, peers, send, import_goes_on, import_files, watch, export,
+    simulate)
