@@ -36,6 +36,7 @@ static const char *const QUESTION_SQL[HISTORY_QUESTIONS] = {
     [HISTORY_PLATES_ODD] = "SELECT plate, bare FROM plate_odd",
     [HISTORY_PLATE_IS_ODD] = "SELECT 1 FROM plate_odd WHERE plate = ?1 LIMIT 1",
     [HISTORY_VISITS_OF_PLATE] = "SELECT first + late, visit FROM visit_plate WHERE plate = ?1",
+    [HISTORY_LAST_ID] = "SELECT id FROM history ORDER BY id DESC LIMIT 1",
     [HISTORY_COUNTS] = "SELECT t, central, lot, entries, exits, revenue, gone FROM visit_count"
                        " WHERE t >= ?1 ORDER BY t",
     [HISTORY_INSIDE] = "SELECT central, lot, cars FROM visit_inside",

@@ -29,6 +29,7 @@ enum history_question {
     HISTORY_PLATES_ODD,
     HISTORY_PLATE_IS_ODD,
     HISTORY_VISITS_OF_PLATE,
+    HISTORY_LAST_ID,
     HISTORY_COUNTS,
     HISTORY_INSIDE,
     HISTORY_CONFLICTS,
@@ -95,10 +96,13 @@ bool history_term_finds(const struct history_term *term, const struct visit *vis
 /* Whether a plate alone is found. */
 bool history_term_finds_plate(const struct history_term *term, struct slice plate);
 
+#define HISTORY_GATHER_ALL (SIZE_MAX / 2) /* however many plates */
+
 /*
  * The newest `size` visits before `before` and not below `least_ms` whose plates may be found, in
- * order; a few too many, never too few. 1, 0 when there are more than `most` visits of such plates
- * (then nothing is gathered), -1.
+ * order; a few too many, never too few. 1, 0 when there are more than `most` such plates or walking
+ * through all visits will find as many sooner (then nothing is gathered), -1. With
+ * HISTORY_GATHER_ALL never 0.
  */
 int history_gather(struct history *history, const struct history_term *term,
                    const struct history_key *before, int64_t least_ms, size_t most,

@@ -13,11 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GATHER_FEW 12000          /* visits that are gathered faster than found by walking */
-#define WALK_MOST 40000           /* entries of an index before gathering takes over */
-#define SNAPSHOT_MOST 20000       /* rows looked at in one read transaction */
-#define GATHER_SPARE 16           /* more than asked for: some do not belong */
-#define GATHER_ALL (SIZE_MAX / 2) /* whatever it takes */
+#define GATHER_FEW 1000     /* plates; the visits of more are found by walking */
+#define WALK_MOST 40000     /* entries of an index before gathering takes over */
+#define SNAPSHOT_MOST 20000 /* rows looked at in one read transaction */
+#define GATHER_SPARE 16     /* more than asked for: some do not belong */
 
 struct list {
     struct history *history;
@@ -25,7 +24,7 @@ struct list {
     struct history_term term;
     enum history_question source;
     bool gathers;     /* the source is history_gather */
-    size_t most;      /* visits that it may gather */
+    size_t most;      /* plates whose visits it may gather */
     bool tried;       /* gathering few was tried */
     int64_t walked;   /* entries since the last full page */
     struct texts odd; /* plates found by their views, for the walk */
@@ -207,7 +206,7 @@ static int read_page(struct list *list, struct visit *visits, struct history_pag
         list->most = GATHER_FEW;
     } else if (indexed && !list->gathers && list->walked > WALK_MOST) {
         list->gathers = true;
-        list->most = GATHER_ALL;
+        list->most = HISTORY_GATHER_ALL;
     }
     if (list->gathers) {
         int got = gather(list, visits, page, problem);

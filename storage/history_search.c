@@ -12,6 +12,8 @@
 #include <string.h>
 
 #define HALF (LIMIT_TEXT + 1)
+#define SAMPLE 32     /* plates whose visits tell how many the others have */
+#define PLATE_COST 15 /* finding the visits of a plate, in visits read one after the other */
 
 int history_term_set(struct history_term *term, const struct history_query *query,
                      struct problem *problem)
@@ -85,10 +87,11 @@ struct gather {
     const struct history_term *term;
     const struct history_key *before;
     int64_t least_ms;
-    size_t most, seen;
+    size_t most; /* plates */
+    size_t seen; /* visits */
     struct history_key *keys;
     size_t size, count;
-    struct texts plates; /* that were looked at */
+    struct texts plates; /* whose visits may be found */
 };
 
 static int compare_keys(const struct history_key *a, const struct history_key *b)
@@ -126,7 +129,7 @@ static void keep(struct gather *gather, const struct history_key *key)
     gather->keys[low] = *key;
 }
 
-/* 1, 0 when there are too many, -1. */
+/* 1 or -1. */
 static int add_visits(struct gather *gather, struct slice plate, struct problem *problem)
 {
     struct sql sql = sql_start(gather->history->stmt[HISTORY_VISITS_OF_PLATE]);
@@ -135,10 +138,7 @@ static int add_visits(struct gather *gather, struct slice plate, struct problem 
     while ((more = sql_step(&sql, problem)) > 0) {
         struct history_key key = {sql_int(&sql, 0), sql_int(&sql, 1)};
         keep(gather, &key);
-        if (gather->seen++ >= gather->most) {
-            sql_reset(&sql);
-            return 0;
-        }
+        gather->seen++;
     }
     return more < 0 ? -1 : 1;
 }
@@ -156,22 +156,51 @@ static int is_wanted(struct gather *gather, struct slice plate, struct problem *
     return odd;
 }
 
+/* 1, 0 when there are too many, -1. */
 static int add_plates(struct gather *gather, struct sql *sql, struct problem *problem)
 {
     int more, result = 1;
     while (result > 0 && (more = sql_step(sql, problem)) != 0) {
         struct slice plate = sql_text(sql, 0);
-        result = more < 0 ? -1 : is_wanted(gather, plate, problem);
-        if (result <= 0) {
-            result = result < 0 ? -1 : 1;
-            continue;
+        int wanted = more < 0 ? -1 : is_wanted(gather, plate, problem);
+        if (wanted > 0) {
+            texts_add(&gather->plates, plate);
         }
-        size_t known = gather->plates.count;
-        if (texts_add(&gather->plates, plate) == known) {
-            result = add_visits(gather, plate, problem);
-        }
+        result = wanted < 0 ? -1 : gather->plates.count <= gather->most;
     }
     sql_reset(sql);
+    return result;
+}
+
+/*
+ * From the first plates: whether reading the visits of all of them costs less than walking back
+ * through all visits until as many as wanted are met. 1, 0, -1.
+ */
+static int is_worth(struct gather *gather, struct problem *problem)
+{
+    struct sql sql = sql_start(gather->history->stmt[HISTORY_LAST_ID]);
+    int got = sql_step(&sql, problem);
+    if (got <= 0) {
+        return got;
+    }
+    double all = (double)sql_int(&sql, 0), plates = (double)gather->plates.count;
+    double visits = plates * (double)(gather->seen > 0 ? gather->seen : 1) / SAMPLE;
+    sql_reset(&sql);
+    return visits + plates * PLATE_COST <= (double)gather->size * all / visits;
+}
+
+/* 1, 0 when walking is better, -1. */
+static int read_plates(struct gather *gather, struct problem *problem)
+{
+    int result = 1;
+    for (size_t i = 0; result > 0 && i < gather->plates.count; i++) {
+        if (i == SAMPLE && gather->most != HISTORY_GATHER_ALL) {
+            result = is_worth(gather, problem);
+        }
+        if (result > 0) {
+            result = add_visits(gather, gather->plates.items[i], problem);
+        }
+    }
     return result;
 }
 
@@ -203,6 +232,7 @@ int history_gather(struct history *history, const struct history_term *term,
         sql = sql_start(history->stmt[HISTORY_PLATES_NEW]);
         result = add_plates(&gather, &sql, problem);
     }
+    result = result > 0 ? read_plates(&gather, problem) : result;
     texts_free(&gather.plates);
     *count = result > 0 ? gather.count : 0;
     return result;
