@@ -431,6 +431,10 @@ int supervisor_run(const struct supervisor_options *options)
     }
     log_info("STOPPED", "status=%d", status);
 free_config:
+    if (supervisor.next != NULL) { /* saved, and followed by the next start */
+        config_free(supervisor.next);
+        free(supervisor.next);
+    }
     buffer_free(&supervisor.old_text);
     buffer_free(&supervisor.json);
     buffer_free(&supervisor.out);

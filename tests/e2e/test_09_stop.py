@@ -6,7 +6,8 @@ import socket
 import threading
 import time
 
-from cluster import SLOW, expect, expect_equal, now, plate, run, wait_linked, wait_until
+from cluster import (SLOW, expect, expect_equal, free_port, now, plate, run, wait_linked,
+                     wait_until)
 
 
 def load(central, answered, stopping, first):
@@ -91,4 +92,17 @@ def readiness(cluster):
         expect(b"STOPPING=1" in supervisor.recv(4096), "STOPPING=1")
 
 
-run(during_load, second_signal, interrupted, readiness)
+def change_still_waiting(cluster):
+    """A stop right after a change that moves the port: saved, and followed by the next start."""
+    central, = cluster.mesh("central-1")
+    central.start()
+    port = free_port(central.ip)
+    answer = central.put("/api/p2p/config", {"this_central": {"api_port": port}})
+    expect(answer.status == 200 and answer.json["success"], "PUT", answer)
+    central.stop()
+    central.api_port = central.port = port
+    central.start()
+    expect_equal(central.get("/livez").status, 200, "on the new port")
+
+
+run(during_load, second_signal, interrupted, readiness, change_still_waiting)
