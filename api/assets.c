@@ -18,7 +18,7 @@
     "Content-Security-Policy: default-src 'self'; img-src 'self' data: blob:; "        \
     "media-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; " \
     "frame-ancestors 'none'\r\n"                                                       \
-    "Referrer-Policy: no-referrer\r\nCross-Origin-Opener-Policy: same-origin\r\n"
+    "Referrer-Policy: no-referrer\r\n"
 
 const struct asset *assets_find(struct slice path)
 {

@@ -35,7 +35,7 @@ function hear(event) {
 }
 
 function connect() {
-  if (session.get() === null) return schedule();
+  if (!session.get() || socket) return; // whoever logs in opens it
   const scheme = location.protocol === "https:" ? "wss" : "ws";
   socket = new WebSocket(`${scheme}://${location.host}/ws/history`);
   const late = setTimeout(() => socket?.close(), SILENCE_MS);
@@ -58,11 +58,9 @@ function connect() {
 export function startLine() {
   connect();
   session.watch((who) => {
-    if (who === null) socket?.close();
-    else if (!socket) {
-      attempt = 0;
-      schedule();
-    }
+    attempt = 0;
+    if (who) connect();
+    else socket?.close();
   });
   addEventListener("online", () => {
     if (!socket) {
