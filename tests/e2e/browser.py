@@ -160,6 +160,8 @@ class Browser:
         element = self.wait(css, text)
         if clear:
             self.do("POST", f"/element/{element[ELEMENT]}/clear", {})
+            # The driver's clear says nothing to the page, which would put the old text back.
+            self.run("arguments[0].dispatchEvent(new Event('input', {bubbles: true}))", element)
         self.do("POST", f"/element/{element[ELEMENT]}/value", {"text": value})
 
     def choose(self, css, value):
