@@ -1,5 +1,6 @@
 #include "api/progress.h"
 
+#include "api/listen.h"
 #include "proto/clock.h"
 #include "proto/fact.h"
 #include "proto/limits.h"
@@ -9,7 +10,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <time.h>
 
 /* The mutex guards the list of waiters and what they share with the actor. */
@@ -51,8 +51,9 @@ static void wake(struct progress *progress, const struct fact *fact)
     }
 }
 
-static void take_fact(struct progress *progress, struct slice bytes)
+static void take_fact(void *context, struct slice bytes)
 {
+    struct progress *progress = context;
     struct fact fact;
     bool has_waiters;
 
@@ -74,54 +75,9 @@ static void take_fact(struct progress *progress, struct slice bytes)
     fact_free(&fact);
 }
 
-static void drain_facts(struct progress *progress, zsock_t *facts)
-{
-    zmq_msg_t frame;
-
-    (void)zmq_msg_init(&frame); /* cannot fail */
-    while (zmq_msg_recv(&frame, zsock_resolve(facts), ZMQ_DONTWAIT) >= 0) {
-        take_fact(progress, (struct slice){zmq_msg_data(&frame), zmq_msg_size(&frame)});
-    }
-    (void)zmq_msg_close(&frame);
-}
-
-static bool told_to_stop(zsock_t *pipe)
-{
-    char *command = zstr_recv(pipe);
-    bool stop = command == NULL || strcmp(command, "$TERM") == 0;
-
-    zstr_free(&command);
-    return stop;
-}
-
 static void progress_actor(zsock_t *pipe, void *argument)
 {
-    struct progress *progress = argument;
-    zsock_t *facts = zsock_new(ZMQ_SUB);
-    zpoller_t *poller;
-    bool stop = false;
-
-    (void)prctl(PR_SET_NAME, "progress");
-    assert(facts != NULL);
-    zsock_set_rcvhwm(facts, LIMIT_FACTS_QUEUE);
-    zsock_set_subscribe(facts, "");
-    if (zsock_connect(facts, "%s", FACTS_ENDPOINT) != 0) {
-        log_error("FACTS_UNAVAILABLE", "endpoint=%s", FACTS_ENDPOINT);
-    }
-    poller = zpoller_new(pipe, facts, NULL);
-    assert(poller != NULL);
-    zpoller_set_nonstop(poller, true);
-    zsock_signal(pipe, 0);
-    while (!stop) {
-        void *ready = zpoller_wait(poller, -1);
-        if (ready == pipe) {
-            stop = told_to_stop(pipe);
-        } else if (ready == facts) {
-            drain_facts(progress, facts);
-        }
-    }
-    zpoller_destroy(&poller);
-    zsock_destroy(&facts);
+    listen_to_facts(pipe, "progress", take_fact, argument);
 }
 
 /* ---- waiting --------------------------------------------------------------------------------- */

@@ -1,5 +1,6 @@
 #include "api/push.h"
 
+#include "api/listen.h"
 #include "api/push_internal.h"
 #include "api/respond.h"
 #include "api/route.h"
@@ -11,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 
 #define PUSH_STOP_MS 1000 /* clients get this long to take the close frame */
 
@@ -209,8 +209,9 @@ static void tell_channels(struct push *push, const struct fact *fact)
     }
 }
 
-static void take_fact(struct push *push, struct slice bytes)
+static void take_fact(void *context, struct slice bytes)
 {
+    struct push *push = context;
     struct fact fact;
 
     /* Nobody looks: not worth unpacking. Who comes later fetches everything first. */
@@ -231,54 +232,9 @@ static void take_fact(struct push *push, struct slice bytes)
     fact_free(&fact);
 }
 
-static void drain_facts(struct push *push, zsock_t *facts)
-{
-    zmq_msg_t frame;
-
-    (void)zmq_msg_init(&frame); /* cannot fail */
-    while (zmq_msg_recv(&frame, zsock_resolve(facts), ZMQ_DONTWAIT) >= 0) {
-        take_fact(push, (struct slice){zmq_msg_data(&frame), zmq_msg_size(&frame)});
-    }
-    (void)zmq_msg_close(&frame);
-}
-
-static bool told_to_stop(zsock_t *pipe)
-{
-    char *command = zstr_recv(pipe);
-    bool stop = command == NULL || strcmp(command, "$TERM") == 0;
-
-    zstr_free(&command);
-    return stop;
-}
-
 static void push_actor(zsock_t *pipe, void *argument)
 {
-    struct push *push = argument;
-    zsock_t *facts = zsock_new(ZMQ_SUB);
-    zpoller_t *poller;
-    bool stop = false;
-
-    (void)prctl(PR_SET_NAME, "push");
-    assert(facts != NULL);
-    zsock_set_rcvhwm(facts, LIMIT_FACTS_QUEUE);
-    zsock_set_subscribe(facts, "");
-    if (zsock_connect(facts, "%s", FACTS_ENDPOINT) != 0) {
-        log_error("FACTS_UNAVAILABLE", "endpoint=%s", FACTS_ENDPOINT);
-    }
-    poller = zpoller_new(pipe, facts, NULL);
-    assert(poller != NULL);
-    zpoller_set_nonstop(poller, true);
-    zsock_signal(pipe, 0);
-    while (!stop) {
-        void *ready = zpoller_wait(poller, -1);
-        if (ready == pipe) {
-            stop = told_to_stop(pipe);
-        } else if (ready == facts) {
-            drain_facts(push, facts);
-        }
-    }
-    zpoller_destroy(&poller);
-    zsock_destroy(&facts);
+    listen_to_facts(pipe, "push", take_fact, argument);
 }
 
 /* ---- coming -----------------------------------------------------------------------------------

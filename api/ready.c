@@ -6,6 +6,7 @@
  */
 #include "api/handlers.h"
 
+#include "api/disk.h"
 #include "api/respond.h"
 #include "proto/clock.h"
 #include "proto/command.h"
@@ -15,7 +16,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 enum verdict {
     VERDICT_OK,
@@ -108,16 +108,15 @@ static void check_writer(struct request *request, struct check *check)
 
 static void check_disk(const struct gateway *gateway, struct check *check)
 {
-    struct statvfs disk;
-    uint64_t free_bytes;
+    struct disk_use use;
 
-    if (statvfs(gateway->database, &disk) != 0) {
+    disk_measure(gateway->database, &use);
+    if (use.free < 0) {
         conclude(check, VERDICT_WARNING, "room unknown");
         return;
     }
-    free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
-    conclude(check, free_bytes < LIMIT_DISK_LOW_BYTES ? VERDICT_WARNING : VERDICT_OK,
-             "%" PRIu64 " MiB free", free_bytes / (1024 * 1024));
+    conclude(check, use.free < LIMIT_DISK_LOW_BYTES ? VERDICT_WARNING : VERDICT_OK,
+             "%" PRId64 " MiB free", use.free / (1024 * 1024));
 }
 
 static void check_mesh(const struct mesh_report *report, struct check *check)

@@ -50,7 +50,7 @@
 #define LIMIT_CLOCK_AHEAD_MS 60000 /* a peer's clock further ahead does not drag ours */
 #define LIMIT_CLOCK_WARN_MS 2000   /* clock difference that raises a warning */
 #define LIMIT_READY_WRITER_MS 1000 /* a writer that takes longer is not ready */
-#define LIMIT_DISK_LOW_BYTES ((uint64_t)256 * 1024 * 1024) /* less free room is warned of */
+#define LIMIT_DISK_LOW_BYTES (256LL * 1024 * 1024) /* less free room is warned of */
 
 /* Repair */
 #define LIMIT_SCRUB_STEP_MS 2000 /* between steps of LIMIT_RUN_EVENTS: 21 million events a day */
