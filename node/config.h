@@ -42,10 +42,9 @@ struct config {
     size_t proxy_count;
     struct config_limits limits;
     struct camera_settings cameras;
-    /* accepted and checked now, used by later parts: ws_peers, ws_peer_port, retention_days,
-     * bus{port, replay_port, bind, secret}, peer link/timezone
-     */
     uint16_t bus_port, replay_port;
+    /* Checked and kept, not used yet; so are ws_peers, ws_peer_port and a peer's link and timezone
+     */
     char bus_bind[64], bus_secret[256];
     int64_t retention_days; /* 0 = for ever */
 };
