@@ -10,6 +10,7 @@
 #include "api/await.h"
 #include "api/call.h"
 #include "api/gateway.h"
+#include "api/hang_up.h"
 #include "api/meter.h"
 #include "api/respond.h"
 #include "api/route.h"
@@ -468,6 +469,7 @@ void api_stop(struct api **api)
     atomic_store(&gateway->abandon, true);
     ws_cameras_stop((*api)->ws_cameras);
     push_stop(gateway->push);
+    hang_up((*api)->context);
     mg_stop((*api)->context);
     (void)mg_exit_library();
     call_stop();

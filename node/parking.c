@@ -76,7 +76,9 @@ static uint32_t kind_of(const struct command *command)
     case COMMAND_SUBSCRIPTIONS:
     case COMMAND_LOT:    /* node/settings */
     case COMMAND_IMPORT: /* node/visit_import */
-    case COMMAND_PROBE:  /* node/batch */
+    case COMMAND_PEER:   /* node/foreign */
+    case COMMAND_PEER_MARK:
+    case COMMAND_PROBE: /* node/batch */
     case COMMAND_GATE:
         break;
     }
