@@ -1,6 +1,7 @@
 #include "node/parking.h"
 
 #include "proto/clock.h"
+#include "proto/gate_text.h"
 #include "proto/localtime.h"
 
 #include <inttypes.h>
@@ -390,7 +391,7 @@ static void complete_entry(struct parking *parking, const struct visit *visit,
                        text);
         return;
     }
-    (void)snprintf(answer->text, sizeof answer->text, "Xe %s VÀO bãi", view);
+    gate_text_done(false, slice_text(view), answer->text, sizeof answer->text);
 }
 
 static void complete_exit(struct parking *parking, const struct visit *visit)
@@ -399,10 +400,11 @@ static void complete_exit(struct parking *parking, const struct visit *visit)
     const char *view = parking->plate.view;
 
     if (visit != NULL && visit->status == VISIT_OUT) {
-        (void)snprintf(answer->text, sizeof answer->text, "Xe %s RA bãi", view);
+        gate_text_done(true, slice_text(view), answer->text, sizeof answer->text);
         return;
     }
     answer->code = PROBLEM_NO_OPEN_VISIT;
+    answer->entry_ms = answer->exit_ms = answer->fee = EVENT_NONE; /* of a visit it did not close */
     (void)snprintf(answer->text, sizeof answer->text,
                    "Xe %s không có lượt VÀO nào đang mở; lượt RA đã được ghi lại để đối chiếu",
                    view);
