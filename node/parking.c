@@ -75,8 +75,9 @@ static uint32_t kind_of(const struct command *command)
         return EVENT_CONFIG_UPDATE;
     case COMMAND_STAFF:
     case COMMAND_SUBSCRIPTIONS:
-    case COMMAND_LOT:  /* node/settings */
-    case COMMAND_PEER: /* node/foreign */
+    case COMMAND_LOT:    /* node/settings */
+    case COMMAND_IMPORT: /* node/visit_import */
+    case COMMAND_PEER:   /* node/foreign */
     case COMMAND_PEER_MARK:
     case COMMAND_PROBE: /* node/batch */
     case COMMAND_GATE:
