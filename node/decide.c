@@ -3,6 +3,7 @@
 #include "node/parking.h"
 #include "node/peering.h"
 #include "node/settings.h"
+#include "node/visit_import.h"
 
 /* What a decision is made from; the copies live as long as the decision. */
 struct inquiry {
@@ -268,6 +269,9 @@ int decide(struct store *store, const struct node_id *id, const struct command *
     }
     if (peering_is_command(command->kind)) {
         return peering_decide(store, id, command, now_ms, answer, problem);
+    }
+    if (command->kind == COMMAND_IMPORT) {
+        return visit_import_decide(store, id, command, now_ms, answer, problem);
     }
 
     struct inquiry inquiry; /* 20 KiB of room for texts, which need no zeroes */

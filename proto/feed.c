@@ -160,6 +160,7 @@ static void tell_exit(const struct teller *teller, const struct event *event)
     } else {
         tell_number(teller, "exit_time", FEED_TIME, event->exit_ms);
     }
+    tell_text(teller, "exit_central", event->exit_central);
     tell_text(teller, "exit_camera_id", event->exit_camera_id);
     tell_text(teller, "exit_camera_name", event->exit_camera_name);
     tell_real(teller, "exit_confidence", event->exit_confidence);

@@ -71,6 +71,8 @@
 #define LIMIT_WS_CLIENTS 600         /* pages; each holds one worker and one writing thread */
 #define LIMIT_HTTP_BODY (256 * 1024) /* bytes of one request body */
 #define LIMIT_HTTP_BODY_MS 5000      /* a body must be complete by then */
+#define LIMIT_REFUSALS 20            /* log lines about one code of refusal in ... */
+#define LIMIT_REFUSALS_MS 60000      /* ... so long; the others are counted: the disk is finite */
 #define LIMIT_READERS 4              /* read-only database handles lent to requests */
 #define LIMIT_READERS_WAIT_MS 2000   /* then 503 with Retry-After */
 #define LIMIT_COMMAND_WAIT_MS 10000  /* a request waits this long for the writer, then 503 */

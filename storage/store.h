@@ -143,6 +143,11 @@ struct store_retry {
 int store_find_retry(struct store *store, const struct event *event, int64_t now_ms,
                      struct store_retry *retry, struct problem *problem);
 
+/* An IMPORT in the log that says the same of the same visit as `event`, whoever logged it. `node`
+ * is ours. */
+int store_find_import(struct store *store, const struct event *event, const struct node_id *node,
+                      struct store_retry *retry, struct problem *problem);
+
 /* The changes of a visit that no other change supersedes, for `supersedes` of a new one. Returns
  * the count (at most LIMIT_SUPERSEDES), or -1. */
 int store_changes_seen(struct store *store, struct slice event_id, struct position *out,

@@ -196,6 +196,30 @@ int store_find_retry(struct store *store, const struct event *event, int64_t now
     return find_by_key(store, &key, event, now_ms, retry, problem);
 }
 
+int store_find_import(struct store *store, const struct event *event, const struct node_id *node,
+                      struct store_retry *retry, struct problem *problem)
+{
+    struct visit visit;
+    visit_imported(event, node, &visit);
+    struct digest digest = visit_digest(&visit);
+    if (start(store, problem) || store_focus(store, event->visit, problem) ||
+        store_focus_load(store, problem)) {
+        return -1;
+    }
+    for (size_t i = 0; i < store->focus.count; i++) {
+        const struct fold_event *known = store_focus_event(store, i);
+        if (!known || known->event.kind != EVENT_IMPORT) {
+            continue;
+        }
+        visit_imported(&known->event, &known->position.stream.node, &visit);
+        struct digest other = visit_digest(&visit);
+        if (digest_equal(&digest, &other)) {
+            return answer_retry(&known->event, &known->position, retry);
+        }
+    }
+    return 0;
+}
+
 /* Rows looked back at; an answer needs the one that its own event just changed. */
 #define WRITTEN_LOOK 4
 
