@@ -185,9 +185,12 @@ struct history_unknown {
 };
 int history_unknown(struct history *history, struct history_unknown *out, struct problem *problem);
 
-/* An event of the feed. Slices live during the callback. */
+/* What is in the feed: an event or, when the filter has visits, a visit. Slices live during the
+ * callback. */
 struct history_event {
     struct feed_cursor cursor;
+    const struct visit *visit; /* not NULL: this visit as it is now, and nothing of what follows */
+    bool is_gone; /* it is no more: only its id, revision and source_central are there */
     struct position position;
     uint32_t kind;
     struct slice header, body; /* body absent = erased */
