@@ -476,7 +476,7 @@ int legacy_import(struct store *store, struct problem *problem)
     struct import import = {.store = store};
     if (sql_run(store->db,
                 "CREATE TEMP TABLE kept(event_id TEXT PRIMARY KEY, id INTEGER, revision INTEGER,"
-                " created_at TEXT);"
+                " created_at TEXT, digest BLOB, lsn INTEGER);"
                 "CREATE TEMP TABLE kept_ids(id INTEGER PRIMARY KEY, event_id TEXT)",
                 problem)) {
         return -1;
