@@ -45,9 +45,8 @@ struct api_peer {
 /* Who may be linked by WebSocket. */
 struct api_peers {
     const struct api_peer *items;
-    size_t count;    /* at most LIMIT_PEERS */
-    bool is_open;    /* also centrals that are none of them */
-    bool is_running; /* false: nobody is, for the time being */
+    size_t count; /* at most LIMIT_PEERS */
+    bool is_open; /* also centrals that are none of them */
 };
 
 /* Texts are borrowed for the duration of api_start only. */
@@ -85,6 +84,9 @@ void api_set_trust(struct api *api, const struct api_trust *trust);
 
 /* Follows changed centrals: links that are not wanted any more end, others begin. Any thread. */
 void api_set_peers(struct api *api, const struct api_peers *peers);
+
+/* False: nobody is linked by WebSocket until it is true again, as after the start. Any thread. */
+void api_run_peers(struct api *api, bool runs);
 
 /* Refuses new work (503 STOPPING), lets answers under way finish (at most a second), closes
  * WebSockets with 1001, stops. Main thread; the node must still be running. */

@@ -23,6 +23,8 @@
 
 struct asking;
 struct meter;
+struct peer_links;
+struct refusals;
 struct seals;
 
 struct gateway {
@@ -42,10 +44,13 @@ struct gateway {
     struct identity *identity;
     struct throttle *throttle;
     struct hashing *hashing;
-    struct seals *seals;   /* of requests between centrals */
-    struct asking *asking; /* centrals that wait for a person */
-    struct meter *meter;   /* counters for GET /metrics */
+    struct seals *seals;       /* of requests between centrals */
+    struct asking *asking;     /* centrals that wait for a person */
+    struct meter *meter;       /* counters for GET /metrics */
+    struct refusals *refusals; /* how many are logged */
     struct push *push;
+    struct peer_links *peer_links; /* WebSockets of other centrals */
+    uint16_t peer_port;            /* on which they may dial any path; 0 = none */
     struct progress *progress;
     struct cameras *cameras; /* borrowed from whoever started the server */
     atomic_uint streams;     /* videos being relayed */

@@ -48,7 +48,8 @@ struct peer_choice peer_choice(const struct peer_case *now)
         return mesh("cấu hình link là mesh");
     }
     if (!now->is_running) {
-        return (struct peer_choice){.link = "none", .why = "các kết nối đã được dừng"};
+        return (struct peer_choice){.link = now->link == API_LINK_AUTO ? "none" : "websocket",
+                                    .why = "các kết nối đã được dừng"};
     }
     if (now->link == API_LINK_AUTO) {
         return by_itself(now);

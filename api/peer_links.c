@@ -195,8 +195,9 @@ bool peer_links_is_at(const char *configured, const char *address)
         return false;
     }
     if (inet_pton(AF_INET, configured, &wanted) == 1) {
-        /* on one machine the kernel chooses which address of it a caller has */
-        return from.s_addr == wanted.s_addr || (is_loopback(from) && is_loopback(wanted));
+        /* who calls an address of the own machine comes from 127.0.0.1 unless it says otherwise */
+        return from.s_addr == wanted.s_addr ||
+               (from.s_addr == htonl(INADDR_LOOPBACK) && is_loopback(wanted));
     }
     if (getaddrinfo(configured, NULL, &hints, &found) != 0) {
         return false;
@@ -262,7 +263,6 @@ static void follow(struct peer_links *links, const struct api_peers *peers)
     size_t present = links->count;
 
     links->is_open = peers->is_open;
-    links->is_running = peers->is_running;
     for (size_t i = 0; i < present; i++) {
         struct peer *peer = links->peers[i];
         const struct api_peer *entry = entry_of(peers, &peer->id);
@@ -286,6 +286,15 @@ void peer_links_set(struct peer_links *links, const struct api_peers *peers)
 {
     (void)pthread_mutex_lock(&links->mutex);
     follow(links, peers);
+    peer_links_wake(links);
+    (void)pthread_mutex_unlock(&links->mutex);
+}
+
+void peer_links_run(struct peer_links *links, bool runs)
+{
+    (void)pthread_mutex_lock(&links->mutex);
+    links->is_running = runs;
+    links->mesh_due_ms = 0; /* what is not wanted any more ends at the next look */
     peer_links_wake(links);
     (void)pthread_mutex_unlock(&links->mutex);
 }
@@ -363,6 +372,7 @@ struct peer_links *peer_links_new(struct gateway *gateway, const struct api_peer
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&links->changed, &monotonic);
     (void)pthread_condattr_destroy(&monotonic);
+    links->is_running = true;
     follow(links, peers);
     links->channel = peer_accept_add(links, gateway->push);
     return links;

@@ -28,6 +28,9 @@ void peer_links_destroy(struct peer_links **links);
 /* Who may be linked from now on. Links that are not wanted any more end. Any thread. */
 void peer_links_set(struct peer_links *links, const struct api_peers *peers);
 
+/* False: nobody is linked until it is true again, as at first. Any thread. */
+void peer_links_run(struct peer_links *links, bool runs);
+
 /* One central: configured, or linked now. */
 struct peer_link_report {
     struct node_id id;
@@ -44,7 +47,8 @@ struct peer_link_report {
     char last_error[200];    /* why there is no link, or what was wrong last; "" = nothing */
 };
 
-/* At most LIMIT_PEERS + LIMIT_PEER_STRANGERS; returns the count. Any thread. */
+#define PEER_LINK_REPORTS (LIMIT_PEERS + LIMIT_PEER_STRANGERS) /* at most */
+/* Returns the count. Any thread. */
 size_t peer_links_report(struct peer_links *links, struct peer_link_report *out, size_t max);
 
 /* True while at least one is open. Any thread. */

@@ -94,7 +94,9 @@ static void follow_mesh(struct peer_links *links, const struct mesh_report *repo
         struct peer *peer = links->peers[i];
         const struct peer_report *found = find_report(report, &peer->id);
         peer->is_mesh_up = found != NULL && found->state == PEER_CONNECTED;
-        peer->is_mesh_proven = peer->is_mesh_proven || peer->is_mesh_up;
+        /* a link may have come and gone between two looks */
+        peer->is_mesh_proven = peer->is_mesh_proven || peer->is_mesh_up ||
+                               (found != NULL && found->state == PEER_DISCONNECTED);
     }
 }
 
