@@ -81,7 +81,7 @@ int command_pack(const struct command *command, struct buffer *out)
     size_t before = out->len;
 
     wire_packer(&packer, out);
-    msgpack_pack_array(&packer, 27);
+    msgpack_pack_array(&packer, 29);
     msgpack_pack_uint32(&packer, (uint32_t)command->kind);
     msgpack_pack_uint32(&packer, (uint32_t)command->gate);
     wire_put_slice_str(&packer, command->camera_id);
@@ -110,6 +110,8 @@ int command_pack(const struct command *command, struct buffer *out)
     msgpack_pack_int64(&packer, command->capacity);
     put_bool(&packer, command->remove);
     wire_put_slice_str(&packer, command->retry_key);
+    wire_put_slice_bin(&packer, command->header);
+    wire_put_slice_bin(&packer, command->body);
     put_peer(&packer, command);
     return finish(out, before);
 }
@@ -185,6 +187,8 @@ int command_unpack(struct command *command, struct slice bytes)
     command->capacity = wire_row_i64(&row, INT64_MIN, INT64_MAX);
     command->remove = wire_row_bool(&row);
     command->retry_key = wire_row_str(&row, TEXT_BYTES);
+    command->header = wire_row_bin(&row, LIMIT_HEADER_BYTES);
+    command->body = wire_row_bin(&row, LIMIT_BODY_BYTES);
     row_peer(&row, command);
     wire_close(&wire);
     return row.bad ? -1 : 0;

@@ -27,6 +27,7 @@ enum command_kind {
     COMMAND_STAFF,         /* a STAFF_UPDATE for each element that changes */
     COMMAND_SUBSCRIPTIONS, /* likewise SUBSCRIPTION_UPDATE */
     COMMAND_LOT,           /* PARKING_LOT_CONFIG */
+    COMMAND_IMPORT,        /* IMPORT: a whole visit of another system or an export */
     COMMAND_PEER,          /* what a central of the existing system said over the peer link */
     COMMAND_PEER_MARK,     /* how far it and we have told each other */
     COMMAND_PROBE          /* nothing: whether the writer answers */
@@ -79,6 +80,9 @@ struct command {
      * there. */
     int64_t capacity; /* 0..LIMIT_CAPACITY */
     bool remove;      /* the lot is no more */
+
+    /* COMMAND_IMPORT: the event as event_pack made it; the node stamps it. */
+    struct slice header, body;
 
     /*
      * COMMAND_PEER: one message of a central of the existing system, types checked, nothing

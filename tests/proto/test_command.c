@@ -34,6 +34,8 @@ static struct command example(void)
     command.if_match = slice_text("1800-25000");
     command.capacity = 40;
     command.remove = true;
+    command.header = slice_text("header");
+    command.body = slice_text("body");
     command.event_kind = EVENT_IMPORT;
     command.peer = slice_text("central-9");
     command.source_central = slice_text("central-8");
@@ -67,6 +69,8 @@ static void check_same(const struct command *a, const struct command *b)
         {&a->reason, &b->reason},
         {&a->json, &b->json},
         {&a->if_match, &b->if_match},
+        {&a->header, &b->header},
+        {&a->body, &b->body},
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         ck_assert_msg(slice_equal(*texts[i][0], *texts[i][1]), "text %zu", i);
