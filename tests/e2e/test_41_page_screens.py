@@ -5,8 +5,8 @@ from cluster import expect, expect_equal, now, run
 from page_stand import SCREENS, axe, address, furnish, good, need_browser, open_browser, show
 
 LANGUAGES = {"vi": "Ngôn ngữ", "en": "Language"}
-WAYS = [("vi", 360, "light"), ("vi", 360, "dark"), ("vi", 1440, "light"), ("vi", 1440, "dark"),
-        ("en", 1440, "light"), ("en", 360, "dark")]
+WAYS = [(code, width, theme) for code in LANGUAGES for width in (360, 1440)
+        for theme in ("light", "dark")]
 HOSTILE = ('<b>30A</b>-12"345', "30A'; DROP-1", "\u202e30A-99999\u202c", "<img src=x onerror=a()>")
 LONG = "Ả" * 10000
 
@@ -26,6 +26,7 @@ def keys_shown(browser):
 
 
 def check(browser, source, where):
+    """Every language, width and theme of a screen that is shown."""
     for code, width, theme in WAYS:
         what = "%s %s %d %s" % (where, code, width, theme)
         language(browser, code)
@@ -59,15 +60,17 @@ def dialogs(cluster):
     source = axe()
     a = furnish(cluster, "ha-noi-1", visits=3)[0]
     with open_browser() as browser:
-        for screen, button in (("home", "Trợ giúp"), ("mesh", "Thêm central"),
-                               ("mesh", "Central này"), ("cameras", "Thêm"), ("people", "Thêm"),
+        for screen, button in (("home", "Trợ giúp"), ("mesh", "Thêm máy chủ"),
+                               ("mesh", "Máy chủ này"), ("cameras", "Thêm"), ("people", "Thêm"),
                                ("accounts", "Thêm"), ("cards", "Xóa: 51F-204.17"),
                                ("cameras", "Xem: Cổng Bắc vào")):
             show(browser, a, screen)
             browser.click("header button, main button", button)
             browser.wait("dialog h2")
             browser.gone("dialog [aria-busy=true]")
-            expect_equal(browser.violations(source), [], "%s %s" % (screen, button))
+            for theme in ("dark", "light"):
+                browser.run("document.documentElement.dataset.theme = arguments[0]", theme)
+                expect_equal(browser.violations(source), [], "%s %s %s" % (screen, button, theme))
             browser.press("escape")
             browser.gone("dialog")
             back = browser.run("const e = document.activeElement;"
@@ -80,7 +83,7 @@ def dialogs(cluster):
         browser.gone("dialog")
         browser.press("/")
         expect_equal(browser.run("return document.activeElement.type"), "search", "after /")
-        # A camera that gives no picture is said to, and no dialog of the page asks for one.
+        # A camera that gives no picture is said to.
         expect_equal([m for m in browser.console() if "/api/stream/" not in m], [], "console")
 
 
@@ -177,7 +180,7 @@ def roles(cluster):
         browser.wait("main", "Tài khoản này không được mở trang này")
         expect_equal(browser.find("nav a", "Tài khoản"), None, "accounts for an operator")
         show(browser, a, "mesh")
-        expect_equal(browser.find("main button", "Thêm central"), None, "adding for an operator")
+        expect_equal(browser.find("main button", "Thêm máy chủ"), None, "adding for an operator")
         browser.click("header .who")
         browser.type(browser.field("Mật khẩu hiện tại"), "mot cau de nho")
         browser.type(browser.field("Mật khẩu mới"), "mot cau khac de nho")
