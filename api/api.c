@@ -10,7 +10,9 @@
 #include "api/await.h"
 #include "api/call.h"
 #include "api/gateway.h"
+#include "api/hang_up.h"
 #include "api/meter.h"
+#include "api/refusals.h"
 #include "api/respond.h"
 #include "api/route.h"
 #include "api/seals.h"
@@ -23,6 +25,7 @@
 #include "proto/log.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -386,6 +389,7 @@ struct api *api_start(const struct api_options *options, struct problem *problem
     api->gateway.hashing = hashing_new();
     api->gateway.seals = seals_new();
     api->gateway.meter = meter_new(route_index(NULL));
+    api->gateway.refusals = refusals_new();
     api->gateway.started_ms = options->started_ms;
     api->gateway.asking = asking_new();
     trust_set(api->gateway.trust, &options->trust);
@@ -416,6 +420,7 @@ exit_library:
     trust_destroy(&api->gateway.trust);
     seals_destroy(&api->gateway.seals);
     meter_destroy(&api->gateway.meter);
+    refusals_destroy(&api->gateway.refusals);
     asking_destroy(&api->gateway.asking);
     call_stop();
 destroy_identity:
@@ -454,6 +459,18 @@ static void wait_for_answers(struct gateway *gateway)
     }
 }
 
+/* Refusals that no line has told of. */
+static void log_untold(struct gateway *gateway)
+{
+    for (int code = 0; code < PROBLEM_COUNT; code++) {
+        uint64_t untold = refusals_untold(gateway->refusals, (enum problem_code)code);
+        if (untold > 0) {
+            log_info("HTTP_LEFT_OUT", "problem=%s left_out=%" PRIu64,
+                     problem_name((enum problem_code)code), untold);
+        }
+    }
+}
+
 void api_stop(struct api **api)
 {
     struct gateway *gateway;
@@ -468,8 +485,10 @@ void api_stop(struct api **api)
     atomic_store(&gateway->abandon, true);
     ws_cameras_stop((*api)->ws_cameras);
     push_stop(gateway->push);
+    hang_up((*api)->context);
     mg_stop((*api)->context);
     (void)mg_exit_library();
+    log_untold(gateway);
     call_stop();
     progress_destroy(&gateway->progress);
     push_destroy(&gateway->push);
@@ -483,6 +502,7 @@ void api_stop(struct api **api)
     identity_destroy(&gateway->identity);
     seals_destroy(&gateway->seals);
     meter_destroy(&gateway->meter);
+    refusals_destroy(&gateway->refusals);
     asking_destroy(&gateway->asking);
     readers_destroy(&gateway->readers);
     free(*api);

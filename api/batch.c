@@ -1,12 +1,13 @@
 /*
- * POST /api/v1/events: many events, an answer for each in their order. Each is a command of its
- * own, so that a bad one undoes no other; a window of them is under way at once, so that they share
- * the node's commits.
+ * POST /api/v1/events and /api/v1/visits: many items, an answer for each in their order. Each is a
+ * command of its own, so that a bad one undoes no other; a window of them is under way at once, so
+ * that they share the node's commits.
  */
 #include "api/batch_item.h"
 #include "api/decision.h"
 #include "api/handlers.h"
 #include "api/respond.h"
+#include "api/visit_item.h"
 #include "proto/log.h"
 #include "proto/wire.h"
 
@@ -27,8 +28,19 @@ struct slot {
     char key[LIMIT_RETRY_KEY + 1];
 };
 
+/* What the items are. */
+struct kind {
+    /* Packs the command of an item. `key`: what names it, in: unless it says so itself, out: in the
+     * end ("" = nothing). 0, or -1 with a problem. */
+    int (*pack)(const json_t *json, char key[LIMIT_RETRY_KEY + 1], struct buffer *question,
+                struct problem *problem);
+    /* The node's answer as members of an open object. */
+    void (*put)(struct json_writer *writer, const struct answer *answer);
+};
+
 struct batch {
     struct request *request;
+    const struct kind *kind;
     struct json_writer writer;
     json_t *array;     /* owned; NULL: lines */
     struct slice rest; /* lines that have not been read */
@@ -108,7 +120,7 @@ static int start(struct batch *batch)
         respond_type(batch->request, NDJSON);
     }
     if (batch->count > LIMIT_BATCH_ITEMS) {
-        respond_error(batch->request, PROBLEM_BODY_TOO_LARGE, "at most 1000 events in one request");
+        respond_error(batch->request, PROBLEM_BODY_TOO_LARGE, "at most 1000 items in one request");
         return -1;
     }
     return read_name(batch);
@@ -134,18 +146,15 @@ static void give_up(struct batch *batch, const struct problem *problem)
 static void ask_for(struct batch *batch, struct slot *slot, const json_t *json)
 {
     struct buffer *question = &batch->request->worker->question;
-    struct batch_item item;
     struct problem problem;
-    char key[LIMIT_RETRY_KEY + 1] = "";
 
+    slot->key[0] = '\0';
     if (batch->key[0] != '\0') {
-        (void)snprintf(key, sizeof key, "%.*s:%zu", LIMIT_RETRY_KEY - 10, batch->key, batch->sent);
+        (void)snprintf(slot->key, sizeof slot->key, "%.*s:%zu", LIMIT_RETRY_KEY - 10, batch->key,
+                       batch->sent);
     }
     buffer_clear(question);
-    if (batch_item_read(&item, json, key) != 0) {
-        refuse(slot, &item.reading.problem);
-    } else if (command_pack(&item.reading.command, question) != 0) {
-        (void)problem_set(&problem, PROBLEM_FIELD_INVALID, NULL, "a text is too long");
+    if (batch->kind->pack(json, slot->key, question, &problem) != 0) {
         refuse(slot, &problem);
     } else if (ask_send(batch->request->worker->node, buffer_slice(question), &problem) != 0) {
         give_up(batch, &problem);
@@ -153,8 +162,6 @@ static void ask_for(struct batch *batch, struct slot *slot, const json_t *json)
     } else {
         slot->is_asked = true;
     }
-    (void)snprintf(slot->key, sizeof slot->key, "%s", item.key);
-    batch_item_free(&item);
 }
 
 static void send_next(struct batch *batch)
@@ -232,7 +239,7 @@ static void answer_next(struct batch *batch)
         put_refusal(batch, slot);
     } else {
         put_start(batch, slot, problem_http_status(answer.code));
-        camera_event_put(&batch->writer, &answer);
+        batch->kind->put(&batch->writer, &answer);
         json_put_close(&batch->writer, '}');
     }
     if (batch->array == NULL) {
@@ -273,14 +280,36 @@ static void carry_out(struct batch *batch)
     respond_send(batch->request, 200);
 }
 
-void batch_events(struct request *request)
+static void run(struct request *request, const struct kind *kind)
 {
     struct batch *batch = bytes_allocate(1, sizeof *batch); /* too much for a worker's stack */
 
     batch->request = request;
+    batch->kind = kind;
     if (request_body(request) == 0 && start(batch) == 0) {
         carry_out(batch);
     }
     json_decref(batch->array);
     free(batch);
+}
+
+void batch_events(struct request *request)
+{
+    static const struct kind EVENTS = {batch_item_pack, camera_event_put};
+
+    run(request, &EVENTS);
+}
+
+static int pack_visit(const json_t *json, char key[LIMIT_RETRY_KEY + 1], struct buffer *question,
+                      struct problem *problem)
+{
+    key[0] = '\0'; /* what a visit says names it */
+    return visit_item_pack(json, question, problem);
+}
+
+void batch_visits(struct request *request)
+{
+    static const struct kind VISITS = {pack_visit, visit_item_put};
+
+    run(request, &VISITS);
 }

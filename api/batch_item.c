@@ -6,16 +6,22 @@
 #include <stdio.h>
 #include <string.h>
 
+struct batch_item {
+    struct camera_event
+        reading;       /* its command borrows from the rest; its problem says what failed */
+    json_t *converted; /* owned; NULL for an item as cameras say it */
+    char *key;         /* LIMIT_RETRY_KEY + 1 bytes */
+};
+
 static int refuse(struct batch_item *item, enum problem_code code, const char *text)
 {
     return problem_set(&item->reading.problem, code, NULL, "%s", text);
 }
 
-static int read_key(struct batch_item *item, const json_t *json, const char *otherwise)
+static int read_key(struct batch_item *item, const json_t *json)
 {
     const json_t *key = json_object_get(json, "key");
 
-    (void)snprintf(item->key, sizeof item->key, "%s", otherwise);
     if (key == NULL) {
         return 0;
     }
@@ -23,7 +29,7 @@ static int read_key(struct batch_item *item, const json_t *json, const char *oth
         json_string_length(key) > LIMIT_RETRY_KEY) {
         return refuse(item, PROBLEM_FIELD_INVALID, "key must be a text of 1 to 128 bytes");
     }
-    (void)snprintf(item->key, sizeof item->key, "%s", json_string_value(key));
+    (void)snprintf(item->key, LIMIT_RETRY_KEY + 1, "%s", json_string_value(key));
     return 0;
 }
 
@@ -108,15 +114,13 @@ static int convert(struct batch_item *item, const json_t *json)
     return convert_time(item, json);
 }
 
-int batch_item_read(struct batch_item *item, const json_t *json, const char *otherwise)
+static int read_item(struct batch_item *item, const json_t *json)
 {
-    item->converted = NULL;
-    item->key[0] = '\0';
     command_init(&item->reading.command, COMMAND_GATE);
     if (!json_is_object(json)) {
         return refuse(item, PROBLEM_FIELD_INVALID, "an event is an object");
     }
-    if (read_key(item, json, otherwise) != 0) {
+    if (read_key(item, json) != 0) {
         return -1;
     }
     if (json_object_get(json, "kind") != NULL && convert(item, json) != 0) {
@@ -131,8 +135,17 @@ int batch_item_read(struct batch_item *item, const json_t *json, const char *oth
     return 0;
 }
 
-void batch_item_free(struct batch_item *item)
+int batch_item_pack(const json_t *json, char key[LIMIT_RETRY_KEY + 1], struct buffer *question,
+                    struct problem *problem)
 {
-    json_decref(item->converted);
-    item->converted = NULL;
+    struct batch_item item = {.key = key};
+    int rc = read_item(&item, json);
+
+    if (rc != 0) {
+        *problem = item.reading.problem;
+    } else if (command_pack(&item.reading.command, question) != 0) {
+        rc = problem_set(problem, PROBLEM_FIELD_INVALID, NULL, "a text is too long");
+    }
+    json_decref(item.converted);
+    return rc;
 }

@@ -7,16 +7,10 @@
 
 #include "api/camera_event.h"
 
-struct batch_item {
-    struct camera_event
-        reading;       /* its command borrows from the rest; its problem says what failed */
-    json_t *converted; /* owned; NULL for an item as cameras say it */
-    char key[LIMIT_RETRY_KEY + 1];
-};
-
-/* Reads one. `otherwise` is the retry key of an item that names none ("" = none). 0, or -1 with
- * item->reading.problem. The item borrows from `json`; batch_item_free in both cases. */
-int batch_item_read(struct batch_item *item, const json_t *json, const char *otherwise);
-void batch_item_free(struct batch_item *item);
+/* Packs the command for `json` into `question` (behind what it holds). `key` is the retry key of an
+ * item that names none ("" = none), and afterwards that of this one. 0, or -1 with what
+ * camera_event_read says, FIELD_INVALID or INTERNAL. */
+int batch_item_pack(const json_t *json, char key[LIMIT_RETRY_KEY + 1], struct buffer *question,
+                    struct problem *problem);
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 bool caller_may(const struct caller *caller, unsigned who)
 {
@@ -143,6 +144,47 @@ static bool find_bearer(struct request *request)
     return true;
 }
 
+/* ---- the name that was called ---------------------------------------------------------------- */
+
+static bool is_address(const char *name)
+{
+    unsigned char address[sizeof(struct in6_addr)];
+
+    return inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1;
+}
+
+/*
+ * Whether a Host header is one that nobody else can hold: an address, this machine's name, a name
+ * that public DNS does not know (without a dot, localhost). A page of a stranger whose name leads
+ * to 127.0.0.1 (DNS rebinding) is, to its browser, a page of the server that it calls; its own name
+ * in Host is what gives it away. Absent = no browser.
+ */
+static bool is_own_name(const char *host)
+{
+    char name[256], machine[256];
+    struct slice text = slice_text(host);
+    const char *port;
+    size_t len;
+
+    if (host == NULL) {
+        return true;
+    }
+    if (text.len > 0 && text.data[0] == '[') {
+        text = (struct slice){text.data + 1, strcspn(text.data + 1, "]")};
+    } else if ((port = strrchr(host, ':')) != NULL) {
+        text.len = (size_t)(port - host);
+    }
+    if (!slice_copy(text, name, sizeof name)) {
+        return false;
+    }
+    len = strlen(name);
+    if (strchr(name, '.') == NULL || is_address(name) ||
+        (len > 10 && strcasecmp(name + len - 10, ".localhost") == 0)) {
+        return true;
+    }
+    return gethostname(machine, sizeof machine) == 0 && strcasecmp(name, machine) == 0;
+}
+
 void caller_find(struct request *request)
 {
     struct gateway *gateway = request->gateway;
@@ -156,7 +198,8 @@ void caller_find(struct request *request)
     }
     if (gateway->is_open) {
         become(caller, CALLER_OPEN, ROLE_ADMIN);
-    } else if (direct && strncmp(request->info->remote_addr, "127.", 4) == 0) {
+    } else if (direct && strncmp(request->info->remote_addr, "127.", 4) == 0 &&
+               is_own_name(mg_get_header(request->connection, "Host"))) {
         become(caller, CALLER_LOCAL, ROLE_ADMIN);
     } else if (direct && trust_is_camera(gateway->trust, request->info->remote_addr)) {
         become(caller, CALLER_CAMERA, ROLE_EDGE);
@@ -179,7 +222,7 @@ bool caller_holds(const struct gateway *gateway, const struct caller *caller)
         return identity_bearer(gateway->identity, caller->digest, now_ms, &token) == 1 &&
                role_includes(token.role) == caller->roles;
     }
-    return true;
+    return caller->how != CALLER_CAMERA || trust_is_camera(gateway->trust, caller->address);
 }
 
 void caller_cookie_name(const struct gateway *gateway, char out[CALLER_COOKIE])

@@ -19,7 +19,7 @@ struct request;
 enum caller_how {
     CALLER_NOBODY, /* no role */
     CALLER_OPEN,   /* auth "open": everybody may everything */
-    CALLER_LOCAL,  /* directly from this machine */
+    CALLER_LOCAL,  /* directly from this machine, under a name that only it has */
     CALLER_CAMERA, /* directly from the address of a configured camera */
     CALLER_KEY,    /* the configured api_token */
     CALLER_TOKEN,  /* a token of this central */
@@ -41,8 +41,8 @@ struct caller {
 /* Fills request->caller from the connection, the headers and, for a WebSocket, the query. */
 void caller_find(struct request *request);
 
-/* Whether the session or token that was shown still opens what it did: not after a logout, a
- * changed password, an expiry, another role. True for who showed none. Any thread. */
+/* Whether the session, token or camera's address still opens what it did: not after a logout, a
+ * changed password, an expiry, another role, the camera's removal. True for others. Any thread. */
 bool caller_holds(const struct gateway *gateway, const struct caller *caller);
 
 /* Whether the caller showed valid credentials. */

@@ -23,6 +23,7 @@
 
 struct asking;
 struct meter;
+struct refusals;
 struct seals;
 
 struct gateway {
@@ -42,9 +43,10 @@ struct gateway {
     struct identity *identity;
     struct throttle *throttle;
     struct hashing *hashing;
-    struct seals *seals;   /* of requests between centrals */
-    struct asking *asking; /* centrals that wait for a person */
-    struct meter *meter;   /* counters for GET /metrics */
+    struct seals *seals;       /* of requests between centrals */
+    struct asking *asking;     /* centrals that wait for a person */
+    struct meter *meter;       /* counters for GET /metrics */
+    struct refusals *refusals; /* how many are logged */
     struct push *push;
     struct progress *progress;
     struct cameras *cameras; /* borrowed from whoever started the server */

@@ -149,7 +149,8 @@ void sync_diff(struct request *request);
 /* feed.c: every event in the order of the commits */
 void feed_events(struct request *request);
 
-/* batch.c: many events in one request */
+/* batch.c: many events, or whole visits of another system, in one request */
 void batch_events(struct request *request);
+void batch_visits(struct request *request);
 
 #endif

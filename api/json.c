@@ -244,19 +244,26 @@ void json_put_int(struct json_writer *writer, int64_t value)
     put(writer, text, (size_t)len);
 }
 
+int json_number_text(double value, char out[JSON_NUMBER])
+{
+    int len = snprintf(out, JSON_NUMBER, "%.15g", value);
+
+    if (strtod(out, NULL) < value || strtod(out, NULL) > value) {
+        len = snprintf(out, JSON_NUMBER, "%.17g", value);
+    }
+    return len;
+}
+
 void json_put_number(struct json_writer *writer, double value)
 {
-    char text[40];
+    char text[JSON_NUMBER];
     int len;
 
     if (!isfinite(value)) {
         json_put_nothing(writer);
         return;
     }
-    len = snprintf(text, sizeof text, "%.15g", value);
-    if (strtod(text, NULL) < value || strtod(text, NULL) > value) {
-        len = snprintf(text, sizeof text, "%.17g", value);
-    }
+    len = json_number_text(value, text);
     separate(writer);
     put(writer, text, (size_t)len);
 }

@@ -40,7 +40,10 @@ void json_put_key(struct json_writer *writer, const char *key);     /* plain ASC
 void json_put_text(struct json_writer *writer, struct slice text);  /* null when absent */
 void json_put_string(struct json_writer *writer, const char *text); /* null for NULL */
 void json_put_int(struct json_writer *writer, int64_t value);
-void json_put_number(struct json_writer *writer, double value); /* shortest that reads back */
+void json_put_number(struct json_writer *writer, double value);
+/* The digits of a finite number that read back as the same one, with a NUL; returns their count. */
+#define JSON_NUMBER 40
+int json_number_text(double value, char out[JSON_NUMBER]);
 void json_put_bool(struct json_writer *writer, bool value);
 void json_put_nothing(struct json_writer *writer);                /* null */
 void json_put_raw(struct json_writer *writer, struct slice json); /* JSON already */

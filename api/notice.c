@@ -2,6 +2,8 @@
 
 #include "api/json.h"
 #include "proto/event.h"
+#include "proto/gate_text.h"
+#include "proto/limits.h"
 #include "proto/localtime.h"
 #include "proto/run.h"
 #include "proto/tariff.h"
@@ -84,6 +86,23 @@ static void put_camera(struct json_writer *writer, const struct event *event)
     put_text(writer, "camera_type", event->camera_type);
 }
 
+/* When a visit that an exit closed began and ended, and what it cost. */
+static void put_stay(struct json_writer *writer, const struct fact_visit *visit, int64_t t_eff)
+{
+    int64_t exit_ms = visit->exit_ms != EVENT_NONE ? visit->exit_ms : t_eff;
+    char text[64];
+
+    if (visit->entry_ms != EVENT_NONE) {
+        put_time(writer, "entry_time", visit->entry_ms);
+    }
+    put_time(writer, "exit_time", exit_ms);
+    if (visit->entry_ms != EVENT_NONE) {
+        tariff_duration_text(tariff_seconds(visit->entry_ms, exit_ms), text, sizeof text);
+        put_string(writer, "duration", text);
+    }
+    put_integer(writer, "fee", visit->fee);
+}
+
 /* A gate event of our own: the fields of the answer that the camera got. */
 static void put_local_gate(struct json_writer *writer, const struct source *source)
 {
@@ -91,31 +110,28 @@ static void put_local_gate(struct json_writer *writer, const struct source *sour
     const struct fact_visit *visit = source->visit;
     bool is_exit = event->kind == EVENT_VEHICLE_EXIT;
     bool success = is_exit ? has_status(visit, "OUT") : !has_status(visit, "SUPERSEDED");
+    char text[LIMIT_TEXT + 40];
 
     put_string(writer, "event_type", is_exit ? "EXIT" : "ENTRY");
     put_camera(writer, event);
     put_flag(writer, "success", success);
     put_string(writer, "action", is_exit ? "EXIT" : "ENTRY");
-    if (!success) {
+    if (success) {
+        gate_text_done(is_exit,
+                       event->plate_view.data != NULL ? event->plate_view : event->plate_id, text,
+                       sizeof text);
+        put_string(writer, "message", text);
+    } else {
         put_string(writer, "code", is_exit ? "NO_OPEN_VISIT" : "ALREADY_INSIDE");
     }
     put_text(writer, "plate_id", event->plate_id);
     put_text(writer, "plate_view", event->plate_view);
     put_integer(writer, "history_id", visit != NULL ? visit->history_id : EVENT_NONE);
-    if (!is_exit || visit != NULL) {
+    if (!is_exit) {
         put_time(writer, "entry_time",
                  visit != NULL && visit->entry_ms != EVENT_NONE ? visit->entry_ms : event->t_eff);
-    }
-    if (is_exit) {
-        int64_t exit_ms =
-            visit != NULL && visit->exit_ms != EVENT_NONE ? visit->exit_ms : event->t_eff;
-        put_time(writer, "exit_time", exit_ms);
-        if (visit != NULL && visit->entry_ms != EVENT_NONE) {
-            char text[64];
-            tariff_duration_text(tariff_seconds(visit->entry_ms, exit_ms), text, sizeof text);
-            put_string(writer, "duration", text);
-        }
-        put_integer(writer, "fee", visit != NULL ? visit->fee : event->fee);
+    } else if (success) {
+        put_stay(writer, visit, event->t_eff);
     }
     put_text(writer, "event_id", event->visit);
 }

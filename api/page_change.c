@@ -84,6 +84,35 @@ void page_change_database(const json_t *present, char *out, size_t size)
     (void)snprintf(out, size, "%s/central.db", directory != NULL ? directory : "");
 }
 
+void page_change_name(const char *text, char *out, size_t size)
+{
+    static const struct {
+        const char *ours, *page;
+    } names[] = {{"bind", "server.host"},
+                 {"this_central.api_port", "server.port"},
+                 {"this_central.ip", "central_server.ip"},
+                 {"cameras.heartbeat_timeout_s", "camera.heartbeat_timeout"},
+                 {"cameras.items", "edge_cameras"}};
+    struct buffer named;
+
+    buffer_init(&named, 0);
+    for (bool at_name = true; *text != '\0'; text++) {
+        for (size_t i = 0; at_name && i < sizeof names / sizeof names[0]; i++) {
+            size_t len = strlen(names[i].ours);
+            if (strncmp(text, names[i].ours, len) == 0 && strchr(":.[", text[len]) != NULL &&
+                text[len] != '\0') {
+                (void)buffer_printf(&named, "%s", names[i].page);
+                text += len;
+                break;
+            }
+        }
+        (void)buffer_append(&named, text, 1);
+        at_name = text[0] == ' ' && text[-1] == ';';
+    }
+    (void)slice_copy(buffer_slice(&named), out, size); /* cut: only for reading */
+    buffer_free(&named);
+}
+
 /* ---- sections -------------------------------------------------------------------------------- */
 
 /* The member of `home` that holds this central's own address. */

@@ -25,6 +25,10 @@ const char *page_change_host(const json_t *present);
 /* The database's path. */
 void page_change_database(const json_t *present, char *out, size_t size);
 
+/* Copies what the configuration says is wrong, "where: what; where: what", with the names that the
+ * page gave these settings; cut to `size`. */
+void page_change_name(const char *text, char *out, size_t size);
+
 /* Reads `body` into an otherwise zeroed change with `present` and `tariff`. -1 with `error`. */
 int page_change_read(struct page_change *change, const json_t *body);
 void page_change_free(struct page_change *change);

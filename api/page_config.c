@@ -5,6 +5,7 @@
  */
 #include "api/handlers.h"
 
+#include "api/audit.h"
 #include "api/camera_lots.h"
 #include "api/camera_setup.h"
 #include "api/cameras.h"
@@ -153,7 +154,16 @@ static int put_change(struct request *request, const json_t *change)
         abort(); /* out of memory: it was parsed from valid UTF-8 */
     }
     question.json = slice_text(text);
-    rc = supervise_ask(request, &question, &ask, &answer);
+    rc = supervise_call(request, &question, &ask, &answer);
+    if (rc == 0 && problem_http_status(answer.problem.code) != 200) {
+        struct problem named = {.code = answer.problem.code};
+        page_change_name(answer.problem.text, named.text, sizeof named.text);
+        page_change_name(answer.problem.hint, named.hint, sizeof named.hint);
+        respond_problem(request, &named);
+        rc = -1;
+    } else if (rc == 0) {
+        audit_supervised(request, &question);
+    }
     ask_destroy(&ask);
     free(text);
     return rc;

@@ -6,8 +6,8 @@
  *
  * What a client has to keep to is the same everywhere: text frames of UTF-8 (else 1003, 1007), no
  * message over LIMIT_WS_FRAME (1009), an answer to the ping that comes every LIMIT_WS_PING_MS, and
- * the session or token of the handshake still valid, with the same role (1008; looked up every
- * LIMIT_WS_CALLER_MS).
+ * the session, token or camera's address of the handshake still valid, with the same role (1008;
+ * looked up every LIMIT_WS_CALLER_MS).
  */
 #ifndef API_PUSH_H
 #define API_PUSH_H

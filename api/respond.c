@@ -1,8 +1,11 @@
 #include "api/respond.h"
 
+#include "api/refusals.h"
+#include "proto/clock.h"
 #include "proto/log.h"
-#include <assert.h>
 
+#include <assert.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -243,20 +246,28 @@ static void put_rfc9457(struct request *request, struct json_writer *writer, int
     json_set_text(writer, "detail", text);
 }
 
-/* So that what a client was told is found in the log by its request id. The text of a refusal may
- * repeat what was sent, a plate for example; that of our own failures does not. */
+/* So that what a client was told is found in the log by its request id, while there is no flood of
+ * it. The text of a refusal may repeat what was sent, a plate for example; that of our own failures
+ * does not. */
 static void note_refusal(const struct request *request, int status, enum problem_code code,
                          const char *text)
 {
-    char quoted[400];
+    uint64_t left_out;
+    char quoted[400], more[40] = "";
 
+    if (!refusals_take(request->gateway->refusals, code, clock_mono_ms(), &left_out)) {
+        return;
+    }
+    if (left_out > 0) {
+        (void)snprintf(more, sizeof more, " left_out=%" PRIu64, left_out);
+    }
     if (status >= 500) {
-        log_warn("HTTP_FAILED", "request=%s method=%s status=%d problem=%s text=%s", request->id,
+        log_warn("HTTP_FAILED", "request=%s method=%s status=%d problem=%s text=%s%s", request->id,
                  request->info->request_method, status, problem_name(code),
-                 log_quote(text, quoted, sizeof quoted));
+                 log_quote(text, quoted, sizeof quoted), more);
     } else {
-        log_info("HTTP_REFUSED", "request=%s method=%s status=%d problem=%s", request->id,
-                 request->info->request_method, status, problem_name(code));
+        log_info("HTTP_REFUSED", "request=%s method=%s status=%d problem=%s%s", request->id,
+                 request->info->request_method, status, problem_name(code), more);
     }
 }
 

@@ -51,6 +51,7 @@ static const struct route ROUTES[] = {
     {"POST", "/api/v1/peers/{peer_id}/accept", ROLE_ADMIN, peer_list_accept},
     {"DELETE", "/api/v1/peers/{peer_id}", ROLE_ADMIN, peer_list_delete},
     {"GET", "/api/v1/visits", ROLE_VIEWER, visit_list_get},
+    {"POST", "/api/v1/visits", ROLE_ADMIN, batch_visits},
     {"GET", "/api/v1/visits/{event_id}", ROLE_VIEWER, visit_story_get},
     {"PUT", "/api/v1/visits/{event_id}", ROLE_OPERATOR, visit_change_put},
     {"DELETE", "/api/v1/visits/{event_id}", ROLE_OPERATOR, visit_change_delete},

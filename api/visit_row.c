@@ -174,10 +174,16 @@ void visit_row_json(struct json_writer *writer, const struct visit *visit)
     json_put_close(writer, '}');
 }
 
-/* A spreadsheet runs what begins like this. */
+/* A spreadsheet runs what begins like this; behind apostrophes too, so that who reads the file
+ * takes just the one away that was put there. */
 static bool is_formula(struct slice text)
 {
-    return text.len > 0 && text.data[0] != '\0' && strchr("=+-@\t\r\n|", text.data[0]) != NULL;
+    size_t i = 0;
+
+    while (i < text.len && text.data[i] == '\'') {
+        i++;
+    }
+    return i < text.len && text.data[i] != '\0' && strchr("=+-@\t\r\n|", text.data[i]) != NULL;
 }
 
 /* What fails shows in the buffer. */
@@ -201,13 +207,14 @@ static void csv_text(struct buffer *out, struct slice text)
 
 static void csv_cell(struct buffer *out, const struct cell *cell)
 {
-    char text[LOCALTIME_RFC3339];
+    char text[LOCALTIME_RFC3339], number[JSON_NUMBER];
 
     if (cell->kind == CELL_TEXT || cell->kind == CELL_ID) {
         csv_text(out, cell->text);
     } else if (cell->kind == CELL_NUMBER) {
         if (isfinite(cell->number)) {
-            (void)buffer_printf(out, "%.6g", cell->number);
+            (void)json_number_text(cell->number, number);
+            (void)buffer_printf(out, "%s", number);
         }
     } else if (cell->kind == CELL_BOOL) {
         (void)buffer_printf(out, "%s", cell->integer ? "true" : "false");

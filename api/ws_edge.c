@@ -3,10 +3,12 @@
 #include "api/camera_event.h"
 #include "api/edge_message.h"
 #include "api/meter.h"
+#include "api/refusals.h"
 #include "api/respond.h"
 #include "proto/clock.h"
 #include "proto/log.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,6 +136,19 @@ static bool store(struct ws_edge *edge, struct push_client *client, const struct
     return stored;
 }
 
+/* The text of a problem may repeat what was sent; its code is enough. */
+static void log_refusal(struct ws_edge *edge, const struct box *box, const char *code,
+                        const struct problem *problem)
+{
+    uint64_t left_out;
+    char quoted[2 * PUSH_TAG];
+
+    if (refusals_take(edge->gateway->refusals, problem->code, clock_mono_ms(), &left_out)) {
+        log_warn(code, "edge=%s code=%s left_out=%" PRIu64,
+                 log_quote(box->id, quoted, sizeof quoted), problem_name(problem->code), left_out);
+    }
+}
+
 static void take_event(struct ws_edge *edge, struct push_client *client, const json_t *message)
 {
     struct box *box = push_own(client);
@@ -142,8 +157,7 @@ static void take_event(struct ws_edge *edge, struct push_client *client, const j
 
     box->events++;
     if (camera_event_read(&reading, message) != 0) {
-        log_warn("EDGE_EVENT_REFUSED", "edge=%s code=%s", box->id,
-                 problem_name(reading.problem.code));
+        log_refusal(edge, box, "EDGE_EVENT_REFUSED", &reading.problem);
         answer_init(&answer, reading.problem.code);
         (void)slice_copy(slice_text(reading.problem.text), answer.text, sizeof answer.text);
         send_ack(client, json_member_text(message, "event_id"), &answer);
@@ -238,7 +252,7 @@ static void on_text(void *context, struct push_client *client, struct slice text
     struct slice type;
 
     if (message == NULL) {
-        log_warn("EDGE_MESSAGE_INVALID", "edge=%s problem=\"%s\"", box->id, problem.text);
+        log_refusal(edge, box, "EDGE_MESSAGE_INVALID", &problem);
         push_close(client, PUSH_NOT_TEXT);
         return;
     }

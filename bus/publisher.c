@@ -25,14 +25,10 @@ void publisher_put_cursor(msgpack_packer *packer, const char *key, const struct 
     publisher_put(packer, key, text);
 }
 
-int publisher_ask(struct publisher *publisher, uint64_t token, const struct feed_cursor *after,
-                  const char *topic)
+int publisher_ask(struct publisher *publisher, const struct feed_page_request *request)
 {
-    struct feed_page_request request = {.token = token, .after = *after};
-
-    (void)slice_copy(slice_text(topic), request.topic, sizeof request.topic);
     buffer_clear(&publisher->out);
-    if (feed_page_request_pack(&request, &publisher->out) != 0) {
+    if (feed_page_request_pack(request, &publisher->out) != 0) {
         return -1;
     }
     return zmq_send(zsock_resolve(publisher->reader), publisher->out.data, publisher->out.len,
@@ -43,11 +39,16 @@ int publisher_ask(struct publisher *publisher, uint64_t token, const struct feed
 
 static void read_on(struct publisher *publisher)
 {
+    struct feed_page_request request = {.token = LIVE, .after = publisher->at, .most = UINT64_MAX};
+
     if (publisher->is_reading || !publisher->has_news) {
         return;
     }
-    publisher->has_news = false;
-    publisher->is_reading = publisher_ask(publisher, LIVE, &publisher->at, "") == 0;
+    if (!publisher_live_wants(publisher, request.topic)) {
+        request.after.feed = 0; /* nobody is there: only where the feed stands */
+    }
+    publisher->has_news = publisher->is_stale = false;
+    publisher->is_reading = publisher_ask(publisher, &request) == 0;
 }
 
 static void take_pages(struct publisher *publisher)
@@ -63,7 +64,10 @@ static void take_pages(struct publisher *publisher)
         }
         if (page.token == LIVE) {
             publisher->is_reading = false;
-            publisher_live_page(publisher, &page);
+            publisher->has_news = publisher->has_news || publisher->is_stale;
+            if (!publisher->is_stale) {
+                publisher_live_page(publisher, &page);
+            }
         } else {
             publisher_replay_page(publisher, &page);
         }

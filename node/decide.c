@@ -1,7 +1,9 @@
 #include "node/decide.h"
 
 #include "node/parking.h"
+#include "node/peering.h"
 #include "node/settings.h"
+#include "node/visit_import.h"
 
 /* What a decision is made from; the copies live as long as the decision. */
 struct inquiry {
@@ -264,6 +266,12 @@ int decide(struct store *store, const struct node_id *id, const struct command *
 {
     if (settings_is_command(command->kind)) {
         return settings_decide(store, command, now_ms, 0, answer, problem);
+    }
+    if (peering_is_command(command->kind)) {
+        return peering_decide(store, id, command, now_ms, answer, problem);
+    }
+    if (command->kind == COMMAND_IMPORT) {
+        return visit_import_decide(store, id, command, now_ms, answer, problem);
     }
 
     struct inquiry inquiry; /* 20 KiB of room for texts, which need no zeroes */

@@ -1,6 +1,7 @@
 #include "node/parking.h"
 
 #include "proto/clock.h"
+#include "proto/gate_text.h"
 #include "proto/localtime.h"
 
 #include <inttypes.h>
@@ -74,7 +75,10 @@ static uint32_t kind_of(const struct command *command)
         return EVENT_CONFIG_UPDATE;
     case COMMAND_STAFF:
     case COMMAND_SUBSCRIPTIONS:
-    case COMMAND_LOT:   /* node/settings */
+    case COMMAND_LOT:    /* node/settings */
+    case COMMAND_IMPORT: /* node/visit_import */
+    case COMMAND_PEER:   /* node/peering */
+    case COMMAND_PEER_MARK:
     case COMMAND_PROBE: /* node/batch */
     case COMMAND_GATE:
         break;
@@ -172,6 +176,7 @@ int parking_prepare(struct parking *parking, const struct command *command,
     stamp_time(&parking->event, EVENT_NONE, view);
     parking->event.author = command->author;
     parking->event.reason = command->reason;
+    parking->event.source_central = command->source_central; /* node/peering has one */
     if (command->sent_id.len > 0) {
         parking->event.sent_id = command->sent_id;
     }
@@ -387,7 +392,7 @@ static void complete_entry(struct parking *parking, const struct visit *visit,
                        text);
         return;
     }
-    (void)snprintf(answer->text, sizeof answer->text, "Xe %s VÀO bãi", view);
+    gate_text_done(false, slice_text(view), answer->text, sizeof answer->text);
 }
 
 static void complete_exit(struct parking *parking, const struct visit *visit)
@@ -396,10 +401,11 @@ static void complete_exit(struct parking *parking, const struct visit *visit)
     const char *view = parking->plate.view;
 
     if (visit != NULL && visit->status == VISIT_OUT) {
-        (void)snprintf(answer->text, sizeof answer->text, "Xe %s RA bãi", view);
+        gate_text_done(true, slice_text(view), answer->text, sizeof answer->text);
         return;
     }
     answer->code = PROBLEM_NO_OPEN_VISIT;
+    answer->entry_ms = answer->exit_ms = answer->fee = EVENT_NONE; /* of a visit it did not close */
     (void)snprintf(answer->text, sizeof answer->text,
                    "Xe %s không có lượt VÀO nào đang mở; lượt RA đã được ghi lại để đối chiếu",
                    view);

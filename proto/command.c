@@ -18,6 +18,9 @@ void command_init(struct command *command, enum command_kind kind)
         .entry_ms = EVENT_NONE,
         .exit_ms = EVENT_NONE,
         .capacity = EVENT_NONE,
+        .exit_confidence = (double)NAN,
+        .fee = EVENT_NONE,
+        .heard_ms = EVENT_NONE,
     };
 }
 
@@ -40,13 +43,45 @@ static int finish(struct buffer *out, size_t before)
     return 0;
 }
 
+static void put_double(msgpack_packer *packer, double value)
+{
+    if (isnan(value)) {
+        msgpack_pack_nil(packer);
+    } else {
+        msgpack_pack_double(packer, value);
+    }
+}
+
+/* What only the peer link needs, as one element: for all others it is a single byte. */
+static void put_peer(msgpack_packer *packer, const struct command *command)
+{
+    if (command->kind != COMMAND_PEER && command->kind != COMMAND_PEER_MARK) {
+        msgpack_pack_nil(packer);
+        return;
+    }
+    msgpack_pack_array(packer, 13);
+    msgpack_pack_uint32(packer, command->event_kind);
+    wire_put_slice_str(packer, command->peer);
+    wire_put_slice_str(packer, command->source_central);
+    wire_put_slice_str(packer, command->exit_camera_id);
+    wire_put_slice_str(packer, command->exit_camera_name);
+    wire_put_slice_str(packer, command->exit_source);
+    put_double(packer, command->exit_confidence);
+    msgpack_pack_int64(packer, command->fee);
+    put_bool(packer, command->is_out);
+    put_bool(packer, command->is_anomaly);
+    msgpack_pack_uint64(packer, command->told.feed);
+    msgpack_pack_uint64(packer, command->told.lsn);
+    msgpack_pack_int64(packer, command->heard_ms);
+}
+
 int command_pack(const struct command *command, struct buffer *out)
 {
     msgpack_packer packer;
     size_t before = out->len;
 
     wire_packer(&packer, out);
-    msgpack_pack_array(&packer, 26);
+    msgpack_pack_array(&packer, 29);
     msgpack_pack_uint32(&packer, (uint32_t)command->kind);
     msgpack_pack_uint32(&packer, (uint32_t)command->gate);
     wire_put_slice_str(&packer, command->camera_id);
@@ -56,11 +91,7 @@ int command_pack(const struct command *command, struct buffer *out)
     wire_put_slice_str(&packer, command->edge_id);
     wire_put_slice_str(&packer, command->sent_id);
     wire_put_slice_str(&packer, command->plate_text);
-    if (isnan(command->confidence)) {
-        msgpack_pack_nil(&packer);
-    } else {
-        msgpack_pack_double(&packer, command->confidence);
-    }
+    put_double(&packer, command->confidence);
     msgpack_pack_int64(&packer, command->device_ms);
     wire_put_slice_str(&packer, command->location);
     msgpack_pack_int64(&packer, command->location_ms);
@@ -79,6 +110,9 @@ int command_pack(const struct command *command, struct buffer *out)
     msgpack_pack_int64(&packer, command->capacity);
     put_bool(&packer, command->remove);
     wire_put_slice_str(&packer, command->retry_key);
+    wire_put_slice_bin(&packer, command->header);
+    wire_put_slice_bin(&packer, command->body);
+    put_peer(&packer, command);
     return finish(out, before);
 }
 
@@ -91,6 +125,31 @@ static struct tariff row_tariff(struct wire_row *row)
     tariff.per_hour = wire_row_i64(&inner, INT64_MIN, INT64_MAX);
     row->bad = inner.bad;
     return tariff;
+}
+
+static void row_peer(struct wire_row *row, struct command *command)
+{
+    if (command->kind != COMMAND_PEER && command->kind != COMMAND_PEER_MARK) {
+        (void)wire_row_any(row); /* nothing is there */
+        return;
+    }
+
+    struct wire_row inner = wire_row(wire_row_any(row));
+
+    command->event_kind = (uint32_t)wire_row_u64(&inner, 0, UINT32_MAX);
+    command->peer = wire_row_str(&inner, TEXT_BYTES);
+    command->source_central = wire_row_str(&inner, TEXT_BYTES);
+    command->exit_camera_id = wire_row_str(&inner, TEXT_BYTES);
+    command->exit_camera_name = wire_row_str(&inner, TEXT_BYTES);
+    command->exit_source = wire_row_str(&inner, TEXT_BYTES);
+    command->exit_confidence = wire_row_double(&inner);
+    command->fee = wire_row_i64(&inner, INT64_MIN, INT64_MAX);
+    command->is_out = wire_row_bool(&inner);
+    command->is_anomaly = wire_row_bool(&inner);
+    command->told.feed = wire_row_u64(&inner, 0, UINT64_MAX);
+    command->told.lsn = wire_row_u64(&inner, 0, UINT64_MAX);
+    command->heard_ms = wire_row_i64(&inner, INT64_MIN, INT64_MAX);
+    row->bad = row->bad || inner.bad;
 }
 
 int command_unpack(struct command *command, struct slice bytes)
@@ -128,6 +187,9 @@ int command_unpack(struct command *command, struct slice bytes)
     command->capacity = wire_row_i64(&row, INT64_MIN, INT64_MAX);
     command->remove = wire_row_bool(&row);
     command->retry_key = wire_row_str(&row, TEXT_BYTES);
+    command->header = wire_row_bin(&row, LIMIT_HEADER_BYTES);
+    command->body = wire_row_bin(&row, LIMIT_BODY_BYTES);
+    row_peer(&row, command);
     wire_close(&wire);
     return row.bad ? -1 : 0;
 }

@@ -10,6 +10,7 @@
 #define PROTO_COMMAND_H
 
 #include "proto/bytes.h"
+#include "proto/feed.h"
 #include "proto/ids.h"
 #include "proto/problem.h"
 #include "proto/tariff.h"
@@ -26,6 +27,9 @@ enum command_kind {
     COMMAND_STAFF,         /* a STAFF_UPDATE for each element that changes */
     COMMAND_SUBSCRIPTIONS, /* likewise SUBSCRIPTION_UPDATE */
     COMMAND_LOT,           /* PARKING_LOT_CONFIG */
+    COMMAND_IMPORT,        /* IMPORT: a whole visit of another system or an export */
+    COMMAND_PEER,          /* what a central of the existing system said over the peer link */
+    COMMAND_PEER_MARK,     /* how far it and we have told each other */
     COMMAND_PROBE          /* nothing: whether the writer answers */
 };
 
@@ -76,6 +80,40 @@ struct command {
      * there. */
     int64_t capacity; /* 0..LIMIT_CAPACITY */
     bool remove;      /* the lot is no more */
+
+    /* COMMAND_IMPORT: the event as event_pack made it; the node stamps it. */
+    struct slice header, body;
+
+    /*
+     * COMMAND_PEER: one message of a central of the existing system, types checked, nothing
+     * decided. What it says becomes an event of our stream with its `source_central`; what the log
+     * has already becomes nothing (answer.deduped). `event_kind` is one of:
+     *   VEHICLE_ENTRY_PENDING    visit, plate_text, plate_view, edge_id, camera_type, entry_ms
+     *   VEHICLE_ENTRY_CONFIRMED  visit, entry_ms: when it was confirmed
+     *   VEHICLE_EXIT             visit, plate_text, source_central: where it left, edge_id,
+     * exit_ms, fee LOCATION_UPDATE          visit, plate_text, location, location_ms
+     *   PARKING_LOT_CONFIG       location, capacity, camera_id, camera_type, edge_id
+     *   HISTORY_UPDATE, _DELETE  visit, plate_text, plate_view
+     *   IMPORT                   one row of a SYNC_RESPONSE, all of its columns: visit, edge_id,
+     *                            plate_text, plate_view, entry_ms, camera_id, camera_name,
+     *                            confidence, source, exit_ms, exit_*, fee, is_out, location,
+     *                            location_ms, is_anomaly
+     * `visit` is the event_id as sent, absent when it had none. `camera_name`, where the message
+     * has none, is made as the existing system does it. `device_ms`: the envelope's timestamp.
+     * Times are UTC; those that were sent as text are whole seconds.
+     */
+    uint32_t event_kind;         /* enum event_kind */
+    struct slice peer;           /* also COMMAND_PEER_MARK: id of the link's other end */
+    struct slice source_central; /* who saw it; absent = `peer` */
+    struct slice exit_camera_id, exit_camera_name, exit_source;
+    double exit_confidence; /* NaN = absent */
+    int64_t fee;            /* VND taken; EVENT_NONE = absent */
+    bool is_out, is_anomaly;
+
+    /* COMMAND_PEER_MARK, see struct history_mark (storage/history.h); what is absent stays as it
+     * is. */
+    struct feed_cursor told; /* feed 0 = absent */
+    int64_t heard_ms;        /* EVENT_NONE = absent */
 };
 
 void command_init(struct command *command, enum command_kind kind);

@@ -79,11 +79,12 @@ static const struct field fields[] = {
     FIELD(VALID_FROM_MS, INTEGER, valid_from_ms, 0),
     FIELD(VALID_TO_MS, INTEGER, valid_to_ms, 0),
     FIELD(RETRY_KEY, TEXT, retry_key, LIMIT_RETRY_KEY),
+    FIELD(EXIT_CENTRAL, TEXT, exit_central, LIMIT_TEXT),
 #undef FIELD
 };
 
 #define FIELD_COUNT (sizeof fields / sizeof *fields)
-_Static_assert(FIELD_COUNT == EVENT_KEY_RETRY_KEY, "one field per key, in order");
+_Static_assert(FIELD_COUNT == EVENT_KEY_EXIT_CENTRAL, "one field per key, in order");
 _Static_assert(EVENT_KEY_SALT < 64, "known keys fit a bit set");
 
 static const void *member(const struct event *event, const struct field *field)

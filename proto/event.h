@@ -97,7 +97,9 @@ enum event_key {
     EVENT_KEY_VALID_FROM_MS = 40, /* int: SUBSCRIPTION_UPDATE: first instant of its first day */
     EVENT_KEY_VALID_TO_MS = 41,   /* int: first instant after its last day */
     EVENT_KEY_RETRY_KEY = 42,     /* str: the sender's name for this event, for repetitions */
-    EVENT_KEY_SALT = 63           /* bin 16 */
+    EVENT_KEY_EXIT_CENTRAL =
+        43,             /* str: IMPORT: where it left; absent = its central, "" = unknown */
+    EVENT_KEY_SALT = 63 /* bin 16 */
 };
 
 /* A decoded event. Slices borrow from the bytes it was unpacked from; an absent field is a slice
@@ -118,7 +120,7 @@ struct event {
     struct slice item, retry_key;
     int64_t valid_from_ms, valid_to_ms;
     bool is_anomaly;
-    struct slice exit_camera_id, exit_camera_name, exit_source;
+    struct slice exit_central, exit_camera_id, exit_camera_name, exit_source;
     double exit_confidence;
     struct slice target_node;
     uint64_t target_epoch, target_from, target_to; /* 0 = absent */

@@ -43,10 +43,11 @@
 #define LIMIT_COMMAND_BYTES (384 * 1024) /* one command between threads: a list sent as a body */
 
 /* Mesh */
-#define LIMIT_PEERS 128            /* configured centrals */
-#define LIMIT_LINKS 512            /* transport links at once, unknown ones included */
-#define LIMIT_PENDING_PEERS 32     /* unconfigured centrals remembered for acceptance */
-#define LIMIT_PEER_QUEUE 1000      /* messages queued per link (ZMQ_SNDHWM) */
+#define LIMIT_PEERS 128        /* configured centrals */
+#define LIMIT_LINKS 512        /* transport links at once, unknown ones included */
+#define LIMIT_PENDING_PEERS 32 /* unconfigured centrals remembered for acceptance */
+#define LIMIT_PEER_MARKS 256   /* centrals of the existing system remembered; then the oldest go */
+#define LIMIT_PEER_QUEUE 1000  /* messages queued per link (ZMQ_SNDHWM) */
 #define LIMIT_CLOCK_AHEAD_MS 60000 /* a peer's clock further ahead does not drag ours */
 #define LIMIT_CLOCK_WARN_MS 2000   /* clock difference that raises a warning */
 #define LIMIT_READY_WRITER_MS 1000 /* a writer that takes longer is not ready */
@@ -70,6 +71,8 @@
 #define LIMIT_WS_CLIENTS 600         /* pages; each holds one worker and one writing thread */
 #define LIMIT_HTTP_BODY (256 * 1024) /* bytes of one request body */
 #define LIMIT_HTTP_BODY_MS 5000      /* a body must be complete by then */
+#define LIMIT_REFUSALS 20            /* log lines about one code of refusal in ... */
+#define LIMIT_REFUSALS_MS 60000      /* ... so long; the others are counted: the disk is finite */
 #define LIMIT_READERS 4              /* read-only database handles lent to requests */
 #define LIMIT_READERS_WAIT_MS 2000   /* then 503 with Retry-After */
 #define LIMIT_COMMAND_WAIT_MS 10000  /* a request waits this long for the writer, then 503 */

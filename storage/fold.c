@@ -294,7 +294,8 @@ static void render_exit(const struct fold_item *exit, struct visit *visit)
     const struct event *event = &exit->source->event;
     bool import = event->kind == EVENT_IMPORT;
 
-    visit->exit_central = fold_central(exit);
+    visit->exit_central =
+        import && event->exit_central.data ? fold_named(event->exit_central) : fold_central(exit);
     visit->exit_camera_id = import ? event->exit_camera_id : event->camera_id;
     visit->exit_camera_name = import ? event->exit_camera_name : event->camera_name;
     visit->exit_source = import ? event->exit_source : event->source;

@@ -82,7 +82,7 @@
 
 /* Of these rules. A change that makes other visits of the same events raises it: centrals compare
  * their states only when their versions are equal. */
-#define FOLD_VERSION 2
+#define FOLD_VERSION 3
 
 /* 9999-12-31 23:59:59.999 UTC; money and text of any two times within stay in range. */
 #define FOLD_TIME_MAX INT64_C(253402300799999)

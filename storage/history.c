@@ -70,6 +70,23 @@ static const char *const QUESTION_SQL[HISTORY_QUESTIONS] = {
     [HISTORY_SYNCED] = "SELECT peer_central_id, last_sync_time, updated_at, last_sync_timestamp"
                        " FROM p2p_sync_state WHERE (?1 IS NULL OR peer_central_id > ?1)"
                        " ORDER BY peer_central_id LIMIT ?2",
+    [HISTORY_MARK] = "SELECT feed, lsn, heard, t FROM peer_mark WHERE peer = ?1",
+    [HISTORY_CLOSED_AT] =
+        "SELECT h.event_id FROM visit_plate p JOIN history h ON h.id = p.visit"
+        " WHERE p.plate = ?1 AND p.first <= ?2 AND p.last >= ?2 AND h.exit_ms = ?2"
+        " AND h.status = 'OUT' LIMIT 1",
+    /* ?1 ?2 key from which to go on, ?3 the instant. No LIMIT, as above. */
+    [HISTORY_SINCE_INSIDE] = "SELECT entry_ms, id FROM history INDEXED BY history_inside"
+                             " WHERE status = 'IN' AND (entry_ms, id) > (?1, ?2) AND entry_ms < ?3"
+                             " ORDER BY entry_ms, id",
+    [HISTORY_SINCE_LEFT] =
+        "SELECT exit_ms, id FROM history INDEXED BY history_exit"
+        " WHERE exit_ms IS NOT NULL AND (exit_ms, id) > (?1, ?2) AND exit_ms >= ?3"
+        " AND entry_ms < ?3 AND status = 'OUT' ORDER BY exit_ms, id",
+    [HISTORY_SINCE_ENTERED] =
+        "SELECT entry_ms, id FROM history INDEXED BY history_entry"
+        " WHERE (entry_ms, id) > (?1, ?2) AND entry_ms >= ?3 AND status IN ('IN', 'OUT')"
+        " ORDER BY entry_ms, id",
     /* hlc and epoch are signed views of unsigned numbers: negative ones are the greatest. */
     [HISTORY_TARIFF] =
         "SELECT free_s, per_hour FROM setting"

@@ -1,7 +1,5 @@
 #include "storage/visit.h"
 
-#include "proto/event.h"
-
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
@@ -40,6 +38,42 @@ void visit_init(struct visit *visit)
     visit->exit_ms = EVENT_NONE;
     visit->exit_confidence = NAN;
     visit->last_location_ms = EVENT_NONE;
+}
+
+void visit_imported(const struct event *event, const struct node_id *node, struct visit *visit)
+{
+    visit_init(visit);
+    visit->event_id = event->visit;
+    visit->source_central =
+        event->source_central.len > 0 ? event->source_central : slice_text(node->text);
+    visit->edge_id = event->edge_id;
+    visit->plate_id = event->plate_id;
+    visit->plate_view = event->plate_view;
+    visit->entry_ms = event->t_eff;
+    visit->entry_camera_id = event->camera_id;
+    visit->entry_camera_name = event->camera_name;
+    visit->entry_source = event->source;
+    visit->entry_confidence = event->confidence;
+    visit->last_location = event->location;
+    visit->last_location_ms = event->location_ms;
+    visit->is_anomaly = event->is_anomaly;
+    visit->suspect = (event->clock & EVENT_CLOCK_SUSPECT) != 0;
+    visit->status = VISIT_IN;
+    if (!slice_equal(event->status, slice_text(visit_status_name(VISIT_OUT)))) {
+        return;
+    }
+    visit->status = VISIT_OUT;
+    visit->exit_ms = event->exit_ms;
+    visit->exit_central =
+        event->exit_central.data != NULL ? event->exit_central : visit->source_central;
+    if (visit->exit_central.len == 0) {
+        visit->exit_central = (struct slice){NULL, 0};
+    }
+    visit->exit_camera_id = event->exit_camera_id;
+    visit->exit_camera_name = event->exit_camera_name;
+    visit->exit_source = event->exit_source;
+    visit->exit_confidence = event->exit_confidence;
+    visit->fee = event->fee;
 }
 
 /* The texts of a visit, the local ones too. */

@@ -6,6 +6,7 @@
 #define STORAGE_VISIT_H
 
 #include "proto/bytes.h"
+#include "proto/event.h"
 #include "proto/ids.h"
 
 #include <stdbool.h>
@@ -51,6 +52,10 @@ struct visit {
 
 /* A visit with everything absent. */
 void visit_init(struct visit *visit);
+
+/* What an IMPORT logged by `node` says, as the fold shows it when no other event names the visit
+ * and nothing else is in its way. Borrows from the event. */
+void visit_imported(const struct event *event, const struct node_id *node, struct visit *visit);
 
 /* A visit with memory of its own. */
 #define VISIT_COPY_TEXT \

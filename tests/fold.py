@@ -386,6 +386,8 @@ def row(visit, timeline, given):
             event = visit.exit[1]
             prefix = "exit_" if event["kind"] == IMPORT else ""
             result["exit_central"] = central(event)
+            if event["kind"] == IMPORT and "exit_central" in event:
+                result["exit_central"] = event["exit_central"] or None
             for name in ("camera_id", "camera_name", "source", "confidence"):
                 result["exit_" + name] = event.get(prefix + name)
     return {name: value for name, value in result.items() if value is not None}

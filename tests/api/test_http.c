@@ -345,6 +345,36 @@ START_TEST(test_token)
 }
 END_TEST
 
+/* Loopback is open under names that only this machine has: a stranger's page whose name was made to
+ * lead here (DNS rebinding) is nobody. */
+START_TEST(test_host_names)
+{
+    static const struct {
+        const char *host;
+        int status;
+    } rows[] = {{"127.0.0.1:8000", 200},     {"127.0.0.1", 200},
+                {"[::1]:8000", 200},         {"localhost:8000", 200},
+                {"LOCALHOST", 200},          {"page.localhost:8000", 200},
+                {"10.20.0.7:8000", 200}, /* a name of this machine as far as anybody can tell */
+                {"parkmesh-1:8000", 200},    {"evil.example:8000", 401},
+                {"evil.example", 401},       {"127.0.0.1.evil.example:8000", 401},
+                {"evil.example.:8000", 401}, {"localhost.evil.example", 401}};
+    struct stand stand;
+
+    stand_new(&stand);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[200];
+        struct reply reply;
+        (void)snprintf(text, sizeof text, "GET /api/stats HTTP/1.1\r\nHost: %s\r\n\r\n",
+                       rows[i].host);
+        reply = exchange(&stand, text);
+        ck_assert_msg(reply.status == rows[i].status, "%s -> %d", rows[i].host, reply.status);
+        stand_reply_free(&reply);
+    }
+    stand_free(&stand);
+}
+END_TEST
+
 START_TEST(test_port_in_use)
 {
     struct stand stand;
@@ -403,6 +433,7 @@ int main(void)
     tcase_add_test(tests, test_origins);
     tcase_add_test(tests, test_open_auth_allows_every_origin);
     tcase_add_test(tests, test_token);
+    tcase_add_test(tests, test_host_names);
     tcase_add_test(tests, test_port_in_use);
     tcase_add_test(tests, test_bad_request_lines);
     suite_add_tcase(suite, tests);

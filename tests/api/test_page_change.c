@@ -153,6 +153,33 @@ START_TEST(test_refused)
 }
 END_TEST
 
+/* What is wrong is said in the page's own words. */
+START_TEST(test_names)
+{
+    static const struct {
+        const char *ours, *page;
+    } rows[] = {
+        {"bind: no address", "server.host: no address"},
+        {"this_central.api_port: out of range; cameras.items.3.ip: no address; bind: x",
+         "server.port: out of range; edge_cameras.3.ip: no address; server.host: x"},
+        {"this_central.ip: no address", "central_server.ip: no address"},
+        {"cameras.heartbeat_timeout_s: 5 to 3600", "camera.heartbeat_timeout: 5 to 3600"},
+        {"bus.bind: it stays; binding: so does this", "bus.bind: it stays; binding: so does this"},
+        {"port 9000 is also that of bind: only a start is a name",
+         "port 9000 is also that of bind: only a start is a name"},
+        {"bind", "bind"},
+        {"", ""}};
+    char text[300];
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        page_change_name(rows[i].ours, text, sizeof text);
+        ck_assert_str_eq(text, rows[i].page);
+    }
+    page_change_name(rows[0].ours, text, 9);
+    ck_assert_str_eq(text, "server.h");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("page change");
@@ -167,6 +194,7 @@ int main(void)
     tcase_add_test(tests, test_one_lot);
     tcase_add_test(tests, test_not_applied);
     tcase_add_test(tests, test_refused);
+    tcase_add_test(tests, test_names);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);

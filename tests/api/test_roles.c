@@ -53,6 +53,7 @@ static const struct row {
     {"GET", "/api/p2p/status", "voh"},
     {"GET", "/api/p2p/sync-state", "voh"},
     {"GET", "/api/v1/visits", "voh"},
+    {"POST", "/api/v1/visits", "h"},
     {"GET", "/api/v1/visits/{event_id}", "voh"},
     {"PUT", "/api/v1/visits/{event_id}", "oh"},
     {"DELETE", "/api/v1/visits/{event_id}", "oh"},

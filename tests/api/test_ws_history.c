@@ -106,9 +106,16 @@ START_TEST(test_notices)
         {"c1", FACT_LOCAL, EVENT_VEHICLE_ENTRY_PENDING, "IN",
          "{\"type\":\"history_update\",\"data\":{\"event_type\":\"ENTRY\",\"camera_id\":3,"
          "\"camera_name\":null,\"camera_type\":null,\"success\":true,\"action\":\"ENTRY\","
-         "\"plate_id\":\"51F20417\",\"plate_view\":null,\"history_id\":9,"},
+         "\"message\":\"Xe 51F20417 VÀO "
+         "bãi\",\"plate_id\":\"51F20417\",\"plate_view\":null,\"history_id\":9,"},
         {"c1", FACT_LOCAL, EVENT_VEHICLE_ENTRY_PENDING, "SUPERSEDED",
          "\"success\":false,\"action\":\"ENTRY\",\"code\":\"ALREADY_INSIDE\""},
+        {"c1", FACT_LOCAL, EVENT_VEHICLE_EXIT, "OUT",
+         "\"action\":\"EXIT\",\"message\":\"Xe 51F20417 RA bãi\","},
+        /* it closed nothing: no times, no fee */
+        {"c1", FACT_LOCAL, EVENT_VEHICLE_EXIT, "DELETED",
+         "\"code\":\"NO_OPEN_VISIT\",\"plate_id\":\"51F20417\",\"plate_view\":null,"
+         "\"history_id\":9,\"event_id\":\"v1\"}}"},
         {"c1", FACT_LOCAL, EVENT_VEHICLE_EXIT, "OUT",
          "\"duration\":\"1 giờ 0 phút\",\"fee\":0,\"event_id\":\"v1\"}}"},
         {"c2", FACT_LIVE, EVENT_VEHICLE_ENTRY_PENDING, "IN",

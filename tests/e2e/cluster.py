@@ -138,6 +138,8 @@ def program(*arguments, env=None, timeout=30, **options):
 class Central(Http):
     """One central: configuration file, data directory, process."""
 
+    ready_path = "/readyz"
+
     def __init__(self, directory, name, ip, ports=None):
         self.name, self.ip, self.directory = name, ip, directory
         self.p2p_port, self.api_port = ports or (free_port(ip), free_port(ip))
@@ -210,7 +212,7 @@ class Central(Http):
         def ready():
             expect(self.process.poll() is None, self.name, "ended with", self.process.returncode)
             with contextlib.suppress(OSError):
-                return self.get("/readyz").status == 200
+                return self.get(self.ready_path).status == 200
             return False
         wait_until(ready, seconds, "%s ready" % self.name)
 
@@ -328,12 +330,12 @@ class Cluster:
         self.closing = contextlib.ExitStack()
         self.secret = program("secret", "new")[1].strip()
 
-    def new(self, name, ports=()):
+    def new(self, name, ports=(), kind=Central):
         """A central that is not configured yet, at these ports; None = free ones."""
         pid = os.getpid()
         ip = "127.%d.%d.%d" % (64 + (pid >> 8) % 128, pid % 256, next(self._numbers) % 250 + 1)
         directory = os.path.join(self.directory, "%d-%s" % (len(self.centrals) + 1, name))
-        central = Central(directory, name, ip, self.ports if ports == () else ports)
+        central = kind(directory, name, ip, self.ports if ports == () else ports)
         self.centrals.append(central)
         return central
 

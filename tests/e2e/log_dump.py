@@ -18,7 +18,7 @@ KEYS = {1: "visit", 2: "plate_id", 3: "plate_view", 4: "source_central", 5: "edg
         26: "exit_camera_name", 27: "exit_confidence", 28: "exit_source", 29: "status",
         30: "target_node", 31: "target_epoch", 32: "target_from", 33: "target_to",
         34: "offset_ms", 38: "moved_from", 36: "json", 39: "item", 40: "valid_from_ms",
-        41: "valid_to_ms", 42: "retry_key"}
+        41: "valid_to_ms", 42: "retry_key", 43: "exit_central"}
 FIXED = {0xCA: ">f", 0xCB: ">d", 0xCC: ">B", 0xCD: ">H", 0xCE: ">I", 0xCF: ">Q", 0xD0: ">b",
          0xD1: ">h", 0xD2: ">i", 0xD3: ">q"}
 SIZED = {0xC4: ("bin", ">B"), 0xC5: ("bin", ">H"), 0xC6: ("bin", ">I"), 0xD9: ("str", ">B"),

@@ -93,6 +93,57 @@ def files(cluster):
     expect_equal(len(ask(central, "/api/v1/visits", format="csv", limit=3).body.splitlines()), 4, "")
 
 
+def post_lines(central, lines):
+    answer = central.request("POST", "/api/v1/visits", "\n".join(lines).encode(),
+                             headers={"Content-Type": "application/x-ndjson"})
+    expect_equal(answer.status, 200, answer)
+    return [json.loads(line) for line in answer.body.decode().splitlines()]
+
+
+def state(central):
+    return {name: row[-1] for name, row in central.visits().items()}
+
+
+def imports(cluster):
+    """An export becomes the same visits elsewhere; a second one, and one at home, changes nothing."""
+    a, b = cluster.new("central-1"), cluster.new("central-2")
+    for central in (a, b):
+        central.write_config()
+        central.start()
+    fill(a, ["51F-204.%02d" % n for n in range(12)])
+    for number in range(5):
+        a.exit("51F-204.%02d" % number, "v%d" % number, ts=time.time())
+    a.event("LOCATION_UPDATE", "51F-204.07", camera_name="Deck 'B'", camera_type="PARKING_LOT")
+    a.event("ENTRY", "30A-111.11", "precise", data={"confidence": 0.12345678901234567})
+    edited = a.request("PUT", "/api/v1/visits/v1", {"exit_time": "2039-01-02T03:04:05.678+07:00",
+                                                     "author": "An"})
+    expect_equal(edited.status, 200, edited)
+    lines = ask(a, "/api/v1/visits", format="ndjson").body.decode().splitlines()
+    told = post_lines(b, lines)
+    expect_equal([(item["status"], item.get("deduped")) for item in told], 13 * [(200, None)], "told")
+    expect_equal([item["event_id"] for item in told], [json.loads(l)["event_id"] for l in lines], "")
+    expect_equal(state(b), state(a), "visits")
+    for central in (b, a):
+        before = central.event_count()
+        expect(all(item["deduped"] for item in post_lines(central, lines)), "again")
+        expect_equal(central.event_count(), before, "events of " + central.name)
+
+    row = json.loads(lines[0])
+    wrong = [{}, {**row, "status": "SUPERSEDED"}, {**row, "entry_time": "noon"}, {**row, "fee": "free"},
+             {**row, "plate_id": "", "plate_view": None}, {**row, "event_id": "x" * 201}, 7,
+             {**row, "entry_confidence": "high"}, {**row, "entry_central": "y" * 600}]
+    told = post_lines(b, [json.dumps(item) for item in wrong])
+    expect_equal({item["status"] for item in told}, {400}, told)
+    expect("status must be" in told[1]["error"] and told[4]["code"] == "PLATE_UNUSABLE", told)
+    few = {"plate_view": "29A-999.99", "entry_time": "2019-05-01T08:00:00+07:00",
+           "exit_time": "2019-05-01T10:00:00+07:00", "entry_camera_id": 7}
+    first, second = post_lines(b, [json.dumps(few), json.dumps(few)])
+    expect(first["event_id"] == second["event_id"] and second["deduped"], first, second)
+    visit = ask(b, "/api/v1/visits/" + first["event_id"]).json["visit"]
+    expect_equal((visit["fee"], visit["entry_central"], visit["entry_camera_id"]),
+                 (50000, "central-2", 7), "what the row did not say")
+
+
 def story_and_changes(cluster):
     a, b = cluster.mesh("central-1", "central-2")
     a.start()
@@ -198,4 +249,4 @@ def counters(cluster):
     wait_until(lambda: central.get("/livez").status == 200, 5, "alive")
 
 
-run(lists_and_search, files, story_and_changes, conflicts, counters)
+run(lists_and_search, files, imports, story_and_changes, conflicts, counters)

@@ -47,9 +47,13 @@ class Client:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
-    def events(self):
+    def messages(self, kind):
         with open(self.path("out"), encoding="utf-8") as file:
-            return [json.loads(line) for line in file.read().split("\n")[:-1]]
+            told = [json.loads(line) for line in file.read().split("\n")[:-1]]
+        return [message for message in told if message["type"] == kind]
+
+    def events(self):
+        return self.messages("event")
 
     def said(self):
         with open(self.path("err"), encoding="utf-8") as file:
@@ -108,6 +112,64 @@ def nothing_lost_whoever_dies(cluster):
         expect(len(got) - len(unique) <= 4, "repeated", len(got) - len(unique))
 
 
+def replayed(central, after, topic):
+    """What the replay socket tells from a cursor on, and the cursor where live begins."""
+    told = []
+    with zmq.Context.instance().socket(zmq.DEALER) as dealer:
+        dealer.linger = 0
+        dealer.connect("tcp://%s:%d" % (central.ip, central.replay))
+        dealer.send(msgpack.packb({"op": "replay", "after": after, "topic": topic, "credit": 9999}))
+        while True:
+            expect(dealer.poll(10000 * SLOW), "replay goes on after", told[-1:])
+            message = msgpack.unpackb(dealer.recv())
+            if message["type"] == "live":
+                return told, message["cursor"]
+            told.append(message)
+
+
+def visits_are_told_as_they_change(cluster):
+    central = one_central(cluster)
+    start = where(central)["beginning"]
+    with zmq.Context.instance().socket(zmq.SUB) as sub:
+        sub.linger = 0
+        sub.connect("tcp://%s:%d" % (central.ip, central.bus))
+        sub.subscribe("v1.central-1.VISIT")
+
+        def hear(kind):
+            while True:
+                expect(sub.poll(10000 * SLOW), "a message of type", kind)
+                topic, message, *links = map(bytes, sub.recv_multipart())
+                message = msgpack.unpackb(message)
+                if message["type"] == kind:
+                    return topic.decode(), message, [msgpack.unpackb(link) for link in links]
+
+        expect_equal(hear("welcome")[1]["ok"], True, "a topic")
+        central.entry(plate(1), "visit-1")
+        topic, first, links = hear("visit")
+        expect_equal(topic, "v1.central-1.VISIT", "topic")
+        expect_equal((first["event_id"], first["status"], first["revision"], first["fee"]),
+                     ("visit-1", "IN", 1, 0), "as it came in")
+        expect("exit_time" not in first and first["entry_central"] == "central-1", first)
+        central.exit(plate(1), "visit-1")
+        _, second, links = hear("visit")
+        expect_equal((second["id"], second["status"], second["revision"]), (first["id"], "OUT", 2),
+                     "as it left")
+        expect_equal(links[0]["v1.central-1.VISIT"], int(first["cursor"].split(":")[1]), "link")
+        events, _ = follow(central, start)
+        expect_equal(sorted([int(m["cursor"].split(":")[1]) for m in events + [first, second]]),
+                     [1, 2, 3, 4], "one order for events and visits")
+        # told again, it is the visit as it is, where it changed last
+        told, live = replayed(central, start, "v1.central-1.VISIT")
+        expect_equal(told, [second], "replay")
+        expect_equal(live, where(central)["now"], "live")
+        told, _ = replayed(central, first["cursor"], "v1.")
+        expect_equal([m["type"] for m in told], ["event", "visit"], "behind the first revision")
+        expect_equal(replayed(central, second["cursor"], "v1.")[0], [], "behind the last")
+        central.exit(plate(2), "visit-2")  # nothing came in: an event, and no visit
+        central.entry(plate(3), "visit-3")
+        expect_equal(hear("visit")[1]["event_id"], "visit-3", "the next")
+
+
 def what_is_wrong_is_told(cluster):
     central = one_central(cluster)
     wrong = Client(central, "topic", "v2.")
@@ -138,6 +200,8 @@ def what_is_wrong_is_told(cluster):
     dealer.send(msgpack.packb({"op": "replay", "after": start, "credit": 0}))
     dealer.send(msgpack.packb({"op": "credit", "credit": 1}))
     expect_equal(msgpack.unpackb(dealer.recv())["event_id"], "visit-1", "by credit")
+    dealer.send(msgpack.packb({"op": "credit", "credit": 2}))
+    expect_equal(msgpack.unpackb(dealer.recv())["type"], "visit", "and what it became")
     expect_equal(msgpack.unpackb(dealer.recv()), {"type": "live", "cursor": where(central)["now"]},
                  "where live begins")
     dealer.close()
@@ -154,5 +218,5 @@ def a_taken_port_leaves_a_central_without_a_bus(cluster):
 
 
 if __name__ == "__main__":
-    run(nothing_lost_whoever_dies, what_is_wrong_is_told,
+    run(nothing_lost_whoever_dies, visits_are_told_as_they_change, what_is_wrong_is_told,
         a_taken_port_leaves_a_central_without_a_bus)

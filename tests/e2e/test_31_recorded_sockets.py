@@ -20,7 +20,6 @@ REFETCHED = ("ENTRY", "EXIT", "LOCATION_UPDATE", "PARKING_LOT_CONFIG_UPDATE")  #
 DIFFERENT = {
     "UPDATE": {"history_id", "event_id", "plate_text_old", "plate_view_old"},  # E-14
     "DELETE": {"history_id", "event_id"},                                      # E-14
-    "history_update": {"message"},  # a text for people, which no page reads
 }
 
 
@@ -42,8 +41,7 @@ def history_shapes():
     """(type, event_type, is an anomaly) -> shape of `data`."""
     known = {}
     for message in recorded.lines("ws_history.jsonl"):
-        data = {key: value for key, value in message["data"].items()
-                if value is not None and key not in DIFFERENT["history_update"]}
+        data = {key: value for key, value in message["data"].items() if value is not None}
         known.setdefault((data.get("type"), data.get("event_type"), "is_anomaly" in data),
                          recorded.Shape()).learn(data)
     return known

@@ -72,8 +72,12 @@ def c_04_values_that_are_none(mesh):
     for body, word in (({"parking": {"fee_base": None}}, "fee_base"),
                        ({"parking": {"fee_per_hour": "x"}}, "fee_per_hour"),
                        ({"camera": {"heartbeat_timeout": None}}, "heartbeat_timeout"),
-                       ({"server": {"host": "a\\b", "port": 8000}}, "no address"),
-                       ({"server": {"host": "0.0.0.0"}}, "port")):
+                       ({"server": {"host": "a\\b", "port": 8000}}, "server.host: "),
+                       ({"server": {"host": "0.0.0.0", "port": 99999}}, "server.port: "),
+                       ({"server": {"host": "0.0.0.0"}}, "port"),
+                       ({"central_server": {"ip": "x y"}}, "central_server.ip: "),
+                       ({"camera": {"heartbeat_timeout": -3}}, "camera.heartbeat_timeout: "),
+                       ({"edge_cameras": {"61": {"ip": "1.2.3.4.5"}}}, "edge_cameras.61.ip: ")):
         answer = a.post("/api/config", body)
         expect_equal((answer.status, answer.json["success"]), (400, False), json.dumps(body))
         expect(word in answer.json["error"], "names the field", answer)

@@ -10,6 +10,7 @@ from checker import Ledger, check, enter, heads
 from cluster import SLOW, camera_event, expect, expect_equal, now, parallel, plate, wait_linked, \
     wait_until
 from disk import Disk, SmallDisk
+from websocket import WebSocket
 
 FULL = (507, "DISK_FULL")
 
@@ -184,6 +185,45 @@ def large_requests(cluster):
     check([site], ledger)
 
 
+def box_waits(cluster):
+    """An event by socket that finds a full disk waits for room, and is stored without being sent
+    again; the box is meanwhile sent to HTTP, where it hears what is not stored."""
+    site = cluster.mesh("central-1")[0]
+    disk = small_disk(cluster, site)
+    site.start()
+    ledger = Ledger()
+    box = WebSocket(site.ip, site.api_port, "/ws/edge")
+    box.send(b'{"edge_id": 3}')
+    expect_equal(box.receive()["type"], "connected", "greeting")
+    refused = fill_until_refused(site, disk, ledger, 1)
+    sent = []
+    while "EDGE_WAITS" not in site.log():  # the first ones may still find room
+        held, number = site.event_count(), 90000 + len(sent)
+        sent.append(name_of(number))
+        expect(len(sent) < 2000, "there is always room")
+        disk.fill()
+        box.send(json.dumps(camera_event("ENTRY", plate(number), sent[-1],
+                                         ts=now() - 3600)).encode())
+        wait_until(lambda h=held: site.event_count() > h or "EDGE_WAITS" in site.log(), 10,
+                   "stored, or not")
+    waiting = sent[-1]
+    while box.receive() is not None:  # ENTRYs of the others
+        pass
+    expect_equal(box.close_code, 1013, "the box is sent away")
+    again = WebSocket(site.ip, site.api_port, "/ws/edge")
+    expect_equal(again.status, 503, "others, too")
+    again.close()
+    expect(waiting not in site.history(), "not stored yet")
+    disk.free()
+    wait_until(lambda: waiting in site.history(), 10, "stored by itself")
+    wait_until(lambda: car(site, ledger, refused).status == 200, 5, "and so are others")
+    third = WebSocket(site.ip, site.api_port, "/ws/edge")
+    expect_equal(third.status, 101, "boxes are welcome again")
+    third.close()
+    expect("EDGE_EVENT_LOST" not in site.log(), "nothing was lost")
+    expect_equal(site.event_count(), len(ledger.positions) + len(sent), "each once")
+
+
 def configuration_kept(cluster):
     """A change that cannot be written: 507, and the file is as it was."""
     site = cluster.mesh("central-1")[0]
@@ -229,4 +269,4 @@ def quota(cluster):
 
 if __name__ == "__main__":
     lab.run(intake_refused, restarted_while_full, filled_while_down, mesh_goes_on, catching_up,
-            large_requests, configuration_kept, quota)
+            large_requests, box_waits, configuration_kept, quota)

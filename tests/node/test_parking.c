@@ -173,6 +173,26 @@ START_TEST(an_exit_without_visit_says_so)
 }
 END_TEST
 
+START_TEST(an_exit_that_closes_nothing_costs_nothing)
+{
+    struct command command = gate(GATE_EXIT, "51G12345", "named");
+    struct parking_view view = view_now();
+    struct visit named = visit_of("named", VISIT_DELETED, NOW - 120 * MINUTE);
+    struct position position = {.seq = 1};
+    named.exit_ms = NOW - 60 * MINUTE;
+    named.fee = 25000;
+    view.named = &named;
+    ck_assert_int_eq(parking_prepare(&parking, &command, &view), 0);
+    ck_assert_int_eq(parking_decide(&parking, &view), 0);
+    parking_complete(&parking, &position, &named, NULL);
+    ck_assert_int_eq(parking.answer.code, PROBLEM_NO_OPEN_VISIT);
+    ck_assert_str_eq(parking.answer.visit, "named");
+    ck_assert_int_eq(parking.answer.fee, EVENT_NONE);
+    ck_assert_int_eq(parking.answer.entry_ms, EVENT_NONE);
+    ck_assert_int_eq(parking.answer.exit_ms, EVENT_NONE);
+}
+END_TEST
+
 static const char *const UNUSABLE[] = {NULL, "", "AB1", "-- ..", "12345\n6", "\xff\xfe 123456"};
 
 START_TEST(an_unusable_plate_is_refused)
@@ -266,6 +286,7 @@ int main(void)
     tcase_add_loop_test(gates, an_exit_names_the_visit_it_closes, 0,
                         (int)(sizeof EXITS / sizeof *EXITS));
     tcase_add_test(gates, an_exit_without_visit_says_so);
+    tcase_add_test(gates, an_exit_that_closes_nothing_costs_nothing);
     tcase_add_loop_test(gates, an_unusable_plate_is_refused, 0,
                         (int)(sizeof UNUSABLE / sizeof *UNUSABLE));
     tcase_add_test(gates, a_cameras_delete_without_id_changes_nothing);

@@ -34,6 +34,20 @@ static struct command example(void)
     command.if_match = slice_text("1800-25000");
     command.capacity = 40;
     command.remove = true;
+    command.header = slice_text("header");
+    command.body = slice_text("body");
+    command.event_kind = EVENT_IMPORT;
+    command.peer = slice_text("central-9");
+    command.source_central = slice_text("central-8");
+    command.exit_camera_id = slice_text("4");
+    command.exit_camera_name = slice_text("central-9/4");
+    command.exit_source = slice_text("p2p_sync");
+    command.exit_confidence = 0.5;
+    command.fee = 25000;
+    command.is_out = true;
+    command.is_anomaly = true;
+    command.told = (struct feed_cursor){UINT64_MAX, 77};
+    command.heard_ms = 1795361287150;
     return command;
 }
 
@@ -55,6 +69,8 @@ static void check_same(const struct command *a, const struct command *b)
         {&a->reason, &b->reason},
         {&a->json, &b->json},
         {&a->if_match, &b->if_match},
+        {&a->header, &b->header},
+        {&a->body, &b->body},
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         ck_assert_msg(slice_equal(*texts[i][0], *texts[i][1]), "text %zu", i);
@@ -68,6 +84,20 @@ static void check_same(const struct command *a, const struct command *b)
     ck_assert(a->tariff.free_s == b->tariff.free_s && a->tariff.per_hour == b->tariff.per_hour);
 }
 
+static void check_same_peer(const struct command *a, const struct command *b)
+{
+    ck_assert_uint_eq(a->event_kind, b->event_kind);
+    ck_assert(slice_equal(a->peer, b->peer) && slice_equal(a->source_central, b->source_central));
+    ck_assert(slice_equal(a->exit_camera_id, b->exit_camera_id));
+    ck_assert(slice_equal(a->exit_camera_name, b->exit_camera_name));
+    ck_assert(slice_equal(a->exit_source, b->exit_source));
+    ck_assert(isnan(a->exit_confidence) ? isnan(b->exit_confidence)
+                                        : fabs(a->exit_confidence - b->exit_confidence) < 1e-12);
+    ck_assert(a->fee == b->fee && a->is_out == b->is_out && a->is_anomaly == b->is_anomaly);
+    ck_assert(a->told.feed == b->told.feed && a->told.lsn == b->told.lsn);
+    ck_assert(a->heard_ms == b->heard_ms);
+}
+
 START_TEST(commands_come_back)
 {
     for (int kind = COMMAND_GATE; kind <= COMMAND_PROBE; kind++) {
@@ -77,12 +107,18 @@ START_TEST(commands_come_back)
         ck_assert_int_eq(command_pack(&command, &buffer), 0);
         ck_assert_int_eq(command_unpack(&got, buffer_slice(&buffer)), 0);
         check_same(&command, &got);
+        check_same_peer(&command, &got);
         buffer_clear(&buffer);
         command = example();
         command.kind = (enum command_kind)kind;
         ck_assert_int_eq(command_pack(&command, &buffer), 0);
         ck_assert_int_eq(command_unpack(&got, buffer_slice(&buffer)), 0);
         check_same(&command, &got);
+        if (kind == COMMAND_PEER || kind == COMMAND_PEER_MARK) {
+            check_same_peer(&command, &got);
+        } else { /* they have no room for it */
+            ck_assert(got.event_kind == 0 && got.peer.data == NULL && got.told.feed == 0);
+        }
         buffer_free(&buffer);
     }
 }

@@ -16,16 +16,17 @@ static void fill(struct event *event, struct buffer *supersedes)
     event->hlc = UINT64_C(117658094345256960);
     event->t_eff = INT64_C(1795335303123);
     event->clock = EVENT_CLOCK_DEVICE | EVENT_CLOCK_SUSPECT;
-    struct slice *texts[] = {
-        &event->visit,      &event->plate_id,       &event->plate_view,  &event->source_central,
-        &event->edge_id,    &event->camera_id,      &event->camera_name, &event->camera_type,
-        &event->source,     &event->sent_id,        &event->author,      &event->reason,
-        &event->before,     &event->json,           &event->closes,      &event->location,
-        &event->status,     &event->exit_camera_id, &event->exit_source, &event->exit_camera_name,
-        &event->target_node};
-    static const char *const words[] = {"ánh", "b", "Đ51", "d", "e",        "f",  "g",
-                                        "h",   "i", "j",   "k", "lời nhắn", "{}", "[1]",
-                                        "o",   "p", "q",   "r", "s",        "t",  "u"};
+    struct slice *texts[] = {&event->visit,          &event->plate_id,    &event->plate_view,
+                             &event->source_central, &event->edge_id,     &event->camera_id,
+                             &event->camera_name,    &event->camera_type, &event->source,
+                             &event->sent_id,        &event->author,      &event->reason,
+                             &event->before,         &event->json,        &event->closes,
+                             &event->location,       &event->status,      &event->exit_central,
+                             &event->exit_camera_id, &event->exit_source, &event->exit_camera_name,
+                             &event->target_node};
+    static const char *const words[] = {"ánh", "b", "Đ51", "d",        "e",  "f",   "g", "h",
+                                        "i",   "j", "k",   "lời nhắn", "{}", "[1]", "o", "p",
+                                        "q",   "r", "s",   "t",        "u",  "v"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         *texts[i] = slice_text(words[i]);
     }
@@ -61,7 +62,8 @@ static void check_same(const struct event *a, const struct event *b)
     TEXT(visit), TEXT(plate_id), TEXT(plate_view), TEXT(source_central), TEXT(edge_id);
     TEXT(camera_id), TEXT(camera_name), TEXT(camera_type), TEXT(source), TEXT(sent_id);
     TEXT(author), TEXT(reason), TEXT(before), TEXT(json), TEXT(closes), TEXT(location);
-    TEXT(status), TEXT(exit_camera_id), TEXT(exit_camera_name), TEXT(exit_source);
+    TEXT(status), TEXT(exit_central), TEXT(exit_camera_id), TEXT(exit_camera_name),
+        TEXT(exit_source);
     TEXT(target_node), TEXT(supersedes);
 #undef TEXT
 #define INTEGER(name) ck_assert_msg(a->name == b->name, #name)

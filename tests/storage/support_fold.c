@@ -23,6 +23,7 @@ static const struct text_option text_options[] = {
     {"loc", offsetof(struct event, location)},
     {"status", offsetof(struct event, status)},
     {"exitcam", offsetof(struct event, exit_camera_id)},
+    {"exitcentral", offsetof(struct event, exit_central)},
 };
 
 static const struct text_option time_options[] = {
@@ -424,6 +425,7 @@ static void fill_event(uint64_t *state, struct event *event)
     event->location_ms = maybe_time(state, 2);
     event->status = pick(state, statuses, COUNT(statuses), 6);
     event->is_anomaly = fold_case_below(state, 4) == 0;
+    event->exit_central = pick(state, texts, COUNT(texts), 2);
     event->exit_camera_id = pick(state, texts, COUNT(texts), 2);
     event->exit_source = pick(state, texts, COUNT(texts), 2);
     distort(state, event);

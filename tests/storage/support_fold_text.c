@@ -193,6 +193,7 @@ static void put_event(struct buffer *out, const struct fold_event *source)
     put_integer(out, "location_ms", event->location_ms);
     put_text(out, "status", event->status);
     put_flag(out, "is_anomaly", event->is_anomaly);
+    put_text(out, "exit_central", event->exit_central);
     put_text(out, "exit_camera_id", event->exit_camera_id);
     put_text(out, "exit_camera_name", event->exit_camera_name);
     put_text(out, "exit_source", event->exit_source);

@@ -402,6 +402,11 @@ START_TEST(test_facts)
     fold_free(&output);
     fold_case_free(&test);
 
+    visit = fold_one(&test, "import v1 A 1 exit=2 status=OUT central=B exitcentral=C;", &output);
+    check_slice(visit.exit_central, "C");
+    fold_free(&output);
+    fold_case_free(&test);
+
     visit = fold_one(&test, "seen v1 A 1 loc=Lot7 central=B source=auto;", &output);
     check_slice(visit.entry_camera_name, "Auto-detected: B/Lot7");
     check_slice(visit.entry_source, "parking_lot_auto");

@@ -209,7 +209,9 @@ START_TEST(made_for_an_older_database)
     central_start(&a, "central-1");
     live(77, CENTRAL_NOW);
     central_close(&a);
-    central_run(&a, "DROP TABLE account; DROP TABLE session; DROP TABLE token; DROP TABLE audit;"
+    central_run(&a, "DROP INDEX history_lsn; ALTER TABLE history DROP COLUMN lsn;"
+                    "DROP TABLE visit_gone;"
+                    "DROP TABLE account; DROP TABLE session; DROP TABLE token; DROP TABLE audit;"
                     "DROP INDEX event_change; DROP TABLE feed; DROP TABLE visit_count;"
                     "DROP TABLE visit_inside;"
                     "DROP TABLE plate_part;"
