@@ -346,6 +346,17 @@ static const char *const MIGRATIONS[SCHEMA_VERSION] = {
     " revision INTEGER NOT NULL,"
     " central TEXT) STRICT;"
     "PRAGMA user_version = 7;",
+
+    /* How far this central and one of the existing system have told each other; local. feed, lsn:
+     * the last event of our feed that the other side has read, NULL = none. heard: ms, up to when
+     * we have what it holds, NULL = never. t: ms of the last change. */
+    "CREATE TABLE peer_mark("
+    " peer TEXT PRIMARY KEY,"
+    " feed INTEGER,"
+    " lsn INTEGER,"
+    " heard INTEGER,"
+    " t INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "PRAGMA user_version = 8;",
 };
 
 /* Tables that only a database of the Python central has. */

@@ -131,6 +131,9 @@ static const char *const TEXTS[STORE_STATEMENTS] = {
     [STORE_FIND_OPEN] = ROW_COLUMNS
     "WHERE id IN (SELECT visit FROM visit_plate WHERE plate = ?1 AND last = 9223372036854775807)"
     " AND plate_id = ?1 AND status = 'IN'",
+    [STORE_FIND_READ] = ROW_COLUMNS
+    "WHERE id IN (SELECT visit FROM visit_plate WHERE plate = ?1 AND last = 9223372036854775807)"
+    " AND plate_id <> ?1 AND status = 'IN'",
     [STORE_FIND_ROW] = ROW_COLUMNS "WHERE id = ?",
     [STORE_VISIT_JSON] =
         "SELECT json_object('id', id, 'event_id', event_id, 'source_central', source_central,"
