@@ -52,10 +52,10 @@ struct config {
     struct config_limits limits;
     struct camera_settings cameras;
     uint16_t bus_port, replay_port;
-    char ws_peers[8];      /* "open", "off"; "" = "off" */
-    uint16_t ws_peer_port; /* 0 = none */
+    char ws_peers[8];                   /* "open", "off"; "" = "off" */
+    uint16_t ws_peer_port;              /* 0 = none */
+    char bus_bind[64], bus_secret[256]; /* "" = loopback; no encryption */
     /* Checked and kept, not used yet */
-    char bus_bind[64], bus_secret[256];
     int64_t retention_days; /* 0 = for ever */
 };
 
@@ -112,6 +112,8 @@ int config_json(const struct config *config, struct buffer *out);
 
 /* The listeners' addresses. At most `max` texts "ip:port" for HTTP; returns the count. */
 size_t config_http_listeners(const struct config *config, char out[][80], size_t max);
+/* Where the bus binds: a numeric address or "*"; loopback when `bus.bind` is empty. */
+void config_bus_bind(const struct config *config, char out[64]);
 /* Where the mesh binds: a numeric address or "*". */
 void config_mesh_bind(const struct config *config, char out[64]);
 

@@ -21,7 +21,7 @@ PAGE = "docs/compatibility.md"
 RECORDED = "tests/e2e/data/http.jsonl"
 REPLAY = "test_30_recorded_http.py:recorded_exchanges"
 SOCKETS = "test_31_recorded_sockets.py:"
-FRAMES = "test_44_peer_frames.py:"
+FRAMES = "test_48_peer_frames.py:"
 
 # Letter -> what its defects are about, how many there are.
 DEFECTS = {
