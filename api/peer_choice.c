@@ -24,6 +24,7 @@ static struct peer_choice by_itself(const struct peer_case *now)
     }
     switch (now->probe) {
     case PEER_PROBE_PARKMESH:
+        choice.may_link = false;
         choice.link = "mesh";
         choice.why = "central này là ParkMesh, đang chờ mạng lưới";
         break;

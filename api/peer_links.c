@@ -10,6 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#define TEST_POLL_NS 5000000
 
 /* ---- the table --------------------------------------------------------------------------------
  */
@@ -343,6 +346,53 @@ size_t peer_links_report(struct peer_links *links, struct peer_link_report *out,
     }
     (void)pthread_mutex_unlock(&links->mutex);
     return count;
+}
+
+/* What is due on the socket that is spoken on is sent by the telling thread at once. */
+static bool make_due(struct peer_links *links, const char *id)
+{
+    struct peer *peer;
+    struct peer_socket *best;
+
+    (void)pthread_mutex_lock(&links->mutex);
+    peer = peer_links_find(links, id);
+    best = peer != NULL ? peer_links_best(peer) : NULL;
+    if (best != NULL) {
+        best->heartbeat_due_ms = best->ping_due_ms = 0;
+        peer_links_wake(links);
+    }
+    (void)pthread_mutex_unlock(&links->mutex);
+    return best != NULL;
+}
+
+static int64_t answered_at(struct peer_links *links, const char *id)
+{
+    const struct peer *peer;
+    int64_t at_ms;
+
+    (void)pthread_mutex_lock(&links->mutex);
+    peer = peer_links_find(links, id);
+    at_ms = peer != NULL ? peer->answered_ms : 0;
+    (void)pthread_mutex_unlock(&links->mutex);
+    return at_ms;
+}
+
+int64_t peer_links_test(struct peer_links *links, const char *id)
+{
+    const struct timespec pause = {.tv_nsec = TEST_POLL_NS};
+    int64_t since_ms = clock_mono_ms(), at_ms;
+
+    if (!make_due(links, id)) {
+        return -1;
+    }
+    while (clock_mono_ms() - since_ms < LIMIT_PROBE_MS && !atomic_load(&links->stopping)) {
+        at_ms = answered_at(links, id);
+        if (at_ms >= since_ms) {
+            return at_ms - since_ms;
+        }
+        (void)nanosleep(&pause, NULL); /* cut short: looked at a little earlier */
+    }
+    return -2;
 }
 
 bool peer_links_used(struct peer_links *links)

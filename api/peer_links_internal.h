@@ -51,6 +51,7 @@ struct peer {
     struct peer_socket *sockets[PEER_SOCKETS];
     size_t socket_count;
     int64_t since_ms, heard_ms; /* wall */
+    int64_t answered_ms;        /* monotonic; when the newest ping was answered */
     uint64_t sent, received, refused;
     char last_error[200];
 

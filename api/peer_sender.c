@@ -273,6 +273,9 @@ static struct peer_socket *turn_to_best(struct peer *peer)
         peer->telling = best->number;
         peer_tell_restart(peer->tell);
         peer->more = true;
+        /* what was said on it before, it may have been the best once, proves nothing of this */
+        best->reached = peer_tell_count(peer->tell);
+        peer_socket_ping(best, best->reached);
     }
     if (best != NULL && peer->asks) {
         peer->asks = false;

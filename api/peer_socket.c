@@ -60,6 +60,7 @@ void peer_socket_pong(struct peer_links *links, struct peer_socket *socket, stru
     if (payload.len == PAYLOAD && count <= socket->pinged && count >= socket->reached) {
         socket->reached = count;
         socket->waits_since_ms = count == socket->pinged ? 0 : clock_mono_ms();
+        socket->peer->answered_ms = clock_mono_ms();
         peer_links_wake(links);
     }
     (void)pthread_mutex_unlock(&links->mutex);

@@ -90,7 +90,6 @@ void peer_tell_restart(struct peer_tell *tell)
     buffer_clear(&tell->behind);
     tell->next = tell->row_count = tell->told_count = tell->point_count = 0;
     tell->has_begun = tell->is_first = tell->walks = tell->answers = tell->asked = false;
-    tell->count = 0;
 }
 
 void peer_tell_asked(struct peer_tell *tell, int64_t since_ms)

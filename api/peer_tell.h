@@ -43,7 +43,8 @@ int peer_tell_more(struct peer_tell *tell, struct history *history, int64_t now_
 struct slice peer_tell_next(const struct peer_tell *tell);
 void peer_tell_sent(struct peer_tell *tell);
 
-/* Messages sent since the restart, these and others (HEARTBEAT ...), which are counted here. */
+/* Messages sent since it was made, these and others on the same socket (HEARTBEAT ...), which are
+ * counted here. It goes on over restarts, so that a late proof of another socket proves nothing. */
 uint64_t peer_tell_count(const struct peer_tell *tell);
 void peer_tell_count_one(struct peer_tell *tell);
 

@@ -32,7 +32,7 @@ static const struct {
      false},
     {{.link = API_LINK_AUTO, .is_running = true, .probe = PEER_PROBE_PARKMESH},
      "mesh",
-     true,
+     false,
      true,
      false},
     {{.link = API_LINK_AUTO, .is_running = true, .probe = PEER_PROBE_FOREIGN},

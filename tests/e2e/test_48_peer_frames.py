@@ -165,6 +165,8 @@ def accepting(cluster):
                  ("websocket", "connected", True, "accepted"), found)
     expect("LINK_UNAUTHENTICATED" in json.dumps(central.get("/api/p2p/status").json["warnings"]),
            "a warning while it is in use")
+    tested = central.post("/api/p2p/test-connection?peer_id=" + PEER, {})
+    expect_equal((tested.status, tested.json["code"]), (400, "LINK_DOWN"), "nobody answers pings")
     second = come(central)
     second.wait_for(of_type("SYNC_REQUEST"), 20 * SLOW)
     wait_until(lambda: status_of(central)["sockets"] == 2, 10, "both stay")
