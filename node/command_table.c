@@ -15,7 +15,7 @@
 static const struct command_entry TABLE[] = {
     {.name = "run",
      .operands = "",
-     .flags = CONFIG | DATA | FLAG_BIT(FLAG_LOG_FORMAT),
+     .flags = CONFIG | DATA | FLAG_BIT(FLAG_LOG_FORMAT) | FLAG_BIT(FLAG_WEB_DIR),
      .summary = "run a central in the foreground",
      .examples = "  parkmesh run                          config/p2p_config.json, data/\n"
                  "  parkmesh run --config /etc/parkmesh/a.json --data /var/lib/parkmesh\n",
@@ -46,6 +46,17 @@ static const struct command_entry TABLE[] = {
      .text = "",
      .statuses = "0 printed, 64 usage.",
      .run = command_secret},
+    {.name = "bus",
+     .operands = "",
+     .flags = CONFIG | JSON,
+     .summary = "what a subscriber of the bus needs",
+     .examples = "  parkmesh bus                          lines for a shell\n"
+                 "  parkmesh bus --json\n",
+     .text = "Address, ports and, with a bus.secret, keys: that of the central, and the pair with "
+             "which\n"
+             "every subscriber proves itself. Keep the last one secret. No central needs to run.\n",
+     .statuses = "0 printed, 64 usage, 78 configuration.",
+     .run = command_bus},
     {.name = "verify",
      .operands = "",
      .flags = DATA | JSON,

@@ -1,5 +1,6 @@
 #include "storage/legacy.h"
 
+#include "storage/legacy_lots.h"
 #include "storage/store_internal.h"
 
 #include "proto/localtime.h"
@@ -483,6 +484,9 @@ int legacy_import(struct store *store, struct problem *problem)
     }
     store->importing = true;
     int result = import_rows(&import, problem);
+    if (!result) {
+        result = legacy_lots(store, problem);
+    }
     if (!result) {
         result = finish(&import, problem);
     }
