@@ -28,8 +28,9 @@ struct publisher_session {
 
 struct publisher {
     zsock_t *pipe, *facts, *reader, *live, *replay;
-    bool is_reading;            /* a page for `live` was asked for */
-    bool has_news;              /* there is more to read than was asked for */
+    bool is_reading; /* a page for `live` was asked for */
+    bool is_stale;   /* what is being read was chosen before somebody subscribed: read it again */
+    bool has_news;   /* there is more to read than was asked for */
     struct feed_cursor at, now; /* `at`: everything up to here was published; feed 0 = not known */
     uint64_t tokens;
     struct publisher_topic topics[LIMIT_BUS_TOPICS];
@@ -38,6 +39,8 @@ struct publisher {
 };
 
 /* publisher_live.c: the XPUB side */
+/* The prefix that all subscribed ones begin with. False when there is none. */
+bool publisher_live_wants(const struct publisher *publisher, char topic[FEED_TOPIC]);
 /* Reads what subscribers say and welcomes the new ones. */
 void publisher_live_take(struct publisher *publisher);
 /* Publishes a page, or notes where the feed stands. */
@@ -53,8 +56,7 @@ void publisher_replay_go_on(struct publisher *publisher);
 
 /* publisher.c */
 /* Asks the reader for a page; the answer comes by its token. 0 or -1. */
-int publisher_ask(struct publisher *publisher, uint64_t token, const struct feed_cursor *after,
-                  const char *topic);
+int publisher_ask(struct publisher *publisher, const struct feed_page_request *request);
 /* A map's member: key and text. */
 void publisher_put(msgpack_packer *packer, const char *key, const char *text);
 void publisher_put_cursor(msgpack_packer *packer, const char *key,

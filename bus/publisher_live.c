@@ -5,35 +5,28 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Whether a topic v1.<central>.<KIND> may begin so. */
-static bool is_possible(const char *prefix)
+bool publisher_live_wants(const struct publisher *publisher, char topic[FEED_TOPIC])
 {
-    static const char *const kinds[] = {
-#define X(name, number) #name,
-        EVENT_KINDS(X)
-#undef X
-            "KIND_"};
-    struct node_id node;
-    size_t len = strlen(prefix);
+    bool is_first = true;
 
-    if (strncmp(prefix, "v1.", len < 3 ? len : 3) != 0) {
-        return false;
-    }
-    const char *central = len > 3 ? prefix + 3 : "";
-    const char *dot = strchr(central, '.');
-    struct slice id = {central, dot != NULL ? (size_t)(dot - central) : strlen(central)};
-    if ((id.len > 0 || dot != NULL) && !node_id_parse(id, &node)) {
-        return false;
-    }
-    for (size_t i = 0; dot != NULL && i < sizeof kinds / sizeof kinds[0]; i++) {
-        size_t kind_len = strlen(kinds[i]), rest = strlen(dot + 1);
-        bool is_open = strcmp(kinds[i], "KIND_") == 0;
-        if (strncmp(kinds[i], dot + 1, rest < kind_len ? rest : kind_len) == 0 &&
-            (rest <= kind_len || is_open)) {
-            return true;
+    topic[0] = '\0';
+    for (size_t i = 0; i < LIMIT_BUS_TOPICS; i++) {
+        const char *text = publisher->topics[i].text;
+        size_t same = 0;
+        if (text[0] == '\0') {
+            continue;
         }
+        while (!is_first && topic[same] != '\0' && topic[same] == text[same]) {
+            same++;
+        }
+        if (is_first) {
+            (void)snprintf(topic, FEED_TOPIC, "%s", text);
+        } else {
+            topic[same] = '\0';
+        }
+        is_first = false;
     }
-    return dot == NULL;
+    return !is_first;
 }
 
 /* The place of a prefix, made when it is new; NULL when there is no room. */
@@ -52,8 +45,9 @@ static struct publisher_topic *place_of(struct publisher *publisher, const char 
     }
     if (room != NULL) {
         (void)snprintf(room->text, sizeof room->text, "%s", text);
-        room->is_valid = is_possible(text);
+        room->is_valid = feed_topic_tells(text) != 0;
         room->last = publisher->at.lsn;
+        publisher->is_stale = true;
     }
     return room;
 }

@@ -216,6 +216,15 @@ void publisher_replay_page(struct publisher *publisher, const struct feed_page *
     }
 }
 
+static int ask(struct publisher *publisher, const struct publisher_session *session)
+{
+    struct feed_page_request request = {
+        .token = session->token, .after = session->after, .most = session->credit};
+
+    (void)slice_copy(slice_text(session->topic), request.topic, sizeof request.topic); /* fits */
+    return publisher_ask(publisher, &request);
+}
+
 void publisher_replay_go_on(struct publisher *publisher)
 {
     int64_t now_ms = clock_mono_ms();
@@ -226,8 +235,7 @@ void publisher_replay_go_on(struct publisher *publisher)
             session->is_open = false;
         }
         if (session->is_open && !session->is_reading && session->credit > 0) {
-            session->is_reading =
-                publisher_ask(publisher, session->token, &session->after, session->topic) == 0;
+            session->is_reading = ask(publisher, session) == 0;
         }
     }
 }

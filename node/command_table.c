@@ -46,6 +46,17 @@ static const struct command_entry TABLE[] = {
      .text = "",
      .statuses = "0 printed, 64 usage.",
      .run = command_secret},
+    {.name = "bus",
+     .operands = "",
+     .flags = CONFIG | JSON,
+     .summary = "what a subscriber of the bus needs",
+     .examples = "  parkmesh bus                          lines for a shell\n"
+                 "  parkmesh bus --json\n",
+     .text = "Address, ports and, with a bus.secret, keys: that of the central, and the pair with "
+             "which\n"
+             "every subscriber proves itself. Keep the last one secret. No central needs to run.\n",
+     .statuses = "0 printed, 64 usage, 78 configuration.",
+     .run = command_bus},
     {.name = "verify",
      .operands = "",
      .flags = CONFIG | DATA | JSON,

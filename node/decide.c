@@ -1,6 +1,7 @@
 #include "node/decide.h"
 
 #include "node/parking.h"
+#include "node/peering.h"
 #include "node/settings.h"
 #include "node/visit_import.h"
 
@@ -265,6 +266,9 @@ int decide(struct store *store, const struct node_id *id, const struct command *
 {
     if (settings_is_command(command->kind)) {
         return settings_decide(store, command, now_ms, 0, answer, problem);
+    }
+    if (peering_is_command(command->kind)) {
+        return peering_decide(store, id, command, now_ms, answer, problem);
     }
     if (command->kind == COMMAND_IMPORT) {
         return visit_import_decide(store, id, command, now_ms, answer, problem);

@@ -77,7 +77,7 @@ static uint32_t kind_of(const struct command *command)
     case COMMAND_SUBSCRIPTIONS:
     case COMMAND_LOT:    /* node/settings */
     case COMMAND_IMPORT: /* node/visit_import */
-    case COMMAND_PEER:   /* node/foreign */
+    case COMMAND_PEER:   /* node/peering */
     case COMMAND_PEER_MARK:
     case COMMAND_PROBE: /* node/batch */
     case COMMAND_GATE:
@@ -176,6 +176,7 @@ int parking_prepare(struct parking *parking, const struct command *command,
     stamp_time(&parking->event, EVENT_NONE, view);
     parking->event.author = command->author;
     parking->event.reason = command->reason;
+    parking->event.source_central = command->source_central; /* node/peering has one */
     if (command->sent_id.len > 0) {
         parking->event.sent_id = command->sent_id;
     }

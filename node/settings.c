@@ -40,6 +40,7 @@ static void start_event(const struct setting *setting, struct event *event)
                   setting->hlc != 0 ? setting->hlc : store_hlc(setting->store));
     event->author = setting->command->author;
     event->reason = setting->command->reason;
+    event->source_central = setting->command->source_central; /* node/peering has one */
 }
 
 static int append(struct setting *setting, struct event *event)

@@ -50,6 +50,65 @@ void feed_topic(const struct node_id *node, uint32_t kind, char out[FEED_TOPIC])
     (void)snprintf(out, FEED_TOPIC, "v1.%s.%s", node->text, event_kind_name(kind, spare));
 }
 
+void feed_visit_topic(struct slice central, char out[FEED_TOPIC])
+{
+    struct node_id node;
+
+    (void)snprintf(out, FEED_TOPIC, "v1.%s.VISIT", node_id_parse(central, &node) ? node.text : "-");
+}
+
+/* What may be called so: "" and "V" are the beginning of several names. */
+static unsigned names_tell(const char *begin)
+{
+    static const char *const kinds[] = {
+#define X(name, number) #name,
+        EVENT_KINDS(X)
+#undef X
+    };
+    size_t len = strlen(begin);
+    unsigned told = strncmp("VISIT", begin, len) == 0 ? FEED_VISITS : 0;
+
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        told |= strncmp(kinds[i], begin, len) == 0 ? FEED_EVENTS : 0;
+    }
+    if (strncmp("KIND_", begin, len < 5 ? len : 5) == 0) { /* a number follows */
+        told |= FEED_EVENTS;
+    }
+    return told;
+}
+
+unsigned feed_topic_tells(const char *prefix)
+{
+    struct node_id node;
+    size_t len = strlen(prefix);
+
+    if (strncmp(prefix, "v1.", len < 3 ? len : 3) != 0) {
+        return 0;
+    }
+    const char *central = len > 3 ? prefix + 3 : "";
+    const char *dot = strchr(central, '.');
+    struct slice id = {central, dot != NULL ? (size_t)(dot - central) : strlen(central)};
+    if (slice_equal(id, slice_text("-"))) {
+        return dot == NULL ? FEED_VISITS : names_tell(dot + 1) & FEED_VISITS;
+    }
+    if ((id.len > 0 || dot != NULL) && !node_id_parse(id, &node)) {
+        return 0;
+    }
+    return dot == NULL ? FEED_EVENTS | FEED_VISITS : names_tell(dot + 1);
+}
+
+bool feed_filter_matches_visit(const struct feed_filter *filter, struct slice central)
+{
+    char topic[FEED_TOPIC];
+
+    if (!filter->has_visits || (filter->central.text[0] != '\0' &&
+                                !slice_equal(central, slice_text(filter->central.text)))) {
+        return false;
+    }
+    feed_visit_topic(central, topic);
+    return strncmp(topic, filter->topic, strlen(filter->topic)) == 0;
+}
+
 bool feed_filter_matches(const struct feed_filter *filter, const struct node_id *node,
                          uint32_t kind)
 {

@@ -6,6 +6,10 @@
  * random, minted at each start of the process and recorded with its first lsn in the very
  * transaction that opens the database. So a database that went back in time gives its numbers again
  * under another name, and a cursor never means two events.
+ *
+ * Folded visits are in the feed, too, for who asks for them: each change of a visit takes the next
+ * lsn, behind the events of its commit, and gives up the one that it had. So a visit is in the feed
+ * once, where it changed last, and a cursor means one revision of it.
  */
 #ifndef PROTO_FEED_H
 #define PROTO_FEED_H
@@ -33,6 +37,14 @@ bool feed_cursor_parse(struct slice text, struct feed_cursor *out);
  * holds the event; the kind as event_kind_name says it. */
 #define FEED_TOPIC (3 + LIMIT_NODE_ID + 1 + 32)
 void feed_topic(const struct node_id *node, uint32_t kind, char out[FEED_TOPIC]);
+/* "v1.<central>.VISIT": the folded visit, under the central where the vehicle came in; "-" stands
+ * for a name that is no id. */
+void feed_visit_topic(struct slice central, char out[FEED_TOPIC]);
+
+/* What may have a topic with this prefix: a sum of these; 0: nothing ever. */
+#define FEED_EVENTS 1U
+#define FEED_VISITS 2U
+unsigned feed_topic_tells(const char *prefix);
 
 /* Which events somebody wants; everything absent: all. */
 struct feed_filter {
@@ -40,9 +52,12 @@ struct feed_filter {
     size_t kind_count;
     struct node_id central; /* "" = all */
     char topic[FEED_TOPIC]; /* the topic begins with it; "" = all */
+    bool has_visits;        /* folded visits beside the events; kinds do not matter to them */
 };
 bool feed_filter_matches(const struct feed_filter *filter, const struct node_id *node,
                          uint32_t kind);
+/* The same for a visit, by the central where the vehicle came in. */
+bool feed_filter_matches_visit(const struct feed_filter *filter, struct slice central);
 
 enum feed_type {
     FEED_TEXT,

@@ -3,6 +3,7 @@
 #include "proto/localtime.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -122,6 +123,53 @@ int feed_pack_event(const struct feed_source *source, struct buffer *out)
     return 0;
 }
 
+static bool is_absent(const struct feed_field *field)
+{
+    switch (field->type) {
+    case FEED_TEXT:
+    case FEED_JSON:
+        return field->text.data == NULL;
+    case FEED_INTEGER:
+    case FEED_TIME:
+        return field->integer == EVENT_NONE;
+    case FEED_BOOL:
+        return field->integer == 0;
+    case FEED_REAL:
+        return !isfinite(field->real);
+    case FEED_UNSIGNED:
+    case FEED_POSITIONS:
+        break;
+    }
+    return false;
+}
+
+int feed_pack_fields(const char *type, const struct feed_cursor *cursor,
+                     const struct feed_field *fields, size_t count, struct buffer *out)
+{
+    char text[FEED_CURSOR_TEXT];
+    msgpack_packer packer;
+    size_t before = out->len, present = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        present += !is_absent(&fields[i]);
+    }
+    wire_packer(&packer, out);
+    msgpack_pack_map(&packer, 2 + present);
+    put_member(&packer, "type", type);
+    feed_cursor_text(cursor, text);
+    put_member(&packer, "cursor", text);
+    for (size_t i = 0; i < count; i++) {
+        if (!is_absent(&fields[i])) {
+            put_field(&packer, &fields[i]);
+        }
+    }
+    if (out->full) {
+        out->len = before;
+        return -1;
+    }
+    return 0;
+}
+
 /* ---- between publisher and reader ------------------------------------------------------------ */
 
 static void put_cursor(msgpack_packer *packer, const struct feed_cursor *cursor)
@@ -144,10 +192,11 @@ int feed_page_request_pack(const struct feed_page_request *request, struct buffe
     msgpack_packer packer;
 
     wire_packer(&packer, out);
-    msgpack_pack_array(&packer, 4);
+    msgpack_pack_array(&packer, 5);
     msgpack_pack_uint64(&packer, request->token);
     put_cursor(&packer, &request->after);
     wire_put_text(&packer, request->topic);
+    msgpack_pack_uint64(&packer, request->most);
     return out->full ? -1 : 0;
 }
 
@@ -163,6 +212,7 @@ int feed_page_request_unpack(struct feed_page_request *request, struct slice byt
     request->token = wire_row_u64(&row, 0, UINT64_MAX);
     request->after = row_cursor(&row);
     wire_row_text(&row, request->topic, sizeof request->topic);
+    request->most = wire_row_u64(&row, 0, UINT64_MAX);
     wire_close(&wire);
     return row.bad ? -1 : 0;
 }

@@ -2,7 +2,7 @@
  * An event of the feed as the msgpack map that travels on the bus, and what the publisher asks the
  * reader for: pages of such maps. Packed arrays over inproc DEALER -> ROUTER, one frame each way.
  *
- *   request: [token, feed, lsn, topic]                  feed 0: only where the feed stands
+ *   request: [token, feed, lsn, topic, most]            feed 0: only where the feed stands
  *   answer:  [token, state, resume feed, resume lsn, now feed, now lsn, next feed, next lsn, more,
  *             [[feed, lsn, topic, map as bin]...]]      state: enum feed_page_state
  */
@@ -27,6 +27,10 @@ struct feed_source {
  * docs/api.md. 0 or -1 when `out` is full. */
 int feed_pack_event(const struct feed_source *source, struct buffer *out);
 
+/* Appends the map {type, cursor, fields...}; absent fields are left out. 0 or -1 likewise. */
+int feed_pack_fields(const char *type, const struct feed_cursor *cursor,
+                     const struct feed_field *fields, size_t count, struct buffer *out);
+
 enum feed_page_state {
     FEED_PAGE_FAILED, /* ask again later */
     FEED_PAGE_KNOWN,
@@ -37,6 +41,7 @@ struct feed_page_request {
     uint64_t token;
     struct feed_cursor after;
     char topic[FEED_TOPIC]; /* prefix */
+    uint64_t most;          /* items that are of use */
 };
 
 struct feed_page_item {

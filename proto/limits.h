@@ -43,10 +43,11 @@
 #define LIMIT_COMMAND_BYTES (384 * 1024) /* one command between threads: a list sent as a body */
 
 /* Mesh */
-#define LIMIT_PEERS 128            /* configured centrals */
-#define LIMIT_LINKS 512            /* transport links at once, unknown ones included */
-#define LIMIT_PENDING_PEERS 32     /* unconfigured centrals remembered for acceptance */
-#define LIMIT_PEER_QUEUE 1000      /* messages queued per link (ZMQ_SNDHWM) */
+#define LIMIT_PEERS 128        /* configured centrals */
+#define LIMIT_LINKS 512        /* transport links at once, unknown ones included */
+#define LIMIT_PENDING_PEERS 32 /* unconfigured centrals remembered for acceptance */
+#define LIMIT_PEER_MARKS 256   /* centrals of the existing system remembered; then the oldest go */
+#define LIMIT_PEER_QUEUE 1000  /* messages queued per link (ZMQ_SNDHWM) */
 #define LIMIT_CLOCK_AHEAD_MS 60000 /* a peer's clock further ahead does not drag ours */
 #define LIMIT_CLOCK_WARN_MS 2000   /* clock difference that raises a warning */
 #define LIMIT_READY_WRITER_MS 1000 /* a writer that takes longer is not ready */

@@ -11,21 +11,23 @@
 #define NUMBER_TEXT(number) TEXT_OF(number)
 
 /* ?1 ?2 key before which to go on, ?3 least time. No LIMIT: the reader stops when it has enough,
- * and the index is named because the planner does not know that. */
-#define BACKWARDS(time, index) \
-    " FROM history INDEXED BY " index " WHERE (" time ", id) < (?1, ?2) AND " time " >= ?3"
+ * and the index is named because the planner does not know that. is_wanted: history_wanted. */
+#define BACKWARDS(time, index, plate)                                                       \
+    " FROM history INDEXED BY " index " WHERE (" time ", id) < (?1, ?2) AND " time " >= ?3" \
+    " AND is_wanted(" plate ")"
 #define NEWEST(time) " ORDER BY " time " DESC, id DESC"
 
 static const char *const QUESTION_SQL[HISTORY_QUESTIONS] = {
-    [HISTORY_ENTRIES] =
-        "SELECT entry_ms, id, plate_id" BACKWARDS("entry_ms", "history_entry") NEWEST("entry_ms"),
+    [HISTORY_ENTRIES] = "SELECT entry_ms, id, plate_id" BACKWARDS("entry_ms", "history_entry",
+                                                                  "plate_id") NEWEST("entry_ms"),
     /* Few cars are inside and many have left: the small index, in the same order. */
     [HISTORY_ENTRIES_INSIDE] = "SELECT entry_ms, id, NULL" BACKWARDS(
-        "entry_ms", "history_inside") " AND status = 'IN'" NEWEST("entry_ms"),
+        "entry_ms", "history_inside", "NULL") " AND status = 'IN'" NEWEST("entry_ms"),
     [HISTORY_ENTRIES_ASIDE] = "SELECT entry_ms, id, NULL" BACKWARDS(
-        "entry_ms", "history_aside") " AND status IN ('SUPERSEDED', 'DELETED')" NEWEST("entry_ms"),
+        "entry_ms", "history_aside",
+        "NULL") " AND status IN ('SUPERSEDED', 'DELETED')" NEWEST("entry_ms"),
     [HISTORY_EXITS] =
-        "SELECT exit_ms, id, NULL" BACKWARDS("exit_ms", "history_exit") NEWEST("exit_ms"),
+        "SELECT exit_ms, id, NULL" BACKWARDS("exit_ms", "history_exit", "NULL") NEWEST("exit_ms"),
     [HISTORY_ROW] = "SELECT " HISTORY_VISIT_COLUMNS " FROM history WHERE id = ?1",
     [HISTORY_FIND] = "SELECT " HISTORY_VISIT_COLUMNS " FROM history"
                      " WHERE id = (SELECT v.id FROM visit v WHERE v.name = ?1)",
@@ -70,6 +72,23 @@ static const char *const QUESTION_SQL[HISTORY_QUESTIONS] = {
     [HISTORY_SYNCED] = "SELECT peer_central_id, last_sync_time, updated_at, last_sync_timestamp"
                        " FROM p2p_sync_state WHERE (?1 IS NULL OR peer_central_id > ?1)"
                        " ORDER BY peer_central_id LIMIT ?2",
+    [HISTORY_MARK] = "SELECT feed, lsn, heard, t FROM peer_mark WHERE peer = ?1",
+    [HISTORY_CLOSED_AT] =
+        "SELECT h.event_id FROM visit_plate p JOIN history h ON h.id = p.visit"
+        " WHERE p.plate = ?1 AND p.first <= ?2 AND p.last >= ?2 AND h.exit_ms = ?2"
+        " AND h.status = 'OUT' LIMIT 1",
+    /* ?1 ?2 key from which to go on, ?3 the instant. No LIMIT, as above. */
+    [HISTORY_SINCE_INSIDE] = "SELECT entry_ms, id FROM history INDEXED BY history_inside"
+                             " WHERE status = 'IN' AND (entry_ms, id) > (?1, ?2) AND entry_ms < ?3"
+                             " ORDER BY entry_ms, id",
+    [HISTORY_SINCE_LEFT] =
+        "SELECT exit_ms, id FROM history INDEXED BY history_exit"
+        " WHERE exit_ms IS NOT NULL AND (exit_ms, id) > (?1, ?2) AND exit_ms >= ?3"
+        " AND entry_ms < ?3 AND status = 'OUT' ORDER BY exit_ms, id",
+    [HISTORY_SINCE_ENTERED] =
+        "SELECT entry_ms, id FROM history INDEXED BY history_entry"
+        " WHERE (entry_ms, id) > (?1, ?2) AND entry_ms >= ?3 AND status IN ('IN', 'OUT')"
+        " ORDER BY entry_ms, id",
     /* hlc and epoch are signed views of unsigned numbers: negative ones are the greatest. */
     [HISTORY_TARIFF] =
         "SELECT free_s, per_hour FROM setting"
@@ -91,6 +110,12 @@ struct history *history_open(const char *path, struct problem *problem)
                 "PRAGMA query_only = 1;"
                 "PRAGMA cache_size = -" NUMBER_TEXT(LIMIT_READER_CACHE_KIB),
                 problem)) {
+        history_close(&history);
+        return NULL;
+    }
+    if (sqlite3_create_function_v2(history->db, "is_wanted", 1, SQLITE_UTF8 | SQLITE_DIRECTONLY,
+                                   history, history_wanted, NULL, NULL, NULL) != SQLITE_OK) {
+        (void)sql_problem(history->db, SQLITE_NOMEM, "preparing", problem);
         history_close(&history);
         return NULL;
     }

@@ -185,9 +185,12 @@ struct history_unknown {
 };
 int history_unknown(struct history *history, struct history_unknown *out, struct problem *problem);
 
-/* An event of the feed. Slices live during the callback. */
+/* What is in the feed: an event or, when the filter has visits, a visit. Slices live during the
+ * callback. */
 struct history_event {
     struct feed_cursor cursor;
+    const struct visit *visit; /* not NULL: this visit as it is now, and nothing of what follows */
+    bool is_gone; /* it is no more: only its id, revision and source_central are there */
     struct position position;
     uint32_t kind;
     struct slice header, body; /* body absent = erased */
@@ -223,5 +226,58 @@ int history_feed(struct history *history, const struct feed_cursor *after,
 /* The newest event held of a stream; 0 when none is. 0 or -1. */
 int history_head(struct history *history, const struct stream *stream, uint64_t *seq,
                  struct problem *problem);
+
+/*
+ * What a central of the existing system is told (the peer link). It is a table of visits, not a
+ * log: what it needs to know of an event is the visit as it is now.
+ */
+
+/* How far this central and another have told each other: kept across restarts, set by
+ * COMMAND_PEER_MARK. */
+struct history_mark {
+    struct feed_cursor told; /* the last event that the other side has read; feed 0 = none */
+    int64_t heard_ms;        /* up to when we have what it holds; EVENT_NONE = never */
+    int64_t changed_ms;
+};
+/* 1, 0 when nothing is known of that peer, -1. */
+int history_mark(struct history *history, struct slice peer, struct history_mark *out,
+                 struct problem *problem);
+
+/* An event of the feed and the visit that it is about. Everything lives during the callback. */
+struct history_news {
+    struct feed_cursor cursor;
+    struct position position;
+    struct event event;   /* of an erased or damaged one only the kind, and `redacted` */
+    struct slice central; /* who saw it: source_central, else the node of the stream */
+    /* As it is now: the visit that the event names, or for an exit under a name of its own the one
+     * that it closed. When another has taken its place, that one. NULL: none, as for settings and
+     * orphans; an orphan's visit comes with the entry that makes it one. */
+    const struct visit *visit;
+};
+/* Non-zero stops and is returned; what was refused by it comes again. */
+typedef int (*history_news_fn)(void *context, const struct history_news *news);
+/*
+ * The events behind `after` in order, at most LIMIT_PAGE_ROWS; `out` as of history_feed, with
+ * `next` behind all that was taken. The callback runs outside any transaction. 0, -1, or the
+ * callback's value.
+ */
+int history_news(struct history *history, const struct feed_cursor *after, history_news_fn each,
+                 void *context, struct history_feed *out, struct problem *problem);
+
+/* A place in the walk of history_since; all zero: its start. */
+struct history_place {
+    int part;
+    struct history_key key; /* of the last row in this part */
+};
+/*
+ * What a central that was away since an instant has to hear of, each visit once: what entered
+ * before and is still inside, however long; what entered before and left since; what entered since.
+ * Each part in order of time, oldest first. SUPERSEDED and DELETED visits are left out. At most
+ * `limit` rows (LIMIT_PAGE_ROWS a read transaction) from `*place` on, which moves on; `*more`:
+ * there may be more. 0, -1, or the callback's value: the row that was refused comes again.
+ */
+int history_since(struct history *history, int64_t since_ms, struct history_place *place,
+                  int64_t limit, history_row_fn row, void *context, bool *more,
+                  struct problem *problem);
 
 #endif

@@ -7,13 +7,33 @@
 #include "proto/event.h"
 #include "proto/limits.h"
 
+#include <stdlib.h>
+
 #define NEXT_FIRST "(SELECT g.first FROM feed g WHERE g.id > f.id ORDER BY g.id LIMIT 1)"
 
-/* Rows of the log on their way; the feed that owns the current one. */
+/* Where rows come from. Each has its lsn in its last column. */
+enum source {
+    EVENTS,
+    VISITS,
+    GONE,
+    SOURCES
+};
+
+static const char *const ROWS[SOURCES] = {
+    [EVENTS] = "SELECT s.node, s.epoch, e.seq, e.kind, e.header, e.body, e.body_hash, e.lsn"
+               " FROM event e CROSS JOIN stream s ON s.sid = e.sid"
+               " WHERE e.lsn > ? ORDER BY e.lsn",
+    [VISITS] = "SELECT " HISTORY_VISIT_COLUMNS ", lsn FROM history WHERE lsn > ? ORDER BY lsn",
+    [GONE] = "SELECT visit, revision, central, lsn FROM visit_gone WHERE lsn > ? ORDER BY lsn",
+};
+
+/* Rows on their way, in one order; the feed that owns the current one. */
 struct walk {
     sqlite3 *db;
     struct feed_cursor owner; /* lsn: the last that is its */
     uint64_t last;            /* highest lsn ever given */
+    sqlite3_stmt *rows[SOURCES];
+    uint64_t at[SOURCES]; /* lsn of the row that each source is at; 0 = it has no more */
 };
 
 /* First row of a statement with at most one parameter: 1, 0, -1; two unsigned columns, NULL = 0. */
@@ -67,6 +87,8 @@ static int look(struct walk *walk, struct history_feed *out, struct problem *pro
     uint64_t row[2] = {0};
     if (ask(walk->db,
             "SELECT max((SELECT coalesce(max(lsn), 0) FROM event),"
+            " (SELECT coalesce(max(lsn), 0) FROM history),"
+            " (SELECT coalesce(max(lsn), 0) FROM visit_gone),"
             " coalesce((SELECT value FROM meta WHERE key = 'lsn'), 0),"
             " (SELECT coalesce(max(first), 1) - 1 FROM feed))",
             0, row, problem) < 0) {
@@ -106,7 +128,7 @@ static int judge(const struct walk *walk, const struct feed_cursor *after, struc
 static bool is_sound(const struct sql *sql, const struct history_event *event)
 {
     struct event unpacked;
-    struct digest told = sql_digest(sql, 7);
+    struct digest told = sql_digest(sql, 6);
 
     if (event_unpack_header(&unpacked, event->header)) {
         return false;
@@ -118,55 +140,159 @@ static bool is_sound(const struct sql *sql, const struct history_event *event)
     return digest_equal(&made, &told);
 }
 
-/* The current row, when the filter wants it. */
-static enum history_offer offer_row(const struct walk *walk, const struct sql *sql,
-                                    const struct feed_filter *filter, history_event_fn offer,
-                                    void *context)
+/* Who takes rows, and which. */
+struct taker {
+    const struct feed_filter *filter; /* NULL: every event */
+    history_event_fn offer;
+    void *context;
+};
+
+static enum history_offer offer_event(const struct sql *sql, struct history_event *event,
+                                      const struct taker *taker)
 {
-    struct history_event event = {
-        .cursor = {walk->owner.feed, sql_u64(sql, 0)},
-        .position = {.stream = {.epoch = sql_u64(sql, 2)}, .seq = sql_u64(sql, 3)},
-        .kind = (uint32_t)sql_int(sql, 4)};
-    if (!node_id_parse(sql_text(sql, 1), &event.position.stream.node) ||
-        (filter && !feed_filter_matches(filter, &event.position.stream.node, event.kind))) {
+    event->position =
+        (struct position){.stream = {.epoch = sql_u64(sql, 1)}, .seq = sql_u64(sql, 2)};
+    event->kind = (uint32_t)sql_int(sql, 3);
+    if (!node_id_parse(sql_text(sql, 0), &event->position.stream.node) ||
+        (taker->filter &&
+         !feed_filter_matches(taker->filter, &event->position.stream.node, event->kind))) {
         return HISTORY_TAKEN;
     }
-    event.header = sql_blob(sql, 5);
-    event.body = sql_blob(sql, 6);
-    event.is_damaged = !is_sound(sql, &event);
-    return offer(context, &event);
+    event->header = sql_blob(sql, 4);
+    event->body = sql_blob(sql, 5);
+    event->is_damaged = !is_sound(sql, event);
+    return taker->offer(taker->context, event);
 }
 
-static int walk_rows(struct walk *walk, struct sql *sql, const struct feed_filter *filter,
-                     history_event_fn offer, void *context, struct history_feed *out,
+static int offer_visit(const struct sql *sql, struct history_event *event,
+                       const struct taker *taker, enum history_offer *done, struct problem *problem)
+{
+    struct visit visit;
+    char *texts = NULL;
+    size_t bytes = 0;
+    int result = history_copy_visit(sql, &visit, &texts, &bytes, problem);
+
+    event->visit = &visit;
+    *done = HISTORY_TAKEN;
+    if (result == 0 && feed_filter_matches_visit(taker->filter, visit.source_central)) {
+        *done = taker->offer(taker->context, event);
+    }
+    free(texts);
+    return result;
+}
+
+static enum history_offer offer_gone(const struct sql *sql, struct history_event *event,
+                                     const struct taker *taker)
+{
+    struct visit visit;
+
+    visit_init(&visit);
+    visit.id = sql_int(sql, 0);
+    visit.revision = sql_int(sql, 1);
+    visit.source_central = sql_text(sql, 2);
+    event->visit = &visit;
+    event->is_gone = true;
+    return feed_filter_matches_visit(taker->filter, visit.source_central)
+               ? taker->offer(taker->context, event)
+               : HISTORY_TAKEN;
+}
+
+/* The row that a source is at, when the filter wants it. 0 or -1. */
+static int offer_row(const struct walk *walk, enum source source, const struct taker *taker,
+                     enum history_offer *done, struct problem *problem)
+{
+    const struct sql sql = {.stmt = walk->rows[source]};
+    struct history_event event = {.cursor = {walk->owner.feed, walk->at[source]}};
+
+    if (source == VISITS) {
+        return offer_visit(&sql, &event, taker, done, problem);
+    }
+    *done = source == EVENTS ? offer_event(&sql, &event, taker) : offer_gone(&sql, &event, taker);
+    return 0;
+}
+
+/* Moves a source to its next row. 0 or -1. */
+static int step(struct walk *walk, enum source source, struct problem *problem)
+{
+    struct sql sql = {.stmt = walk->rows[source]};
+    int found = sql_step(&sql, problem);
+
+    walk->at[source] = found > 0 ? sql_u64(&sql, sqlite3_column_count(sql.stmt) - 1) : 0;
+    return found < 0 ? -1 : 0;
+}
+
+/* Whichever source comes next; SOURCES at the end. */
+static enum source lowest(const struct walk *walk)
+{
+    enum source least = SOURCES;
+
+    for (enum source i = EVENTS; i < SOURCES; i++) {
+        if (walk->at[i] && (least == SOURCES || walk->at[i] < walk->at[least])) {
+            least = i;
+        }
+    }
+    return least;
+}
+
+static int walk_rows(struct walk *walk, const struct taker *taker, struct history_feed *out,
                      struct problem *problem)
 {
     uint64_t looked = 0;
-    int found;
+    enum source source;
 
     walk->owner = (struct feed_cursor){0, 0};
-    while ((found = sql_step(sql, problem)) > 0) {
-        uint64_t lsn = sql_u64(sql, 0);
-        if ((walk->owner.feed == 0 || lsn > walk->owner.lsn) && find_owner(walk, lsn, problem)) {
+    while ((source = lowest(walk)) != SOURCES) {
+        uint64_t lsn = walk->at[source];
+        enum history_offer done = HISTORY_TAKEN;
+        if (((walk->owner.feed == 0 || lsn > walk->owner.lsn) && find_owner(walk, lsn, problem)) ||
+            offer_row(walk, source, taker, &done, problem)) {
             return -1;
         }
-        enum history_offer done = offer_row(walk, sql, filter, offer, context);
-        if (done != HISTORY_REFUSED) {
-            out->next = (struct feed_cursor){walk->owner.feed, lsn};
-        }
-        if (done != HISTORY_TAKEN || ++looked == LIMIT_FEED_SCAN) {
-            out->more = lsn < walk->last || done == HISTORY_REFUSED;
+        if (done == HISTORY_REFUSED) {
+            out->more = true;
             return 0;
         }
+        out->next = (struct feed_cursor){walk->owner.feed, lsn};
+        if (step(walk, source, problem)) {
+            return -1;
+        }
+        if (done == HISTORY_TAKEN_LAST || ++looked == LIMIT_FEED_SCAN) {
+            out->more = lowest(walk) != SOURCES;
+            break;
+        }
     }
-    if (found == 0) {
-        out->next = out->now; /* numbers without a row are behind us too */
+    if (out->more) {
+        return 0;
     }
-    return found;
+    out->next = out->now; /* numbers without a row are behind us too */
+    return 0;
 }
 
-static int read_feed(struct walk *walk, const struct feed_cursor *after,
-                     const struct feed_filter *filter, history_event_fn offer, void *context,
+/* Starts the sources that the filter may want. 0 or -1. */
+static int open_rows(struct walk *walk, const struct feed_filter *filter, uint64_t after,
+                     struct problem *problem)
+{
+    unsigned told = filter ? feed_topic_tells(filter->topic) : FEED_EVENTS;
+
+    for (enum source i = EVENTS; i < SOURCES; i++) {
+        bool is_wanted =
+            i == EVENTS ? told & FEED_EVENTS : filter && filter->has_visits && told & FEED_VISITS;
+        if (!is_wanted) {
+            continue;
+        }
+        if (sql_prepare(walk->db, ROWS[i], &walk->rows[i], problem)) {
+            return -1;
+        }
+        struct sql sql = sql_start(walk->rows[i]);
+        sql_bind_u64(&sql, after);
+        if (step(walk, i, problem)) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int read_feed(struct walk *walk, const struct feed_cursor *after, const struct taker *taker,
                      struct history_feed *out, struct problem *problem)
 {
     if (look(walk, out, problem)) {
@@ -183,18 +309,11 @@ static int read_feed(struct walk *walk, const struct feed_cursor *after,
         return 0;
     }
     out->next = *after;
-    sqlite3_stmt *stmt = NULL;
-    if (sql_prepare(walk->db,
-                    "SELECT e.lsn, s.node, s.epoch, e.seq, e.kind, e.header, e.body, e.body_hash"
-                    " FROM event e CROSS JOIN stream s ON s.sid = e.sid"
-                    " WHERE e.lsn > ? ORDER BY e.lsn",
-                    &stmt, problem)) {
-        return -1;
+    int result = open_rows(walk, taker->filter, after->lsn, problem);
+    result = result ? -1 : walk_rows(walk, taker, out, problem);
+    for (enum source i = EVENTS; i < SOURCES; i++) {
+        sqlite3_finalize(walk->rows[i]);
     }
-    struct sql sql = sql_start(stmt);
-    sql_bind_u64(&sql, after->lsn);
-    int result = walk_rows(walk, &sql, filter, offer, context, out, problem);
-    sqlite3_finalize(stmt);
     return result;
 }
 
@@ -203,13 +322,14 @@ int history_feed(struct history *history, const struct feed_cursor *after,
                  struct history_feed *out, struct problem *problem)
 {
     struct walk walk = {.db = history->db};
+    const struct taker taker = {filter, offer, context};
     struct problem spare;
 
     *out = (struct history_feed){.is_known = false};
     if (sql_run(walk.db, "BEGIN", problem)) {
         return -1;
     }
-    int result = read_feed(&walk, after, filter, offer, context, out, problem);
+    int result = read_feed(&walk, after, &taker, out, problem);
     /* The first problem is the one to tell. */
     return sql_run(walk.db, "COMMIT", result < 0 ? &spare : problem) ? -1 : result;
 }

@@ -1,5 +1,6 @@
 #include "storage/legacy.h"
 
+#include "storage/legacy_lots.h"
 #include "storage/legacy_rows.h"
 #include "storage/store_internal.h"
 
@@ -221,13 +222,16 @@ int legacy_import(struct store *store, struct problem *problem)
     struct import import = {.store = store};
     if (sql_run(store->db,
                 "CREATE TEMP TABLE kept(event_id TEXT PRIMARY KEY, id INTEGER, revision INTEGER,"
-                " created_at TEXT);"
+                " created_at TEXT, digest BLOB, lsn INTEGER);"
                 "CREATE TEMP TABLE kept_ids(id INTEGER PRIMARY KEY, event_id TEXT)",
                 problem)) {
         return -1;
     }
     store->importing = true;
     int result = import_rows(&import, problem);
+    if (!result) {
+        result = legacy_lots(store, problem);
+    }
     if (!result) {
         result = finish(&import, problem);
     }

@@ -1,7 +1,8 @@
 /*
  * Import of a database of the Python central, in place. Its tables `history`, `history_changes` and
  * `p2p_sync_state` stay under a name with the prefix `legacy_`; `events`, `cameras`, `parking_lots`
- * and `vehicles` stay as they are. Each old visit becomes one IMPORT event of this central.
+ * and `vehicles` stay as they are. Each old visit becomes one IMPORT event of this central, each
+ * lot one PARKING_LOT_CONFIG.
  */
 #ifndef STORAGE_LEGACY_H
 #define STORAGE_LEGACY_H

@@ -332,6 +332,31 @@ static const char *const MIGRATIONS[SCHEMA_VERSION] = {
     "DROP INDEX event_change;"
     "CREATE INDEX event_change ON event(hlc) WHERE kind BETWEEN 5 AND 13;"
     "PRAGMA user_version = 6;",
+
+    /* Folded visits in the feed: the lsn of a row's last change. What was there before changed last
+     * in the order in which it came. Rows that went: numbers only, for names hold plates. */
+    "ALTER TABLE history ADD COLUMN lsn INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE history SET lsn = id + (SELECT max((SELECT coalesce(max(lsn), 0) FROM event),"
+    " coalesce((SELECT value FROM meta WHERE key = 'lsn'), 0),"
+    " (SELECT coalesce(max(first), 1) - 1 FROM feed)));"
+    "CREATE INDEX history_lsn ON history(lsn);"
+    "CREATE TABLE visit_gone("
+    " lsn INTEGER PRIMARY KEY,"
+    " visit INTEGER NOT NULL,"
+    " revision INTEGER NOT NULL,"
+    " central TEXT) STRICT;"
+    "PRAGMA user_version = 7;",
+
+    /* How far this central and one of the existing system have told each other; local. feed, lsn:
+     * the last event of our feed that the other side has read, NULL = none. heard: ms, up to when
+     * we have what it holds, NULL = never. t: ms of the last change. */
+    "CREATE TABLE peer_mark("
+    " peer TEXT PRIMARY KEY,"
+    " feed INTEGER,"
+    " lsn INTEGER,"
+    " heard INTEGER,"
+    " t INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "PRAGMA user_version = 8;",
 };
 
 /* Tables that only a database of the Python central has. */

@@ -119,6 +119,21 @@ int store_find_row(struct store *store, int64_t history_id, struct visit *visit,
  */
 int store_find_written(const struct store *store, struct slice event_id, struct visit *visit);
 
+/* What the log tells of a visit, whatever the fold made of it. */
+struct store_told {
+    bool entry;    /* that it began: a VEHICLE_ENTRY_PENDING or IMPORT */
+    bool plate;    /* the same, with the plate that was asked for */
+    bool sighting; /* that it was seen in a lot: a LOCATION_UPDATE */
+    bool exit;     /* that it ended: a VEHICLE_EXIT, or an IMPORT of a visit that was over */
+};
+int store_told(struct store *store, struct slice event_id, struct slice plate_id,
+               struct store_told *out, struct problem *problem);
+
+/* The latest visit that is open under another plate and once had this one, before a person
+ * corrected it. */
+int store_find_read(struct store *store, struct slice plate_id, struct visit *visit,
+                    struct problem *problem);
+
 /* An earlier event that this one repeats: same kind, sent_id, camera_id, device_ms, plate_id;
  * without a sent_id only with a device time and within LIMIT_RETRY_WINDOW_MS of now. */
 struct store_retry {
@@ -182,6 +197,12 @@ uint64_t store_hlc(const struct store *store);
 /* p2p_sync_state: when the peer's log digest last equalled ours. Outside a batch. */
 int store_set_synced(struct store *store, const struct node_id *peer, int64_t at_ms,
                      struct problem *problem);
+
+/* table peer_mark (struct history_mark in history.h): what is absent (feed 0, EVENT_NONE) stays. In
+ * a batch. 0 or -1. */
+struct feed_cursor;
+int store_set_mark(struct store *store, struct slice peer, const struct feed_cursor *told,
+                   int64_t heard_ms, int64_t now_ms, struct problem *problem);
 
 /* Drops every folded table and folds the whole log again; for tests and repair. */
 int store_rebuild(struct store *store, struct problem *problem);

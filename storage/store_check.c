@@ -225,10 +225,31 @@ static int derive_all(struct store *store, struct problem *problem)
     return more;
 }
 
+/* Rows that were there before a rebuild and did not come back are told as gone. */
+static int tell_gone(struct store *store, struct problem *problem)
+{
+    sqlite3_stmt *stmt = NULL;
+    if (sql_prepare(store->db,
+                    "INSERT INTO visit_gone(lsn, visit, revision, central)"
+                    " SELECT ?1 + row_number() OVER (ORDER BY k.id), k.id, k.revision + 1,"
+                    " k.source_central FROM temp.kept k"
+                    " WHERE NOT EXISTS (SELECT 1 FROM history h WHERE h.id = k.id)",
+                    &stmt, problem)) {
+        return -1;
+    }
+    struct sql sql = sql_start(stmt);
+    sql_bind_u64(&sql, store->now.lsn);
+    int result = sql_finish(&sql, problem);
+    sqlite3_finalize(stmt);
+    store->now.lsn += result ? 0 : (uint64_t)sqlite3_changes64(store->db);
+    return result;
+}
+
 static int rebuild(struct store *store, struct problem *problem)
 {
     if (sql_run(store->db,
-                "CREATE TEMP TABLE kept AS SELECT event_id, id, revision, created_at FROM history;"
+                "CREATE TEMP TABLE kept AS SELECT event_id, id, revision, created_at, digest, lsn,"
+                " source_central FROM history;"
                 "CREATE UNIQUE INDEX temp.kept_event ON kept(event_id);"
                 "DELETE FROM history;"
                 "DELETE FROM history_changes WHERE sid IS NOT NULL;"
@@ -251,6 +272,7 @@ static int rebuild(struct store *store, struct problem *problem)
     store->now.settings++;
     if (store_setting_load(store, problem) || derive_all(store, problem) ||
         store_fold_all(store, problem) || store_plate_all(store, problem) ||
+        tell_gone(store, problem) ||
         sql_run(store->db,
                 "UPDATE history_changes SET history_id = coalesce((SELECT h.id FROM visit v"
                 " JOIN history h ON h.id = v.id WHERE v.name = history_changes.event_id), 0)"

@@ -52,6 +52,40 @@ int store_find_open(struct store *store, const char *plate_id, struct visit *vis
     return find_latest(store, &sql, visit, problem);
 }
 
+int store_find_read(struct store *store, struct slice plate_id, struct visit *visit,
+                    struct problem *problem)
+{
+    if (start(store, problem)) {
+        return -1;
+    }
+    struct sql sql = store_sql(store, STORE_FIND_READ);
+    sql_bind_text(&sql, plate_id);
+    return find_latest(store, &sql, visit, problem);
+}
+
+int store_told(struct store *store, struct slice event_id, struct slice plate_id,
+               struct store_told *out, struct problem *problem)
+{
+    *out = (struct store_told){.entry = false};
+    if (start(store, problem) || store_focus(store, event_id, problem) ||
+        store_focus_load(store, problem)) {
+        return -1;
+    }
+    for (size_t i = 0; i < store->focus.count; i++) {
+        const struct fold_event *known = store_focus_event(store, i);
+        uint32_t kind = known ? known->event.kind : 0;
+        bool import = kind == EVENT_IMPORT;
+        if (kind == EVENT_VEHICLE_ENTRY_PENDING || import) {
+            out->entry = true;
+            out->plate = out->plate || slice_equal(known->event.plate_id, plate_id);
+        }
+        out->sighting = out->sighting || kind == EVENT_LOCATION_UPDATE;
+        out->exit = out->exit || kind == EVENT_VEHICLE_EXIT ||
+                    (import && slice_equal(known->event.status, slice_text("OUT")));
+    }
+    return 0;
+}
+
 int store_find_visit(struct store *store, struct slice event_id, struct visit *visit,
                      struct problem *problem)
 {

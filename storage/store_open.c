@@ -206,8 +206,11 @@ static int load_meta(struct store *store, bool *clean, struct problem *problem)
     }
     sqlite3_finalize(stmt);
     int64_t lsn = 0, one = 0;
-    if (more ||
-        sql_integer(store->db, "SELECT coalesce(max(lsn), 0) FROM event", &lsn, problem) < 0) {
+    if (more || sql_integer(store->db,
+                            "SELECT max((SELECT coalesce(max(lsn), 0) FROM event),"
+                            " (SELECT coalesce(max(lsn), 0) FROM history),"
+                            " (SELECT coalesce(max(lsn), 0) FROM visit_gone))",
+                            &lsn, problem) < 0) {
         return -1;
     }
     int retries = sql_integer(store->db, "SELECT 1 FROM retry LIMIT 1", &one, problem);

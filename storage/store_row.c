@@ -10,8 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Texts of one row while it is written. */
+/* What is made for a row while it is written. */
 struct rendered {
+    uint64_t lsn; /* of the change */
     char entry[LOCALTIME_TEXT], exit[LOCALTIME_TEXT], location[LOCALTIME_TEXT];
     char duration[64];
 };
@@ -121,6 +122,7 @@ static void bind_row(struct store *store, struct sql *sql, const struct visit *v
     sql_bind_int(sql, visit->suspect);
     sql_bind_digest(sql, digest);
     sql_bind_text(sql, updated_at(store));
+    sql_bind_u64(sql, text->lsn);
 }
 
 static void note_visit(struct store *store, const struct visit *visit, int64_t id, int64_t revision,
@@ -145,13 +147,21 @@ static void note_visit(struct store *store, const struct visit *visit, int64_t i
                             .source_central = arena_copy(arena, visit->source_central)};
 }
 
-/* The age that a row had before a rebuild or in the database of a Python central. 1 = there is one,
- * 0 = none, -1. */
-static int kept_row(struct store *store, struct slice event_id, int64_t *revision,
-                    struct slice *created_at, struct problem *problem)
+/* What a row does not lose by being written anew. */
+struct kept {
+    int64_t revision;
+    struct slice created_at;
+    uint64_t lsn; /* 0 = it changed now */
+};
+
+/* The age that a row had before a rebuild or in the database of a Python central; `kept` stays as
+ * it is when there is none. 0 or -1. */
+static int find_kept(struct store *store, struct slice event_id, const struct digest *digest,
+                     struct kept *kept, struct problem *problem)
 {
     sqlite3_stmt *stmt = NULL;
-    if (sql_prepare(store->db, "SELECT revision, created_at FROM temp.kept WHERE event_id = ?",
+    if (sql_prepare(store->db,
+                    "SELECT revision, created_at, digest, lsn FROM temp.kept WHERE event_id = ?",
                     &stmt, problem)) {
         return -1;
     }
@@ -159,11 +169,13 @@ static int kept_row(struct store *store, struct slice event_id, int64_t *revisio
     sql_bind_text(&sql, event_id);
     int found = sql_step(&sql, problem);
     if (found > 0) {
-        *revision = sql_int(&sql, 0);
-        *created_at = arena_copy(&store->bodies, sql_text(&sql, 1));
+        struct digest was = sql_digest(&sql, 2);
+        kept->revision = sql_int(&sql, 0);
+        kept->created_at = arena_copy(&store->bodies, sql_text(&sql, 1));
+        kept->lsn = digest_equal(&was, digest) ? sql_u64(&sql, 3) : 0;
     }
     sqlite3_finalize(stmt);
-    return found;
+    return found < 0 ? -1 : 0;
 }
 
 static int set_revision(struct store *store, int64_t id, int64_t revision, struct problem *problem)
@@ -209,29 +221,29 @@ int store_row_add(struct store *store, int64_t id, const struct visit *visit,
                   const struct digest *digest, struct problem *problem)
 {
     struct rendered text;
-    int64_t revision = 1;
-    struct slice created_at = updated_at(store);
-    if (store->importing && kept_row(store, visit->event_id, &revision, &created_at, problem) < 0) {
+    struct kept kept = {.revision = 1, .created_at = updated_at(store)};
+    if (store->importing && find_kept(store, visit->event_id, digest, &kept, problem)) {
         return store_fail(store, problem);
     }
+    text.lsn = kept.lsn ? kept.lsn : ++store->now.lsn;
     struct sql sql = store_sql(store, STORE_ROW_ADD);
     bind_row(store, &sql, visit, digest, &text);
     sql_bind_text(&sql, visit->plate_id);
     sql_bind_int(&sql, visit->entry_ms);
     sql_bind_text(&sql, visit->event_id);
-    sql_bind_text(&sql, created_at);
+    sql_bind_text(&sql, kept.created_at);
     sql_bind_int(&sql, id);
     if (sql_finish(&sql, problem)) {
         return store_fail(store, problem);
     }
-    if (revision != 1 && set_revision(store, id, revision, problem)) {
+    if (kept.revision != 1 && set_revision(store, id, kept.revision, problem)) {
         return store_fail(store, problem);
     }
     if (follow(store, NULL, visit, problem)) {
         return -1;
     }
     digest_add(&store->now.state_digest, digest);
-    note_visit(store, visit, id, revision, visit_status_name(visit->status));
+    note_visit(store, visit, id, kept.revision, visit_status_name(visit->status));
     return 0;
 }
 
@@ -241,6 +253,7 @@ int store_row_change(struct store *store, const struct store_row *row, const str
     struct rendered text;
     bool same =
         row->counted.entry_ms == visit->entry_ms && slice_equal(row->plate_id, visit->plate_id);
+    text.lsn = ++store->now.lsn;
     struct sql sql = store_sql(store, same ? STORE_ROW_CLOSE : STORE_ROW_CHANGE);
     bind_row(store, &sql, visit, digest, &text);
     if (!same) {
@@ -265,6 +278,14 @@ int store_row_drop(struct store *store, const struct store_row *row, struct slic
 {
     struct sql sql = store_sql(store, STORE_ROW_DROP);
     sql_bind_int(&sql, row->id);
+    if (sql_finish(&sql, problem)) {
+        return store_fail(store, problem);
+    }
+    sql = store_sql(store, STORE_ROW_GONE);
+    sql_bind_u64(&sql, ++store->now.lsn);
+    sql_bind_int(&sql, row->id);
+    sql_bind_int(&sql, row->revision + 1);
+    sql_bind_text(&sql, row->counted.central);
     if (sql_finish(&sql, problem)) {
         return store_fail(store, problem);
     }

@@ -18,7 +18,7 @@
     " exit_central = ?, exit_camera_id = ?, exit_camera_name = ?, exit_confidence = ?,"           \
     " exit_source = ?, duration = ?, fee = ?, status = ?, superseded_by = ?, sync_status = ?,"    \
     " last_location = ?, last_location_ms = ?, last_location_time = ?, is_anomaly = ?,"           \
-    " suspect = ?, digest = ?, updated_at = ?"
+    " suspect = ?, digest = ?, updated_at = ?, lsn = ?"
 
 static const char *const TEXTS[STORE_STATEMENTS] = {
     [STORE_BEGIN] = "BEGIN IMMEDIATE",
@@ -112,15 +112,17 @@ static const char *const TEXTS[STORE_STATEMENTS] = {
         " entry_camera_id, entry_camera_name, entry_confidence, entry_source, exit_ms, exit_time,"
         " exit_central, exit_camera_id, exit_camera_name, exit_confidence, exit_source, duration,"
         " fee, status, superseded_by, sync_status, last_location, last_location_ms,"
-        " last_location_time, is_anomaly, suspect, digest, updated_at, plate_id, entry_ms,"
+        " last_location_time, is_anomaly, suspect, digest, updated_at, lsn, plate_id, entry_ms,"
         " event_id, created_at, id)"
-        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+        "?,"
         " ?, ?, ?, ?, ?)",
     /* Indexed columns are named only where they change: naming one rewrites its index entry. */
     [STORE_ROW_CHANGE] = "UPDATE history SET " ROW_CHANGES
                          ", revision = revision + 1, plate_id = ?, entry_ms = ? WHERE id = ?",
     [STORE_ROW_CLOSE] = "UPDATE history SET " ROW_CHANGES ", revision = revision + 1 WHERE id = ?",
     [STORE_ROW_DROP] = "DELETE FROM history WHERE id = ?",
+    [STORE_ROW_GONE] = "INSERT INTO visit_gone(lsn, visit, revision, central) VALUES(?, ?, ?, ?)",
     [STORE_ANOMALY_ADD] = "INSERT INTO anomaly(plate_id, t, code, visit, other, node, epoch, seq)"
                           " VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
     [STORE_ANOMALY_DROP] = "DELETE FROM anomaly WHERE plate_id = ? AND t >= ?",
@@ -129,6 +131,9 @@ static const char *const TEXTS[STORE_STATEMENTS] = {
     [STORE_FIND_OPEN] = ROW_COLUMNS
     "WHERE id IN (SELECT visit FROM visit_plate WHERE plate = ?1 AND last = 9223372036854775807)"
     " AND plate_id = ?1 AND status = 'IN'",
+    [STORE_FIND_READ] = ROW_COLUMNS
+    "WHERE id IN (SELECT visit FROM visit_plate WHERE plate = ?1 AND last = 9223372036854775807)"
+    " AND plate_id <> ?1 AND status = 'IN'",
     [STORE_FIND_ROW] = ROW_COLUMNS "WHERE id = ?",
     [STORE_VISIT_JSON] =
         "SELECT json_object('id', id, 'event_id', event_id, 'source_central', source_central,"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Follows a central's bus and loses nothing: prints each event once, as one JSON line.
+"""Follows a central's bus and loses nothing: prints each event and visit once, as one JSON line.
 
 usage: bus_client.py HOST PORT REPLAY_PORT TOPIC FILE [CURSOR]
 The cursor is kept in FILE, after the event was printed. Without it, begins at CURSOR or from now.
@@ -36,7 +36,7 @@ def replay(cursor):
         used = 0
         while socket.poll(PATIENCE_MS):
             message = msgpack.unpackb(socket.recv())
-            if message["type"] == "event":
+            if message["type"] in ("event", "visit"):
                 cursor, used = handle(message), used + 1
                 if used == CREDIT // 2:
                     socket.send(msgpack.packb({"op": "credit", "credit": used}))
@@ -58,7 +58,7 @@ def follow(cursor):
         while socket.poll(PATIENCE_MS):
             frames = socket.recv_multipart()
             message = msgpack.unpackb(frames[1])
-            if message["type"] == "event":
+            if message["type"] in ("event", "visit"):
                 if cursor and lsn(message["cursor"]) > lsn(cursor):
                     missed = msgpack.unpackb(frames[2]).get(TOPIC, 1 << 62) > lsn(cursor)
                     cursor = replay(cursor) if missed else handle(message)

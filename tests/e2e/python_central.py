@@ -293,7 +293,7 @@ class Door:
 
     def __init__(self, central):
         self.central = central
-        self.sockets, self.closing = set(), False
+        self.sockets, self.closing, self.busy = set(), False, 0
 
     # What WebSocketServerProtocol asks of its server.
     def register(self, socket):
@@ -314,7 +314,7 @@ class Door:
     async def enter(self, reader, writer):
         """One connection."""
         try:
-            while True:
+            while not self.closing:
                 head = await reader.readuntil(b"\r\n\r\n")
                 lines = head.decode("latin-1").split("\r\n")
                 method, target, _ = lines[0].split(" ", 2)
@@ -324,13 +324,22 @@ class Door:
                     self.hand_over(writer.transport, head)
                     return
                 body = await reader.readexactly(int(headers.get("content-length", 0)))
-                status, answer = await self.central.answer(method, target, body)
-                text = json.dumps(answer, ensure_ascii=False).encode()
-                writer.write(b"HTTP/1.1 %d -\r\nContent-Type: application/json\r\n"
-                             b"Content-Length: %d\r\n\r\n" % (status, len(text)) + text)
-                await writer.drain()
+                await self.answer(writer, method, target, body)
         except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            writer.close()
+            pass
+        writer.close()
+
+    async def answer(self, writer, method, target, body):
+        """A stop waits for what was begun, so that a camera knows what was taken."""
+        self.busy += 1
+        try:
+            status, answer = await self.central.answer(method, target, body)
+            text = json.dumps(answer, ensure_ascii=False).encode()
+            writer.write(b"HTTP/1.1 %d -\r\nContent-Type: application/json\r\n"
+                         b"Content-Length: %d\r\n\r\n" % (status, len(text)) + text)
+            await writer.drain()
+        finally:
+            self.busy -= 1
 
     def hand_over(self, transport, head):
         socket = WebSocketServerProtocol(
@@ -340,8 +349,13 @@ class Door:
         socket.connection_made(transport)
         socket.data_received(head)
 
-    async def close(self):
+    async def rest(self):
+        """Until nobody is being answered; nobody else will be."""
         self.closing = True
+        while self.busy:
+            await asyncio.sleep(0.01)
+
+    async def close(self):
         await asyncio.gather(*[socket.close(1012) for socket in self.sockets],
                              return_exceptions=True)
 
@@ -357,6 +371,7 @@ async def main(config_file, data):
     central.links.start()
     await stop.wait()
     server.close()
+    await door.rest()
     await central.links.stop()
     await door.close()
     central.rows.close()

@@ -13,10 +13,10 @@ TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
 
 class WebSocket:
-    """`status` is that of the handshake; 101 = open."""
+    """`status` is that of the handshake; 101 = open. `source`: the address that it comes from."""
 
-    def __init__(self, ip, port, path, headers=None, timeout=60):
-        self.socket = socket.create_connection((ip, port), timeout)
+    def __init__(self, ip, port, path, headers=None, timeout=60, source=None):
+        self.socket = socket.create_connection((ip, port), timeout, source and (source, 0))
         self.bytes = b""
         self.close_code = None
         key = base64.b64encode(os.urandom(16)).decode()
@@ -50,8 +50,10 @@ class WebSocket:
         head = bytes([0x80 | opcode])
         if length < 126:
             head += bytes([0x80 | length])
-        else:
+        elif length < 65536:
             head += bytes([0x80 | 126]) + struct.pack(">H", length)
+        else:
+            head += bytes([0x80 | 127]) + struct.pack(">Q", length)
         masked = bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
         self.socket.sendall(head + mask + masked)
 

@@ -21,6 +21,9 @@ static struct {
     struct position positions[MOST];
     uint32_t kinds[MOST];
     bool has_body[MOST], is_damaged[MOST];
+    bool is_visit[MOST], is_gone[MOST];
+    int64_t ids[MOST], revisions[MOST]; /* of visits */
+    enum visit_status states[MOST];
     size_t count, most;
 } got;
 
@@ -47,6 +50,13 @@ static enum history_offer take(void *context, const struct history_event *event)
     got.kinds[got.count] = event->kind;
     got.has_body[got.count] = event->body.data != NULL;
     got.is_damaged[got.count] = event->is_damaged;
+    got.is_visit[got.count] = event->visit != NULL;
+    got.is_gone[got.count] = event->is_gone;
+    if (event->visit != NULL) {
+        got.ids[got.count] = event->visit->id;
+        got.revisions[got.count] = event->visit->revision;
+        got.states[got.count] = event->visit->status;
+    }
     got.count++;
     return HISTORY_TAKEN;
 }
@@ -109,7 +119,8 @@ START_TEST(events_come_in_order_and_pages_join)
     ck_assert_str_eq(got.positions[1].stream.node.text, "central-2");
     ck_assert_int_eq(got.kinds[2], EVENT_VEHICLE_EXIT);
     assert_same(got.feed.next, got.feed.now);
-    assert_same(got.cursors[2], got.feed.now);
+    ck_assert_uint_eq(got.cursors[2].feed, got.feed.now.feed);
+    ck_assert_uint_lt(got.cursors[2].lsn, got.feed.now.lsn); /* behind it, the visit */
     ck_assert(!got.feed.more);
 
     struct feed_cursor whole[3];
@@ -170,7 +181,8 @@ START_TEST(a_restart_continues_under_another_name)
 
     read_all(&a);
     ck_assert_uint_eq(got.count, 2);
-    assert_same(got.cursors[0], old); /* an event keeps its cursor */
+    ck_assert_uint_eq(got.cursors[0].feed, old.feed); /* an event keeps its cursor */
+    ck_assert_uint_eq(got.cursors[0].lsn, 1);
     ck_assert_uint_ne(got.cursors[1].feed, old.feed);
     ck_assert_uint_ne(got.cursors[1].feed, idle.feed);
 
@@ -214,7 +226,7 @@ START_TEST(a_restored_copy_never_reuses_a_cursor)
     read_from(&a, &saved, NULL);
     ck_assert(got.feed.is_known);
     ck_assert_uint_eq(got.count, 1);
-    ck_assert_uint_eq(got.cursors[0].lsn, 3);
+    ck_assert_uint_eq(got.cursors[0].lsn, saved.lsn + 1);
     ck_assert_uint_ne(got.cursors[0].feed, lost.feed);
     /* what was lost comes again from the peer, as news */
     central_pull(&a, &b, 100);
@@ -335,6 +347,150 @@ START_TEST(a_number_is_not_given_twice_when_its_row_is_gone)
 }
 END_TEST
 
+/* ---- folded visits ---- */
+
+static const struct feed_filter WITH_VISITS = {.has_visits = true};
+
+static void read_visits(const struct central *central, const char *topic)
+{
+    struct feed_filter filter = WITH_VISITS;
+    struct feed_cursor beginning;
+
+    (void)snprintf(filter.topic, sizeof filter.topic, "%s", topic);
+    (void)now_of(central);
+    beginning = got.feed.beginning;
+    read_from(central, &beginning, &filter);
+}
+
+START_TEST(a_visit_is_where_it_changed_last)
+{
+    central_entry(&a, "v1", "30A11111", T0);
+    struct feed_cursor seen = now_of(&a);
+    central_entry(&a, "v2", "30A22222", T0 + 1);
+    read_visits(&a, "");
+    ck_assert_uint_eq(got.count, 4); /* event, visit, event, visit */
+    for (size_t i = 0; i < 4; i++) {
+        ck_assert_uint_eq(got.cursors[i].lsn, i + 1);
+        ck_assert(got.is_visit[i] == (i % 2 == 1));
+    }
+    ck_assert_int_eq(got.revisions[1], 1);
+    ck_assert_int_eq(got.states[1], VISIT_IN);
+
+    central_exit(&a, "v1", "30A11111", T0 + 2, 5000);
+    read_visits(&a, "v1.central-1.VISIT");
+    ck_assert_uint_eq(got.count, 2);
+    ck_assert_uint_eq(got.cursors[0].lsn, 4); /* v2; number 2 is given up */
+    ck_assert_uint_eq(got.cursors[1].lsn, 6);
+    ck_assert_int_eq(got.revisions[1], 2);
+    ck_assert_int_eq(got.states[1], VISIT_OUT);
+    assert_same(got.feed.next, got.feed.now);
+
+    struct feed_filter filter = WITH_VISITS;
+    read_from(&a, &seen, &filter); /* who saw the first revision is told the last */
+    ck_assert_uint_eq(got.count, 4);
+    ck_assert(got.is_visit[3] && got.ids[3] == got.ids[1] - 1);
+    read_visits(&a, "v1.central-2.");
+    ck_assert_uint_eq(got.count, 0);
+    read_visits(&a, "v1.central-1.VEHICLE");
+    ck_assert_uint_eq(got.count, 3);
+    read_from(&a, &seen, NULL); /* who does not ask for visits gets none */
+    ck_assert_uint_eq(got.count, 2);
+}
+END_TEST
+
+START_TEST(pages_of_events_and_visits_join)
+{
+    for (int i = 0; i < 5; i++) {
+        char visit[8];
+        (void)snprintf(visit, sizeof visit, "v%d", i);
+        central_entry(&a, visit, "30A11111", T0 + i); /* each makes the one before superseded */
+    }
+    read_visits(&a, "");
+    size_t count = got.count;
+    struct feed_cursor whole[MOST], at = got.feed.beginning;
+    memcpy(whole, got.cursors, sizeof whole);
+    for (size_t i = 1; i < count; i++) {
+        ck_assert_uint_gt(whole[i].lsn, whole[i - 1].lsn);
+    }
+    got.most = 1;
+    for (size_t i = 0; i < count; i++) {
+        read_from(&a, &at, &WITH_VISITS);
+        ck_assert_uint_eq(got.count, 1);
+        assert_same(got.cursors[0], whole[i]);
+        ck_assert(got.feed.more == (i + 1 < count));
+        at = got.feed.next;
+    }
+    got.most = MOST;
+}
+END_TEST
+
+START_TEST(a_visit_that_went_is_told_without_its_name)
+{
+    struct position first = central_entry(&a, "v1", "30A11111", T0);
+    struct feed_cursor seen = now_of(&a);
+    struct event event;
+    event_init(&event, EVENT_REDACT);
+    event.t_eff = T0;
+    event.target_node = slice_text("central-1");
+    event.target_epoch = first.stream.epoch;
+    event.target_from = event.target_to = 1;
+    central_write(&a, &event);
+    ck_assert_int_eq(central_number(&a, "SELECT count(*) FROM history"), 0);
+    read_from(&a, &seen, &WITH_VISITS);
+    ck_assert_uint_eq(got.count, 2);
+    ck_assert(!got.is_visit[0] && got.is_gone[1]);
+    ck_assert_int_eq(got.ids[1], 1);
+    ck_assert_int_eq(got.revisions[1], 2);
+    central_close(&a); /* the number of what went last is not given again */
+    central_open(&a);
+    central_entry(&a, "v2", "30A22222", T0 + 1);
+    read_from(&a, &got.feed.now, &WITH_VISITS);
+    ck_assert(got.feed.is_known);
+}
+END_TEST
+
+/* Folding everything anew tells of nothing that stayed the same. */
+START_TEST(a_rebuild_tells_what_it_changed)
+{
+    central_entry(&a, "v1", "30A11111", T0);
+    central_entry(&a, "v2", "30A22222", T0 + 1);
+    central_entry(&a, "v3", "30A33333", T0 + 2);
+    struct feed_cursor seen = now_of(&a);
+    central_close(&a);
+    central_run(&a, "UPDATE history SET fee = 1, digest = zeroblob(16) WHERE event_id = 'v2';"
+                    "UPDATE history SET id = 77, event_id = 'v77' WHERE event_id = 'v3'");
+    central_open(&a);
+    ck_assert_int_eq(store_rebuild(a.store, &a.problem), 0);
+    read_from(&a, &seen, &WITH_VISITS);
+    ck_assert_uint_eq(got.count, 3);
+    ck_assert_int_eq(got.ids[0], 2);
+    ck_assert_int_eq(got.ids[1], 3);
+    ck_assert(got.is_gone[2] && got.ids[2] == 77);
+    read_visits(&a, "v1.central-1.VISIT");
+    ck_assert_int_eq(got.ids[0], 1);
+    ck_assert_uint_eq(got.cursors[0].lsn, 2);
+}
+END_TEST
+
+START_TEST(visits_of_an_older_database_are_in_the_feed)
+{
+    central_entry(&a, "v1", "30A11111", T0);
+    central_entry(&a, "v2", "30A22222", T0 + 1);
+    central_close(&a);
+    central_run(&a, "DROP INDEX history_lsn; ALTER TABLE history DROP COLUMN lsn;"
+                    "DROP TABLE visit_gone; PRAGMA user_version = 6");
+    central_open(&a);
+    read_visits(&a, "v1.central-1.VISIT");
+    ck_assert_uint_eq(got.count, 2);
+    ck_assert_uint_ne(got.cursors[0].lsn, got.cursors[1].lsn);
+    struct feed_cursor seen = got.cursors[1];
+    central_entry(&a, "v3", "30A33333", T0 + 2);
+    read_from(&a, &seen, &WITH_VISITS);
+    ck_assert(got.feed.is_known);
+    ck_assert_uint_eq(got.count, 2);
+}
+END_TEST
+
 START_TEST(heads_say_what_is_held)
 {
     struct problem problem;
@@ -363,6 +519,11 @@ int main(void)
     tcase_add_test(tests, an_erased_event_stays_without_its_body);
     tcase_add_test(tests, a_mended_event_comes_again);
     tcase_add_test(tests, a_number_is_not_given_twice_when_its_row_is_gone);
+    tcase_add_test(tests, a_visit_is_where_it_changed_last);
+    tcase_add_test(tests, pages_of_events_and_visits_join);
+    tcase_add_test(tests, a_visit_that_went_is_told_without_its_name);
+    tcase_add_test(tests, a_rebuild_tells_what_it_changed);
+    tcase_add_test(tests, visits_of_an_older_database_are_in_the_feed);
     tcase_add_test(tests, heads_say_what_is_held);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

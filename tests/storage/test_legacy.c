@@ -293,6 +293,29 @@ START_TEST(many_rows)
 }
 END_TEST
 
+START_TEST(lots_are_taken_over)
+{
+    central_run(&a, HISTORY);
+    central_run(&a,
+                "CREATE TABLE parking_lots(id INTEGER PRIMARY KEY AUTOINCREMENT, location_name TEXT"
+                " NOT NULL UNIQUE, capacity INTEGER DEFAULT 0, camera_id INTEGER, camera_type TEXT,"
+                " edge_id TEXT, created_at TEXT DEFAULT CURRENT_TIMESTAMP, updated_at TEXT DEFAULT"
+                " CURRENT_TIMESTAMP);"
+                "INSERT INTO parking_lots(location_name, capacity, camera_id, camera_type, edge_id,"
+                " updated_at) VALUES('Bãi A', 40, 7, 'PARKING_LOT', '10.0.0.7',"
+                " '2026-03-01 01:00:00'), ('Bãi B', NULL, NULL, NULL, NULL, 'once'),"
+                " ('', 3, NULL, NULL, NULL, NULL), (x'ff', 4, NULL, NULL, NULL, NULL)");
+    central_open(&a);
+    ck_assert_int_eq(central_number(&a, "SELECT count(*) FROM element"), 2);
+    ck_assert_int_eq(central_number(&a, "SELECT capacity FROM element WHERE item = 'Bãi A'"), 40);
+    ck_assert_int_eq(central_number(&a, "SELECT hlc >> 16 FROM element WHERE item = 'Bãi A'"),
+                     ENTRY_MS);
+    ck_assert_int_eq(central_number(&a, "SELECT capacity FROM element WHERE item = 'Bãi B'"), 0);
+    central_reopen(&a);
+    ck_assert_int_eq(central_number(&a, "SELECT count(*) FROM element"), 2);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("legacy");
@@ -306,6 +329,7 @@ int main(void)
     tcase_add_test(tcase, early_design_without_visits);
     tcase_add_test(tcase, copies_at_two_centrals_merge);
     tcase_add_test(tcase, an_interrupted_import_starts_again);
+    tcase_add_test(tcase, lots_are_taken_over);
     tcase_add_test(tcase, many_rows);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

@@ -425,11 +425,11 @@ START_TEST(facts_tell_what_was_committed)
     ck_assert_int_eq(store_take_fact(a.store, &bytes), 0);
     ck_assert_int_eq(fact_unpack(&fact, buffer_slice(&bytes)), 0);
     ck_assert_uint_eq(fact.batch, 2);
-    ck_assert_uint_eq(fact.lsn, 2);
+    ck_assert_uint_eq(fact.lsn, 4); /* two events and what each did to the visit */
     ck_assert_uint_eq(fact.events, 2);
     ck_assert_uint_eq(fact.item_count, 1);
     ck_assert_int_eq(fact.items[0].origin, FACT_LOCAL);
-    ck_assert_uint_eq(fact.items[0].lsn, 2);
+    ck_assert_uint_eq(fact.items[0].lsn, 3);
     struct digest digest = store_log_digest(a.store);
     ck_assert(digest_equal(&fact.log_digest, &digest));
     ck_assert_uint_eq(fact.visit_count, 1);

@@ -1,0 +1,74 @@
+#include "support_peer.h"
+
+#include "proto/event.h"
+
+/* 2026-11-22 00:00:00 UTC */
+#define MIDNIGHT INT64_C(1795305600000)
+
+int64_t peer_at(int hour, int minute, int second)
+{
+    return MIDNIGHT + ((hour * 60 + minute) * INT64_C(60) + second) * 1000;
+}
+
+static struct command start(uint32_t kind, const char *central, const char *id, const char *plate)
+{
+    struct command command;
+
+    command_init(&command, COMMAND_PEER);
+    command.event_kind = kind;
+    command.peer = slice_text(central);
+    command.source_central = slice_text(central);
+    command.visit = id != NULL ? slice_text(id) : (struct slice){NULL, 0};
+    command.plate_text = slice_text(plate);
+    return command;
+}
+
+struct command peer_entry(const char *central, const char *id, const char *plate, int64_t ms)
+{
+    struct command command = start(EVENT_VEHICLE_ENTRY_PENDING, central, id, plate);
+
+    command.edge_id = slice_text("1");
+    command.camera_type = slice_text("ENTRY");
+    command.entry_ms = ms;
+    return command;
+}
+
+struct command peer_exit(const char *central, const char *id, const char *plate, int64_t ms,
+                         int64_t fee)
+{
+    struct command command = start(EVENT_VEHICLE_EXIT, central, id, plate);
+
+    command.edge_id = slice_text("4");
+    command.exit_ms = ms;
+    command.fee = fee;
+    return command;
+}
+
+struct command peer_seen(const char *central, const char *id, const char *plate, const char *lot,
+                         int64_t ms)
+{
+    struct command command = start(EVENT_LOCATION_UPDATE, central, id, plate);
+
+    command.location = slice_text(lot);
+    command.location_ms = ms;
+    return command;
+}
+
+struct command peer_row(const char *peer, const char *id, const char *plate, int64_t entry_ms,
+                        int64_t exit_ms, int64_t fee)
+{
+    struct command command = start(EVENT_IMPORT, peer, id, plate);
+
+    command.entry_ms = entry_ms;
+    command.camera_name = slice_text("Cổng vào");
+    command.source = slice_text("auto");
+    command.confidence = 0.9;
+    command.exit_ms = exit_ms;
+    command.is_out = exit_ms != EVENT_NONE;
+    if (command.is_out) {
+        command.exit_camera_name = slice_text("Cổng ra");
+        command.exit_source = slice_text("auto");
+        command.fee = fee;
+    }
+    return command;
+}

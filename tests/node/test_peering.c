@@ -1,0 +1,696 @@
+/* What a central of the existing system says, over a real store: what is logged, and what the fold
+ * makes of it. Defects of the existing system are named by their ids. */
+#include "support_house.h"
+#include "support_peer.h"
+
+#include "proto/event.h"
+#include "storage/history.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NONE EVENT_NONE
+#define PEER "central-9"
+#define X "98A00001"
+#define at peer_at
+
+static struct house house;
+static struct buffer bytes; /* of the event that a test reads back */
+
+static void setup(void)
+{
+    house_start(&house, "central-1");
+}
+
+static void teardown(void)
+{
+    buffer_free(&bytes);
+    house_stop(&house);
+}
+
+static struct answer tell(struct command command)
+{
+    struct answer answer = house_decide(&house, &command);
+    ck_assert_msg(answer.code == PROBLEM_OK, "%s: %s", problem_name(answer.code), answer.text);
+    return answer;
+}
+
+static struct visit row_of(const char *name)
+{
+    struct visit visit;
+    ck_assert_msg(store_find_visit(house.store, slice_text(name), &visit, &house.problem) == 1,
+                  "%s", name);
+    return visit;
+}
+
+static uint64_t events(void)
+{
+    return store_event_count(house.store);
+}
+
+static int64_t open_rows(const char *plate)
+{
+    char sql[200];
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT count(*) FROM history WHERE plate_id = '%s' AND status = 'IN'", plate);
+    return house_number(&house, sql);
+}
+
+#define ck_slice(actual, text)                                                                \
+    do {                                                                                      \
+        struct slice got_ = (actual);                                                         \
+        ck_assert_msg(slice_equal(got_, slice_text(text)), "%.*s", (int)got_.len, got_.data); \
+    } while (0)
+#define ck_out(name, exit)                                       \
+    do {                                                         \
+        struct visit row_ = row_of(name);                        \
+        ck_assert_str_eq(visit_status_name(row_.status), "OUT"); \
+        ck_assert_int_eq(row_.exit_ms, (exit));                  \
+    } while (0)
+#define ck_status(name, text) ck_assert_str_eq(visit_status_name(row_of(name).status), text)
+#define ck_listed(count) \
+    ck_assert_int_eq(house_number(&house, "SELECT count(*) FROM anomaly"), (count))
+
+/* ---- entries ----------------------------------------------------------------------------------
+ */
+
+START_TEST(an_entry_is_an_event_of_ours_with_its_central)
+{
+    struct command command = peer_entry(PEER, "central-9_1795356000503_98A00001", X, at(14, 0, 0));
+    command.edge_id = slice_text("edge-9");
+    command.plate_view = slice_text("98A-000.01");
+    struct answer answer = tell(command);
+    ck_assert(!answer.deduped);
+    ck_assert_int_eq(answer.changed, 1);
+    ck_assert_str_eq(answer.position.stream.node.text, "central-1");
+
+    struct event event = house_event(&house, &answer.position, &bytes);
+    ck_assert_uint_eq(event.kind, EVENT_VEHICLE_ENTRY_PENDING);
+    ck_slice(event.source_central, PEER);
+    ck_assert_uint_eq(event.clock, 0);
+
+    struct visit row = row_of("central-9_1795356000503_98A00001");
+    ck_slice(row.source_central, PEER);
+    ck_slice(row.edge_id, "edge-9");
+    ck_slice(row.plate_id, X);
+    ck_slice(row.plate_view, "98A-000.01");
+    ck_slice(row.entry_camera_name, "central-9/edge-9");
+    ck_slice(row.entry_source, "p2p_sync");
+    ck_assert(row.entry_confidence < 1e-9);
+    ck_assert(row.synced);
+    ck_assert_int_eq(row.entry_ms, at(14, 0, 0) + 503); /* the name knows the milliseconds */
+}
+END_TEST
+
+START_TEST(r_15_an_entry_told_twice_is_one)
+{
+    struct command command = peer_entry(PEER, "central-9_1_98A00001", X, at(14, 0, 0));
+    (void)tell(command);
+    uint64_t before = events();
+    struct answer again = tell(command);
+    ck_assert(again.deduped);
+    ck_assert_int_eq(again.changed, 0);
+    ck_assert_str_eq(again.visit, "central-9_1_98A00001");
+    ck_assert_uint_eq(events(), before);
+}
+END_TEST
+
+START_TEST(an_entry_without_a_name_gets_the_same_one_everywhere)
+{
+    struct command command = peer_entry(PEER, NULL, X, at(14, 0, 0));
+    struct answer answer = tell(command);
+    ck_assert_str_eq(answer.visit, "central-9_1795356000000_98A00001");
+    ck_assert(tell(command).deduped);
+    ck_status("central-9_1795356000000_98A00001", "IN");
+}
+END_TEST
+
+START_TEST(two_vehicles_under_one_name_are_listed)
+{
+    struct command other = peer_entry(PEER, "edge-1_5_X", "51G12345", at(14, 0, 1));
+    (void)tell(peer_entry(PEER, "edge-1_5_X", X, at(14, 0, 0)));
+    ck_assert(!tell(other).deduped);
+    ck_assert(tell(other).deduped);
+    ck_assert_int_eq(
+        house_number(&house, "SELECT count(*) FROM anomaly WHERE code = 'ID_COLLISION'"), 1);
+}
+END_TEST
+
+START_TEST(r_09_the_older_entry_wins_whichever_comes_first)
+{
+    struct command older = peer_entry(PEER, "central-1_2000_X", X, at(13, 0, 0));
+    struct command newer = peer_entry(PEER, "central-2_9000_X", X, at(14, 0, 0));
+    (void)tell(_i == 0 ? older : newer);
+    (void)tell(_i == 0 ? newer : older);
+    ck_status("central-1_2000_X", "IN");
+    ck_status("central-2_9000_X", "SUPERSEDED");
+    ck_assert_int_eq(open_rows(X), 1);
+}
+END_TEST
+
+START_TEST(an_entry_of_the_future_has_no_say_against_others)
+{
+    (void)tell(peer_entry(PEER, "central-9_1_X", X, house.now_ms - house.now_ms % 1000 + 3600000));
+    ck_assert(row_of("central-9_1_X").suspect);
+    (void)tell(peer_entry("central-8", "central-8_1_X", X, at(14, 0, 0)));
+    ck_status("central-8_1_X", "IN");
+    ck_assert_int_eq(open_rows(X), 1);
+}
+END_TEST
+
+/* ---- exits ------------------------------------------------------------------------------------
+ */
+
+START_TEST(r_12_an_exit_under_another_name_closes_by_plate_and_time)
+{
+    struct command exit = peer_exit(PEER, "central-4_1795358400505_98A00001", X, at(14, 40, 0), 7);
+    (void)tell(peer_entry(PEER, "central-9_1_98A00001", X, at(14, 0, 0)));
+    ck_assert(!tell(exit).deduped);
+    struct visit row = row_of("central-9_1_98A00001");
+    ck_out("central-9_1_98A00001", at(14, 40, 0) + 505);
+    ck_assert_int_eq(row.fee, 7);
+    ck_slice(row.exit_central, PEER);
+    ck_slice(row.exit_camera_name, "central-9/4");
+    ck_slice(row.exit_source, "p2p_sync");
+    ck_assert(tell(exit).deduped);
+    ck_listed(0);
+}
+END_TEST
+
+START_TEST(an_exit_without_any_name_is_known_again)
+{
+    struct command exit = peer_exit(PEER, NULL, X, at(14, 40, 0), 7);
+    (void)tell(peer_entry(PEER, "central-9_1_98A00001", X, at(14, 0, 0)));
+    (void)tell(exit);
+    ck_out("central-9_1_98A00001", at(14, 40, 0));
+    ck_assert(tell(exit).deduped);
+}
+END_TEST
+
+START_TEST(r_11_an_exit_may_come_before_its_entry)
+{
+    struct command entry = peer_entry(PEER, "central-9_1_98A00001", X, at(14, 0, 0));
+    struct command exit = peer_exit(PEER, _i == 0 ? "central-9_1_98A00001" : "central-4_2_98A00001",
+                                    X, at(14, 40, 0), 7);
+    (void)tell(exit);
+    (void)tell(entry);
+    ck_out("central-9_1_98A00001", at(14, 40, 0));
+    ck_assert(tell(exit).deduped && tell(entry).deduped);
+    ck_listed(0);
+}
+END_TEST
+
+START_TEST(r_13_a_late_copy_of_an_exit_does_not_close_the_next_visit)
+{
+    struct command first = peer_exit(PEER, "central-4_1_98A00001", X, at(10, 0, 0), 7);
+    (void)tell(peer_entry(PEER, "central-9_1_98A00001", X, at(9, 0, 0)));
+    (void)tell(peer_exit("central-8", "central-4_9_98A00001", X, at(10, 0, 0), 7));
+    (void)tell(peer_entry(PEER, "central-9_2_98A00001", X, at(11, 0, 0)));
+    (void)tell(first);
+    ck_out("central-9_1_98A00001", at(10, 0, 0));
+    ck_status("central-9_2_98A00001", "IN");
+}
+END_TEST
+
+/* Everything in every order: the exit that names K closes whatever is open until K comes. */
+START_TEST(an_exit_finds_its_entry_when_that_comes)
+{
+    static const int ORDERS[24][4] = {
+        {0, 1, 2, 3}, {0, 1, 3, 2}, {0, 2, 1, 3}, {0, 2, 3, 1}, {0, 3, 1, 2}, {0, 3, 2, 1},
+        {1, 0, 2, 3}, {1, 0, 3, 2}, {1, 2, 0, 3}, {1, 2, 3, 0}, {1, 3, 0, 2}, {1, 3, 2, 0},
+        {2, 0, 1, 3}, {2, 0, 3, 1}, {2, 1, 0, 3}, {2, 1, 3, 0}, {2, 3, 0, 1}, {2, 3, 1, 0},
+        {3, 0, 1, 2}, {3, 0, 2, 1}, {3, 1, 0, 2}, {3, 1, 2, 0}, {3, 2, 0, 1}, {3, 2, 1, 0}};
+    struct command messages[4] = {
+        peer_entry(PEER, "w", X, at(8, 0, 0)), peer_exit(PEER, "w", X, at(8, 20, 0), 1),
+        peer_entry(PEER, "k", X, at(8, 30, 0)), peer_exit(PEER, "k", X, at(9, 0, 0), 2)};
+    for (int i = 0; i < 4; i++) {
+        (void)tell(messages[ORDERS[_i][i]]);
+    }
+    ck_out("w", at(8, 20, 0));
+    ck_out("k", at(9, 0, 0));
+    ck_assert_int_eq(row_of("w").fee, 1);
+    ck_assert_int_eq(row_of("k").fee, 2);
+    ck_listed(0);
+}
+END_TEST
+
+START_TEST(a_plate_that_was_corrected_here_still_leaves_there)
+{
+    struct command change = house_change(COMMAND_EDIT, "central-9_1_98A00001", "98A-000.07");
+    (void)tell(peer_entry(PEER, "central-9_1_98A00001", X, at(9, 0, 0)));
+    (void)tell(change);
+    (void)tell(peer_exit(PEER, "central-4_1_98A00001", X, at(10, 0, 0), 7));
+    ck_out("central-9_1_98A00001", at(10, 0, 0));
+    ck_slice(row_of("central-9_1_98A00001").plate_id, "98A00007");
+    ck_listed(0);
+}
+END_TEST
+
+START_TEST(a_later_exit_of_the_same_visit_changes_nothing_but_is_kept)
+{
+    (void)tell(peer_entry(PEER, "v", X, at(9, 0, 0)));
+    (void)tell(peer_exit(PEER, "v", X, at(9, 30, 0), 25000));
+    (void)tell(peer_exit(PEER, "v", X, at(9, 31, 0), 50000));
+    ck_out("v", at(9, 30, 0));
+    ck_assert_int_eq(row_of("v").fee, 25000);
+    ck_assert_int_eq(
+        house_number(&house, "SELECT count(*) FROM anomaly WHERE code = 'DOUBLE_EXIT'"), 1);
+}
+END_TEST
+
+/* A gate of ours let it out; what the peer tells of that is in whole seconds. */
+START_TEST(an_exit_of_ours_that_comes_back_is_known)
+{
+    house.now_ms = at(15, 0, 0) + 640;
+    struct command gate = house_gate(GATE_EXIT, X, NULL, NONE);
+    (void)tell(peer_entry(PEER, "v", X, at(9, 0, 0)));
+    (void)tell(gate);
+    ck_out("v", at(15, 0, 0) + 640);
+    struct command exit = peer_exit("central-1", "v", X, at(15, 0, 0), 0);
+    exit.peer = slice_text(PEER);
+    ck_assert(tell(exit).deduped);
+}
+END_TEST
+
+/* ---- one second -------------------------------------------------------------------------------
+ */
+
+START_TEST(two_visits_within_one_second_keep_their_order)
+{
+    int64_t second = at(14, 0, 0);
+    char names[4][64];
+    for (int i = 0; i < 4; i++) {
+        (void)snprintf(names[i], sizeof names[i], "central-%d_%lld_98A00001", i % 2 ? 4 : 9,
+                       (long long)second + 100 + 200 * i);
+    }
+    (void)tell(peer_entry(PEER, names[0], X, second));
+    (void)tell(peer_exit(PEER, names[1], X, second, 0));
+    (void)tell(peer_entry(PEER, names[2], X, second));
+    (void)tell(peer_exit(PEER, names[3], X, second, 0));
+    ck_out(names[0], second + 300);
+    ck_out(names[2], second + 700);
+    ck_listed(0);
+}
+END_TEST
+
+START_TEST(an_exit_told_in_seconds_closes_what_entered_in_that_second)
+{
+    house.now_ms = at(14, 0, 0) + 700;
+    struct command entry = house_gate(GATE_ENTRY, X, "v", NONE);
+    (void)tell(entry);
+    (void)tell(peer_exit(PEER, "odd name", X, at(14, 0, 0), 0));
+    ck_out("v", at(14, 0, 0) + 700);
+    ck_listed(0);
+}
+END_TEST
+
+/* ---- places -----------------------------------------------------------------------------------
+ */
+
+START_TEST(r_16_a_sighting_before_its_entry_is_no_visit_of_its_own)
+{
+    (void)tell(peer_seen(PEER, "edge-3_1_X", X, "Bãi A", at(9, 5, 0)));
+    ck_assert(row_of("edge-3_1_X").is_anomaly);
+    (void)tell(peer_entry(PEER, "v", X, at(9, 0, 0)));
+    struct visit row = row_of("v");
+    ck_assert_int_eq(row.status, VISIT_IN);
+    ck_assert_int_eq(row.entry_ms, at(9, 0, 0));
+    ck_assert(!row.is_anomaly);
+    ck_slice(row.last_location, "Bãi A");
+    ck_assert_int_eq(open_rows(X), 1);
+}
+END_TEST
+
+START_TEST(r_17_a_sighting_from_before_the_exit_opens_nothing)
+{
+    (void)tell(peer_entry(PEER, "v", X, at(9, 0, 0)));
+    (void)tell(peer_exit(PEER, "k", X, at(10, 0, 0), 0));
+    (void)tell(peer_seen(PEER, "edge-3_1_X", X, "Bãi A", at(9, 30, 0)));
+    ck_out("v", at(10, 0, 0));
+    ck_slice(row_of("v").last_location, "Bãi A");
+    ck_assert_int_eq(open_rows(X), 0);
+}
+END_TEST
+
+START_TEST(r_18_the_newest_sighting_counts)
+{
+    (void)tell(peer_entry(PEER, "v", X, at(9, 0, 0)));
+    (void)tell(peer_seen(PEER, "s2", X, "Bãi B", at(9, 30, 0)));
+    (void)tell(peer_seen(PEER, "s1", X, "Bãi A", at(9, 10, 0)));
+    ck_slice(row_of("v").last_location, "Bãi B");
+    ck_assert(tell(peer_seen(PEER, "s1", X, "Bãi A", at(9, 10, 0))).deduped);
+}
+END_TEST
+
+/* ---- rows -------------------------------------------------------------------------------------
+ */
+
+START_TEST(r_02_a_row_brings_a_whole_visit_once)
+{
+    struct command row = peer_row(PEER, "v", X, at(9, 0, 0), at(10, 0, 0), 25000);
+    row.camera_id = slice_text("1");
+    row.exit_camera_id = slice_text("2");
+    ck_assert_int_eq(tell(row).changed, 2);
+    struct visit visit = row_of("v");
+    ck_out("v", at(10, 0, 0));
+    ck_assert_int_eq(visit.fee, 25000);
+    ck_slice(visit.source_central, PEER);
+    ck_slice(visit.entry_camera_name, "Cổng vào");
+    ck_slice(visit.entry_camera_id, "1");
+    ck_slice(visit.exit_camera_name, "Cổng ra");
+    ck_slice(visit.exit_camera_id, "2");
+    ck_slice(visit.exit_central, PEER);
+    ck_assert(tell(row).deduped);
+    ck_assert_uint_eq(events(), 2);
+    ck_listed(0);
+}
+END_TEST
+
+START_TEST(r_03_a_row_that_is_known_brings_only_the_exit)
+{
+    (void)tell(peer_entry(PEER, "v", X, at(9, 0, 0)));
+    ck_assert_int_eq(tell(peer_row(PEER, "v", X, at(9, 0, 0), at(10, 0, 0), 25000)).changed, 1);
+    ck_out("v", at(10, 0, 0));
+    ck_assert(tell(peer_row(PEER, "v", X, at(9, 0, 0), at(10, 0, 0), 25000)).deduped);
+    ck_assert(tell(peer_row(PEER, "v", X, at(9, 0, 0), NONE, 0)).deduped); /* an older copy */
+    ck_out("v", at(10, 0, 0));
+}
+END_TEST
+
+START_TEST(a_row_whose_exit_came_under_another_name_adds_nothing)
+{
+    (void)tell(peer_entry(PEER, "v", X, at(9, 0, 0)));
+    (void)tell(peer_exit(PEER, "k", X, at(10, 0, 0), 25000));
+    ck_assert(tell(peer_row(PEER, "v", X, at(9, 0, 0), at(10, 0, 0), 25000)).deduped);
+    ck_listed(0);
+}
+END_TEST
+
+START_TEST(r_10_a_row_of_a_plate_inside_opens_no_second_visit)
+{
+    (void)tell(peer_entry(PEER, "mine", X, at(9, 0, 0)));
+    (void)tell(peer_row("central-8", "other", X, at(9, 30, 0), NONE, 0));
+    ck_assert_int_eq(open_rows(X), 1);
+    (void)tell(peer_exit("central-8", "k", X, at(10, 0, 0), 0));
+    ck_assert_int_eq(open_rows(X), 0);
+}
+END_TEST
+
+START_TEST(r_14_a_stale_visit_ends_with_the_row_that_closes_it)
+{
+    (void)tell(peer_entry(PEER, "old", X, at(1, 0, 0)));
+    (void)tell(peer_entry(PEER, "new", X, at(9, 0, 0)));
+    ck_status("new", "SUPERSEDED");
+    (void)tell(peer_row(PEER, "old", X, at(1, 0, 0), at(2, 0, 0), 25000));
+    ck_out("old", at(2, 0, 0));
+    ck_status("new", "IN");
+    ck_assert_int_eq(row_of("new").entry_ms, at(9, 0, 0));
+}
+END_TEST
+
+START_TEST(r_05_a_deleted_visit_stays_deleted)
+{
+    struct command change = house_change(COMMAND_DELETE, "v", NULL);
+    struct command row = peer_row(PEER, "v", X, at(9, 0, 0), at(10, 0, 0), 25000);
+    (void)tell(peer_entry(PEER, "v", X, at(9, 0, 0)));
+    (void)tell(change);
+    ck_assert(tell(row).deduped);
+    ck_status("v", "DELETED");
+}
+END_TEST
+
+START_TEST(r_19_a_row_says_where_the_vehicle_stands)
+{
+    struct command row = peer_row(PEER, "v", X, at(9, 0, 0), NONE, 0);
+    row.location = slice_text("Deck B");
+    row.location_ms = at(9, 5, 0);
+    if (_i == 1) { /* known before, without the place */
+        (void)tell(peer_entry(PEER, "v", X, at(9, 0, 0)));
+    }
+    (void)tell(row);
+    ck_slice(row_of("v").last_location, "Deck B");
+    ck_assert_int_eq(row_of("v").last_location_ms, at(9, 5, 0));
+    ck_assert(tell(row).deduped);
+}
+END_TEST
+
+START_TEST(a_row_of_a_vehicle_that_nobody_saw_enter_gives_way)
+{
+    struct command row = peer_row(PEER, "anomaly", X, at(9, 30, 0), NONE, 0);
+    row.is_anomaly = true;
+    row.location = slice_text("Deck B");
+    row.location_ms = at(9, 40, 0);
+    if (_i == 0) {
+        (void)tell(peer_entry("central-8", "real", X, at(9, 0, 0)));
+        (void)tell(row);
+    } else {
+        (void)tell(row);
+        ck_assert(row_of("anomaly").is_anomaly);
+        ck_slice(row_of("anomaly").last_location, "Deck B");
+        (void)tell(peer_entry("central-8", "real", X, at(9, 0, 0)));
+    }
+    ck_assert_int_eq(open_rows(X), 1);
+    ck_slice(row_of("real").last_location, "Deck B");
+    ck_assert_int_eq(row_of("real").last_location_ms, at(9, 40, 0));
+    ck_listed(0);
+    ck_assert(tell(row).deduped);
+}
+END_TEST
+
+START_TEST(an_exit_of_a_row_says_where_it_was)
+{
+    struct command row = peer_row(PEER, "v", X, at(9, 0, 0), at(10, 0, 0), 0);
+    row.source_central = slice_text("central-7");
+    row.exit_camera_name = slice_text("central-8/4");
+    row.exit_source = slice_text("p2p_sync");
+    (void)tell(row);
+    ck_slice(row_of("v").source_central, "central-7");
+    ck_slice(row_of("v").exit_central, "central-8");
+}
+END_TEST
+
+/* ---- changes, lots, bad messages --------------------------------------------------------------
+ */
+
+START_TEST(a_correction_that_names_a_visit_is_taken_once)
+{
+    struct command change;
+    command_init(&change, COMMAND_PEER);
+    change.event_kind = EVENT_HISTORY_UPDATE;
+    change.peer = change.source_central = slice_text(PEER);
+    change.visit = slice_text("v");
+    change.plate_text = slice_text("98A00007");
+    change.plate_view = slice_text("98A-000.07");
+    change.device_ms = 77;
+    (void)tell(peer_entry(PEER, "v", X, at(9, 0, 0)));
+    struct answer answer = tell(change);
+    ck_slice(row_of("v").plate_id, "98A00007");
+    struct event event = house_event(&house, &answer.position, &bytes);
+    ck_slice(event.source_central, PEER);
+    ck_slice(event.author, PEER);
+    uint64_t before = events();
+    ck_assert(tell(change).deduped);
+    /* A late copy does not undo what people did since. */
+    struct command later = house_change(COMMAND_EDIT, "v", "98A-000.08");
+    (void)tell(later);
+    ck_assert(tell(change).deduped);
+    ck_slice(row_of("v").plate_id, "98A00008");
+    ck_assert_uint_eq(events(), before + 1);
+
+    change.event_kind = EVENT_HISTORY_DELETE;
+    change.device_ms = 78;
+    (void)tell(change);
+    ck_status("v", "DELETED");
+}
+END_TEST
+
+START_TEST(a_lot_is_taken_when_it_differs)
+{
+    struct command lot;
+    command_init(&lot, COMMAND_PEER);
+    lot.event_kind = EVENT_PARKING_LOT_CONFIG;
+    lot.peer = slice_text(PEER);
+    lot.location = slice_text("Bãi Z");
+    lot.capacity = 33;
+    lot.camera_id = slice_text("9");
+    lot.camera_type = slice_text("PARKING_LOT");
+    lot.edge_id = slice_text("127.0.0.9");
+    struct answer answer = tell(lot);
+    struct event event = house_event(&house, &answer.position, &bytes);
+    ck_slice(event.source_central, PEER);
+    ck_assert(tell(lot).deduped);
+    lot.capacity = 34;
+    ck_assert(!tell(lot).deduped);
+    ck_assert_uint_eq(events(), 2);
+}
+END_TEST
+
+static struct command bad(int which)
+{
+    struct command command = peer_entry(PEER, "v", X, at(9, 0, 0));
+    static char long_plate[LIMIT_PLATE + 2];
+    memset(long_plate, 'A', sizeof long_plate - 1);
+    switch (which) {
+    case 0:
+        command.plate_text = slice_text("--");
+        break;
+    case 1:
+        command.plate_text = slice_text(long_plate);
+        break;
+    case 2:
+        command.entry_ms = NONE;
+        break;
+    case 3:
+        command.entry_ms = INT64_MAX;
+        break;
+    case 4:
+        command.event_kind = EVENT_REDACT;
+        break;
+    case 5:
+        command = peer_seen(PEER, "v", X, "", at(9, 0, 0));
+        break;
+    case 6:
+        command = peer_row(PEER, NULL, X, at(9, 0, 0), NONE, 0);
+        break;
+    case 7:
+        command.peer = command.source_central = slice_text("");
+        break;
+    case 8:
+        command.event_kind = EVENT_HISTORY_UPDATE;
+        command.visit = slice_text("");
+        break;
+    default:
+        command = peer_exit(PEER, "v", X, -1, 0);
+        break;
+    }
+    return command;
+}
+#define BAD 10
+
+START_TEST(what_can_never_be_an_event_is_refused)
+{
+    struct command command = bad(_i);
+    struct answer answer = house_decide(&house, &command);
+    ck_assert_str_eq(problem_name(answer.code), "FIELD_INVALID");
+    ck_assert_uint_eq(events(), 0);
+}
+END_TEST
+
+/* ---- marks ------------------------------------------------------------------------------------
+ */
+
+static int mark_of(const char *peer, struct history_mark *mark)
+{
+    struct problem problem;
+    struct history *history = history_open(house.path, &problem);
+    ck_assert_ptr_nonnull(history);
+    int found = history_mark(history, slice_text(peer), mark, &problem);
+    history_close(&history);
+    return found;
+}
+
+static struct command mark_command(const char *peer, uint64_t feed, uint64_t lsn, int64_t heard_ms)
+{
+    struct command command;
+    command_init(&command, COMMAND_PEER_MARK);
+    command.peer = slice_text(peer);
+    command.told = (struct feed_cursor){feed, lsn};
+    command.heard_ms = heard_ms;
+    return command;
+}
+
+START_TEST(marks_are_kept_part_by_part)
+{
+    struct history_mark mark;
+    ck_assert_int_eq(mark_of(PEER, &mark), 0);
+    (void)tell(mark_command(PEER, UINT64_MAX - 3, 12, NONE));
+    ck_assert_int_eq(mark_of(PEER, &mark), 1);
+    ck_assert(mark.told.feed == UINT64_MAX - 3 && mark.told.lsn == 12 && mark.heard_ms == NONE);
+    (void)tell(mark_command(PEER, 0, 0, 99));
+    house_close(&house);
+    house_open(&house);
+    ck_assert_int_eq(mark_of(PEER, &mark), 1);
+    ck_assert(mark.told.feed == UINT64_MAX - 3 && mark.told.lsn == 12 && mark.heard_ms == 99);
+    ck_assert_int_eq(mark.changed_ms, house.now_ms);
+    ck_assert_uint_eq(events(), 0);
+}
+END_TEST
+
+START_TEST(no_more_marks_than_the_limit_are_kept)
+{
+    struct history_mark mark;
+    house_begin(&house);
+    for (int i = 0; i < LIMIT_PEER_MARKS + 5; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "peer-%d", i);
+        struct command command = mark_command(name, 1, 1, NONE);
+        house.now_ms++;
+        (void)house_decide_more(&house, &command);
+    }
+    house_commit(&house);
+    ck_assert_int_eq(house_number(&house, "SELECT count(*) FROM peer_mark"), LIMIT_PEER_MARKS);
+    ck_assert_int_eq(mark_of("peer-4", &mark), 0);
+    ck_assert_int_eq(mark_of("peer-5", &mark), 1);
+}
+END_TEST
+
+static TCase *messages(void)
+{
+    TCase *tcase = tcase_create("messages");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, an_entry_is_an_event_of_ours_with_its_central);
+    tcase_add_test(tcase, r_15_an_entry_told_twice_is_one);
+    tcase_add_test(tcase, an_entry_without_a_name_gets_the_same_one_everywhere);
+    tcase_add_test(tcase, two_vehicles_under_one_name_are_listed);
+    tcase_add_loop_test(tcase, r_09_the_older_entry_wins_whichever_comes_first, 0, 2);
+    tcase_add_test(tcase, an_entry_of_the_future_has_no_say_against_others);
+    tcase_add_test(tcase, r_12_an_exit_under_another_name_closes_by_plate_and_time);
+    tcase_add_test(tcase, an_exit_without_any_name_is_known_again);
+    tcase_add_loop_test(tcase, r_11_an_exit_may_come_before_its_entry, 0, 2);
+    tcase_add_test(tcase, r_13_a_late_copy_of_an_exit_does_not_close_the_next_visit);
+    tcase_add_loop_test(tcase, an_exit_finds_its_entry_when_that_comes, 0, 24);
+    tcase_add_test(tcase, a_plate_that_was_corrected_here_still_leaves_there);
+    tcase_add_test(tcase, a_later_exit_of_the_same_visit_changes_nothing_but_is_kept);
+    tcase_add_test(tcase, an_exit_of_ours_that_comes_back_is_known);
+    tcase_add_test(tcase, two_visits_within_one_second_keep_their_order);
+    tcase_add_test(tcase, an_exit_told_in_seconds_closes_what_entered_in_that_second);
+    tcase_add_test(tcase, r_16_a_sighting_before_its_entry_is_no_visit_of_its_own);
+    tcase_add_test(tcase, r_17_a_sighting_from_before_the_exit_opens_nothing);
+    tcase_add_test(tcase, r_18_the_newest_sighting_counts);
+    return tcase;
+}
+
+static TCase *rows(void)
+{
+    TCase *tcase = tcase_create("rows");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, r_02_a_row_brings_a_whole_visit_once);
+    tcase_add_test(tcase, r_03_a_row_that_is_known_brings_only_the_exit);
+    tcase_add_test(tcase, a_row_whose_exit_came_under_another_name_adds_nothing);
+    tcase_add_test(tcase, r_10_a_row_of_a_plate_inside_opens_no_second_visit);
+    tcase_add_test(tcase, r_14_a_stale_visit_ends_with_the_row_that_closes_it);
+    tcase_add_test(tcase, r_05_a_deleted_visit_stays_deleted);
+    tcase_add_loop_test(tcase, r_19_a_row_says_where_the_vehicle_stands, 0, 2);
+    tcase_add_loop_test(tcase, a_row_of_a_vehicle_that_nobody_saw_enter_gives_way, 0, 2);
+    tcase_add_test(tcase, an_exit_of_a_row_says_where_it_was);
+    tcase_add_test(tcase, a_correction_that_names_a_visit_is_taken_once);
+    tcase_add_test(tcase, a_lot_is_taken_when_it_differs);
+    tcase_add_loop_test(tcase, what_can_never_be_an_event_is_refused, 0, BAD);
+    tcase_add_test(tcase, marks_are_kept_part_by_part);
+    tcase_add_test(tcase, no_more_marks_than_the_limit_are_kept);
+    return tcase;
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("peering");
+    suite_add_tcase(suite, messages());
+    suite_add_tcase(suite, rows());
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
