@@ -15,7 +15,7 @@
 static const struct command_entry TABLE[] = {
     {.name = "run",
      .operands = "",
-     .flags = CONFIG | DATA | FLAG_BIT(FLAG_LOG_FORMAT),
+     .flags = CONFIG | DATA | FLAG_BIT(FLAG_LOG_FORMAT) | FLAG_BIT(FLAG_WEB_DIR),
      .summary = "run a central in the foreground",
      .examples = "  parkmesh run                          config/p2p_config.json, data/\n"
                  "  parkmesh run --config /etc/parkmesh/a.json --data /var/lib/parkmesh\n",

@@ -7,6 +7,8 @@ static const struct flag_text FLAGS[FLAG_COUNT] = {
     [FLAG_DATA] = {"--data", "DIR", "", "data directory (default data, or data_dir of the FILE)"},
     [FLAG_PEER] = {"--peer", "ID", NULL, "the other central, by its id"},
     [FLAG_LOG_FORMAT] = {"--log-format", "FORMAT", "text json", "log lines as text or json"},
+    [FLAG_WEB_DIR] = {"--web-dir", "DIR", "",
+                      "the page's files from there, while they are worked on"},
     [FLAG_CHECK] = {"--check", NULL, NULL, "one line and the exit status of a Nagios plug-in"},
     [FLAG_PLATE] = {"--plate", "PLATE", NULL, "send one event of this plate"},
     [FLAG_TYPE] = {"--type", "TYPE", "ENTRY EXIT LOCATION_UPDATE", "what it does (default ENTRY)"},

@@ -12,6 +12,7 @@ enum flag {
     FLAG_DATA,
     FLAG_PEER,
     FLAG_LOG_FORMAT,
+    FLAG_WEB_DIR,
     FLAG_CHECK,
     FLAG_PLATE,
     FLAG_TYPE,
