@@ -2,7 +2,6 @@
 
 #include "api/cameras.h"
 #include "bus/mesh.h"
-#include "bus/publisher.h"
 #include "node/first_admin.h"
 #include "node/import.h"
 #include "node/node.h"
@@ -14,6 +13,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -104,21 +104,40 @@ static int take_keys(struct services *services, const struct config *config,
     return 0;
 }
 
+/* Those that the mesh may reach; the others have a WebSocket, and never both. */
+static size_t mesh_peers(const struct config *config, struct replica_peer *out)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < config->peer_count; i++) {
+        const struct config_peer *peer = &config->peers[i];
+        if (strcmp(peer->link, "websocket") != 0) {
+            out[count].id = peer->id;
+            memcpy(out[count].ip, peer->ip, sizeof out[count].ip);
+            out[count].p2p_port = peer->p2p_port;
+            out[count++].api_port = peer->api_port;
+        }
+    }
+    return count;
+}
+
 static int configure_mesh(struct services *services, const struct config *config,
                           struct problem *problem)
 {
     struct mesh_config mesh = {.node = config->id,
                                .p2p_port = config->p2p_port,
                                .api_port = config->api_port,
-                               .heartbeat_ms = config->heartbeat_ms,
-                               .peers = config->peers,
-                               .peer_count = config->peer_count};
+                               .heartbeat_ms = config->heartbeat_ms};
+    struct replica_peer *peers;
     struct buffer bytes = {0};
     int rc;
 
     if (take_keys(services, config, problem) != 0) {
         return -1;
     }
+    peers = bytes_allocate(config->peer_count, sizeof *peers);
+    mesh.peers = peers;
+    mesh.peer_count = mesh_peers(config, peers);
     mesh.keys = services->keys;
     config_mesh_bind(config, mesh.bind_ip);
     mesh.fold = FOLD_VERSION;
@@ -131,6 +150,7 @@ static int configure_mesh(struct services *services, const struct config *config
         rc = mesh_answer(services->mesh, problem);
     }
     buffer_free(&bytes);
+    free(peers);
     return rc;
 }
 
@@ -146,13 +166,21 @@ static int start_mesh(struct services *services, const struct config *config,
     return services_mesh_start(services, problem);
 }
 
+static void follow_run(struct services *services, bool runs)
+{
+    services->mesh_runs = runs;
+    if (services->api != NULL) {
+        api_run_peers(services->api, runs);
+    }
+}
+
 int services_mesh_start(struct services *services, struct problem *problem)
 {
     (void)zstr_send(services->mesh, "START"); /* a lost command shows as a missing answer */
     if (mesh_answer(services->mesh, problem) != 0) {
         return -1;
     }
-    services->mesh_runs = true;
+    follow_run(services, true);
     return 0;
 }
 
@@ -162,7 +190,7 @@ int services_mesh_stop(struct services *services, struct problem *problem)
     if (mesh_answer(services->mesh, problem) != 0) {
         return -1;
     }
-    services->mesh_runs = false;
+    follow_run(services, false);
     return 0;
 }
 
@@ -222,9 +250,40 @@ static void follow_trust(struct services *services, const struct config *config)
     api_set_trust(services->api, &trust);
 }
 
+/* The other centrals as the API takes them; `items`, to be freed, holds them. */
+static struct api_peers peers_of(const struct config *config, struct api_peer **items)
+{
+    struct api_peer *peers = bytes_allocate(config->peer_count, sizeof *peers);
+
+    for (size_t i = 0; i < config->peer_count; i++) {
+        const struct config_peer *peer = &config->peers[i];
+        peers[i].id = peer->id;
+        memcpy(peers[i].ip, peer->ip, sizeof peers[i].ip);
+        peers[i].api_port = peer->api_port;
+        peers[i].link = strcmp(peer->link, "websocket") == 0 ? API_LINK_WEBSOCKET
+                        : strcmp(peer->link, "mesh") == 0    ? API_LINK_MESH
+                                                             : API_LINK_AUTO;
+        memcpy(peers[i].timezone, peer->timezone, sizeof peers[i].timezone);
+    }
+    *items = peers;
+    return (struct api_peers){.items = peers,
+                              .count = config->peer_count,
+                              .is_open = strcmp(config->ws_peers, "open") == 0};
+}
+
+static void follow_peers(struct services *services, const struct config *config)
+{
+    struct api_peer *items;
+    struct api_peers peers = peers_of(config, &items);
+
+    api_set_peers(services->api, &peers);
+    free(items);
+}
+
 static int start_api(struct services *services, const struct config *config,
                      struct problem *problem)
 {
+    struct api_peer *items;
     char listeners[API_LISTENERS][80];
     size_t count = config_http_listeners(config, listeners, API_LISTENERS - 1);
     struct addresses addresses;
@@ -251,10 +310,14 @@ static int start_api(struct services *services, const struct config *config,
     options.is_open = strcmp(config->auth, "open") == 0;
     options.api_token = config->api_token;
     options.trust = trust_of(config, &addresses);
+    options.peers = peers_of(config, &items);
+    options.peer_port = config->ws_peer_port;
     services->api = api_start(&options, problem);
+    free(items);
     if (services->api == NULL) {
         return -1;
     }
+    api_run_peers(services->api, services->mesh_runs);
     follow_key(services);
     for (size_t i = 0; i < count; i++) {
         log_info("HTTP_LISTENING", "address=%s auth=%s", listeners[i],
@@ -263,18 +326,6 @@ static int start_api(struct services *services, const struct config *config,
                                         : "accounts");
     }
     return 0;
-}
-
-/* The bus is open on loopback only. A port that is taken leaves the central without a bus. */
-static void start_publisher(struct services *services, const struct config *config)
-{
-    struct publisher_args args = {.port = config->bus_port, .replay_port = config->replay_port};
-    char own[64];
-
-    config_mesh_bind(config, own);
-    (void)snprintf(args.address, sizeof args.address, "%s",
-                   config_is_loopback(own) ? own : "127.0.0.1");
-    services->publisher = zactor_new(publisher_actor, &args);
 }
 
 int services_start(struct services *services, const struct config *config, struct problem *problem)
@@ -288,10 +339,10 @@ int services_start(struct services *services, const struct config *config, struc
     if (services->reader == NULL) {
         services->reader = zactor_new(reader_actor, services->database);
     }
-    if (services->publisher == NULL) {
-        start_publisher(services, config);
-    }
     if (services->mesh == NULL && start_mesh(services, config, problem) != 0) {
+        return -1;
+    }
+    if (services->bus.publisher == NULL && bus_start(&services->bus, config, problem) != 0) {
         return -1;
     }
     if (services->cameras == NULL) {
@@ -307,12 +358,12 @@ int services_start(struct services *services, const struct config *config, struc
 
 void services_stop(struct services *services)
 {
+    bus_stop(&services->bus);
     zactor_destroy(&services->mesh);
     if (services->api != NULL) {
         api_stop(&services->api);
     }
     cameras_destroy(&services->cameras);
-    zactor_destroy(&services->publisher);
     zactor_destroy(&services->reader);
     zactor_destroy(&services->node);
     services->mesh_runs = false;
@@ -337,7 +388,7 @@ static bool api_differs(const struct config *old, const struct config *new)
         }
     }
     return strcmp(old->auth, new->auth) != 0 || strcmp(old->api_token, new->api_token) != 0 ||
-           old->cors_count != new->cors_count ||
+           old->ws_peer_port != new->ws_peer_port || old->cors_count != new->cors_count ||
            memcmp(old->cors_origins, new->cors_origins, sizeof old->cors_origins) != 0 ||
            memcmp(&old->limits, &new->limits, sizeof old->limits) != 0;
 }
@@ -366,6 +417,26 @@ static int change_all(struct services *services, const struct config *old, const
     return -1;
 }
 
+/* The parts that follow a change without being started anew as a whole. 0, or -1 with the problem
+ * and everything as it was. */
+static int follow(struct services *services, const struct config *old, const struct config *new,
+                  struct problem *problem)
+{
+    struct problem again = {.code = PROBLEM_OK};
+
+    if (configure_mesh(services, new, problem) != 0) {
+        return -1; /* the mesh kept its old state */
+    }
+    if (bus_follow(&services->bus, new, problem) != 0) {
+        if (configure_mesh(services, old, &again) != 0) {
+            log_problem(LOG_LEVEL_ERROR, &again);
+        }
+        return -1;
+    }
+    cameras_configure(services->cameras, &new->cameras);
+    return 0;
+}
+
 int services_change(struct services *services, const struct config *old, const struct config *new,
                     bool *lost, struct problem *problem)
 {
@@ -375,13 +446,13 @@ int services_change(struct services *services, const struct config *old, const s
     if (id_differs(old, new)) {
         return change_all(services, old, new, lost, problem);
     }
-    if (configure_mesh(services, new, problem) != 0) {
-        return -1; /* the mesh kept its old state */
+    if (follow(services, old, new, problem) != 0) {
+        return -1;
     }
-    cameras_configure(services->cameras, &new->cameras);
     if (!api_differs(old, new)) {
         follow_trust(services, new);
         follow_key(services);
+        follow_peers(services, new);
         return 0;
     }
     api_stop(&services->api);
@@ -389,14 +460,13 @@ int services_change(struct services *services, const struct config *old, const s
         api_set_ready(services->api, true);
         return 0;
     }
-    cameras_configure(services->cameras, &old->cameras);
     if (start_api(services, old, &again) != 0) {
         log_problem(LOG_LEVEL_ERROR, &again);
         *lost = true;
     } else {
         api_set_ready(services->api, true);
     }
-    if (configure_mesh(services, old, &again) != 0) {
+    if (follow(services, new, old, &again) != 0) {
         log_problem(LOG_LEVEL_ERROR, &again);
     }
     if (services->api != NULL) {

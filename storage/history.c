@@ -11,21 +11,23 @@
 #define NUMBER_TEXT(number) TEXT_OF(number)
 
 /* ?1 ?2 key before which to go on, ?3 least time. No LIMIT: the reader stops when it has enough,
- * and the index is named because the planner does not know that. */
-#define BACKWARDS(time, index) \
-    " FROM history INDEXED BY " index " WHERE (" time ", id) < (?1, ?2) AND " time " >= ?3"
+ * and the index is named because the planner does not know that. is_wanted: history_wanted. */
+#define BACKWARDS(time, index, plate)                                                       \
+    " FROM history INDEXED BY " index " WHERE (" time ", id) < (?1, ?2) AND " time " >= ?3" \
+    " AND is_wanted(" plate ")"
 #define NEWEST(time) " ORDER BY " time " DESC, id DESC"
 
 static const char *const QUESTION_SQL[HISTORY_QUESTIONS] = {
-    [HISTORY_ENTRIES] =
-        "SELECT entry_ms, id, plate_id" BACKWARDS("entry_ms", "history_entry") NEWEST("entry_ms"),
+    [HISTORY_ENTRIES] = "SELECT entry_ms, id, plate_id" BACKWARDS("entry_ms", "history_entry",
+                                                                  "plate_id") NEWEST("entry_ms"),
     /* Few cars are inside and many have left: the small index, in the same order. */
     [HISTORY_ENTRIES_INSIDE] = "SELECT entry_ms, id, NULL" BACKWARDS(
-        "entry_ms", "history_inside") " AND status = 'IN'" NEWEST("entry_ms"),
+        "entry_ms", "history_inside", "NULL") " AND status = 'IN'" NEWEST("entry_ms"),
     [HISTORY_ENTRIES_ASIDE] = "SELECT entry_ms, id, NULL" BACKWARDS(
-        "entry_ms", "history_aside") " AND status IN ('SUPERSEDED', 'DELETED')" NEWEST("entry_ms"),
+        "entry_ms", "history_aside",
+        "NULL") " AND status IN ('SUPERSEDED', 'DELETED')" NEWEST("entry_ms"),
     [HISTORY_EXITS] =
-        "SELECT exit_ms, id, NULL" BACKWARDS("exit_ms", "history_exit") NEWEST("exit_ms"),
+        "SELECT exit_ms, id, NULL" BACKWARDS("exit_ms", "history_exit", "NULL") NEWEST("exit_ms"),
     [HISTORY_ROW] = "SELECT " HISTORY_VISIT_COLUMNS " FROM history WHERE id = ?1",
     [HISTORY_FIND] = "SELECT " HISTORY_VISIT_COLUMNS " FROM history"
                      " WHERE id = (SELECT v.id FROM visit v WHERE v.name = ?1)",
@@ -108,6 +110,12 @@ struct history *history_open(const char *path, struct problem *problem)
                 "PRAGMA query_only = 1;"
                 "PRAGMA cache_size = -" NUMBER_TEXT(LIMIT_READER_CACHE_KIB),
                 problem)) {
+        history_close(&history);
+        return NULL;
+    }
+    if (sqlite3_create_function_v2(history->db, "is_wanted", 1, SQLITE_UTF8 | SQLITE_DIRECTONLY,
+                                   history, history_wanted, NULL, NULL, NULL) != SQLITE_OK) {
+        (void)sql_problem(history->db, SQLITE_NOMEM, "preparing", problem);
         history_close(&history);
         return NULL;
     }

@@ -9,6 +9,7 @@
 #include "storage/history.h"
 
 #include "proto/limits.h"
+#include "storage/memory.h"
 #include "storage/settings_internal.h"
 #include "storage/sql.h"
 
@@ -49,9 +50,12 @@ enum history_question {
     HISTORY_QUESTIONS
 };
 
+struct history_walk;
+
 struct history {
     sqlite3 *db;
     sqlite3_stmt *stmt[HISTORY_QUESTIONS];
+    struct history_walk *walk; /* under way */
     struct settings settings;
     char *found; /* texts of the visit that history_find returned last */
 };
@@ -100,6 +104,20 @@ int history_term_set(struct history_term *term, const struct history_query *quer
 bool history_term_finds(const struct history_term *term, const struct visit *visit);
 /* Whether a plate alone is found. */
 bool history_term_finds_plate(const struct history_term *term, struct slice plate);
+
+/* A walk through an index. SQLite asks about each entry (history_wanted), so that most never leave
+ * it: that is half of what an entry costs. */
+struct history_walk {
+    const struct history_term *term;
+    const struct texts *odd; /* plates found by their views; NULL = every plate may be found */
+    int64_t seen;            /* entries asked about */
+    int64_t most;            /* from then on each is wanted, so that whoever walks can stop */
+};
+
+/* Whether visits of a plate may be found; an absent one may. */
+bool history_walk_wants(const struct history_walk *walk, struct slice plate);
+/* The SQL function is_wanted(plate); its user data is a history with a walk. */
+void history_wanted(sqlite3_context *context, int count, sqlite3_value **values);
 
 #define HISTORY_GATHER_ALL (SIZE_MAX / 2) /* however many plates */
 

@@ -118,11 +118,16 @@ static int read_odd(struct list *list, struct problem *problem)
     return more;
 }
 
-/* Passes over rows that the index alone rules out. */
-static bool may_belong(const struct list *list, struct slice plate)
+/* Counts what was seen since the last time; the work may be done with that. */
+static void count_seen(struct list *list, struct history_walk *walk)
 {
-    return !plate.data || !list->odd_read || history_term_finds_plate(&list->term, plate) ||
-           texts_find(&list->odd, plate) != TEXTS_NONE;
+    list->walked += walk->seen;
+    if (list->work > 0) {
+        list->work -= walk->seen < list->work ? walk->seen : list->work;
+        list->worn = list->work == 0;
+    }
+    walk->most -= walk->seen;
+    walk->seen = 0;
 }
 
 /* One read transaction of walking an index. */
@@ -130,29 +135,32 @@ static int walk(struct list *list, struct visit *visits, struct history_page *pa
                 struct problem *problem)
 {
     struct sql sql = sql_start(list->history->stmt[list->source]);
+    struct history_walk walk = {
+        .term = &list->term, .odd = list->odd_read ? &list->odd : NULL, .most = SNAPSHOT_MOST};
     size_t bytes = 0;
     int more = 1;
+    if (list->work > 0 && list->work < walk.most) {
+        walk.most = list->work;
+    }
+    list->history->walk = &walk;
     sql_bind_int(&sql, list->key.t);
     sql_bind_int(&sql, list->key.id);
     sql_bind_int(&sql, list->least_ms);
-    for (int64_t seen = 0; seen < SNAPSHOT_MOST && !is_full(list, page, bytes); seen++) {
+    while (walk.most > 0 && !is_full(list, page, bytes)) {
         more = sql_step(&sql, problem);
         if (more <= 0) {
             break;
         }
         list->key = (struct history_key){sql_int(&sql, 0), sql_int(&sql, 1)};
-        list->walked++;
-        if (may_belong(list, sql_text(&sql, 2)) &&
+        count_seen(list, &walk);
+        if (history_walk_wants(&walk, sql_text(&sql, 2)) &&
             take_row(list, &list->key, visits, page, &bytes, problem)) {
             more = -1;
             break;
         }
-        if (list->work > 0 && --list->work == 0) {
-            list->worn = true;
-            break;
-        }
     }
     sql_reset(&sql);
+    list->history->walk = NULL;
     page->last = more == 0;
     list->walked = is_full(list, page, bytes) ? 0 : list->walked;
     return more < 0 ? -1 : 0;
@@ -196,8 +204,8 @@ static enum history_question choose(const struct history_query *query)
     return HISTORY_ENTRIES;
 }
 
-/* The next rows, in a read transaction of their own. */
-static int read_page(struct list *list, struct visit *visits, struct history_page *page,
+/* By whatever finds the next rows with less work. */
+static int read_rows(struct list *list, struct visit *visits, struct history_page *page,
                      struct problem *problem)
 {
     bool indexed = list->term.is_indexed && list->source != HISTORY_EXITS;
@@ -218,6 +226,19 @@ static int read_page(struct list *list, struct visit *visits, struct history_pag
         return -1;
     }
     return walk(list, visits, page, problem);
+}
+
+/* The next rows, in a read transaction of their own: else each plate and row would be one. */
+static int read_page(struct list *list, struct visit *visits, struct history_page *page,
+                     struct problem *problem)
+{
+    sqlite3 *db = list->history->db;
+    struct problem spare;
+    if (sql_run(db, "BEGIN", problem)) {
+        return -1;
+    }
+    int result = read_rows(list, visits, page, problem);
+    return sql_run(db, "COMMIT", result ? &spare : problem) ? -1 : result;
 }
 
 static void start(struct list *list)

@@ -13,7 +13,7 @@
 
 #define HALF (LIMIT_TEXT + 1)
 #define SAMPLE 32     /* plates whose visits tell how many the others have */
-#define PLATE_COST 15 /* finding the visits of a plate, in visits read one after the other */
+#define PLATE_COST 40 /* finding the visits of a plate, in entries of an index walked over */
 
 int history_term_set(struct history_term *term, const struct history_query *query,
                      struct problem *problem)
@@ -79,6 +79,22 @@ bool history_term_finds(const struct history_term *term, const struct visit *vis
         return contains(visit->plate_view, term->bare);
     }
     return history_term_finds_plate(term, visit->plate_id) || finds(term, visit->plate_view);
+}
+
+bool history_walk_wants(const struct history_walk *walk, struct slice plate)
+{
+    return !plate.data || !walk->odd || history_term_finds_plate(walk->term, plate) ||
+           texts_find(walk->odd, plate) != TEXTS_NONE;
+}
+
+void history_wanted(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    struct history_walk *walk = ((struct history *)sqlite3_user_data(context))->walk;
+    const char *text = (const char *)sqlite3_value_text(values[0]);
+    struct slice plate = {text, text ? (size_t)sqlite3_value_bytes(values[0]) : 0};
+    (void)count; /* as registered */
+    walk->seen++;
+    sqlite3_result_int(context, walk->seen >= walk->most || history_walk_wants(walk, plate));
 }
 
 /* The gathering under way: the newest keys so far, in order. */

@@ -209,16 +209,17 @@ START_TEST(made_for_an_older_database)
     central_start(&a, "central-1");
     live(77, CENTRAL_NOW);
     central_close(&a);
-    central_run(&a, "DROP INDEX history_lsn; ALTER TABLE history DROP COLUMN lsn;"
-                    "DROP TABLE visit_gone;"
-                    "DROP TABLE account; DROP TABLE session; DROP TABLE token; DROP TABLE audit;"
-                    "DROP INDEX event_change; DROP TABLE feed; DROP TABLE visit_count;"
-                    "DROP TABLE visit_inside;"
-                    "DROP TABLE plate_part;"
-                    "DROP TABLE plate_new; DROP TABLE plate_odd; DROP INDEX anomaly_time;"
-                    "DROP INDEX anomaly_visit; DROP INDEX anomaly_other; DROP INDEX history_aside;"
-                    "ALTER TABLE visit_plate DROP COLUMN late;"
-                    "DELETE FROM meta WHERE key = 'sums'; PRAGMA user_version = 2");
+    central_run(&a,
+                "DROP TABLE peer_mark; DROP INDEX history_lsn; ALTER TABLE history DROP COLUMN lsn;"
+                "DROP TABLE visit_gone;"
+                "DROP TABLE account; DROP TABLE session; DROP TABLE token; DROP TABLE audit;"
+                "DROP INDEX event_change; DROP TABLE feed; DROP TABLE visit_count;"
+                "DROP TABLE visit_inside;"
+                "DROP TABLE plate_part;"
+                "DROP TABLE plate_new; DROP TABLE plate_odd; DROP INDEX anomaly_time;"
+                "DROP INDEX anomaly_visit; DROP INDEX anomaly_other; DROP INDEX history_aside;"
+                "ALTER TABLE visit_plate DROP COLUMN late;"
+                "DELETE FROM meta WHERE key = 'sums'; PRAGMA user_version = 2");
     central_open(&a);
     assert_sums();
 }
