@@ -1,3 +1,4 @@
+#include "bus/curve.h"
 #include "bus/mesh_internal.h"
 #include "bus/zap.h"
 
@@ -38,29 +39,21 @@ static int set_all(void *socket, const struct option *options, size_t count,
     return 0;
 }
 
-/* CURVE, and a door that stays shut when nobody answers for it: read back, not believed. */
 static int set_keys(const struct mesh *mesh, void *socket, bool is_listener,
                     struct problem *problem)
 {
     const struct mesh_keys *keys = &mesh->config.keys;
-    int failed = 0;
+    int failed =
+        is_listener
+            ? curve_listen(socket, ZAP_DOMAIN, keys->public_key, keys->secret_key)
+            : zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, keys->public_key, KEY_BYTES) ||
+                  zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, keys->public_key, KEY_BYTES) ||
+                  zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, keys->secret_key, KEY_BYTES);
 
-    if (is_listener) {
-        int enforced = 0;
-        size_t size = sizeof enforced;
-        failed = mesh_link_set(socket, ZMQ_CURVE_SERVER, 1) ||
-                 zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, ZAP_DOMAIN, strlen(ZAP_DOMAIN)) ||
-                 mesh_link_set(socket, ZAP_ENFORCE_DOMAIN, 1) ||
-                 zmq_getsockopt(socket, ZAP_ENFORCE_DOMAIN, &enforced, &size) || enforced != 1;
-    } else {
-        failed = zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, keys->public_key, KEY_BYTES);
-    }
-    if (failed || zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, keys->public_key, KEY_BYTES) ||
-        zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, keys->secret_key, KEY_BYTES)) {
-        return problem_set(problem, PROBLEM_INTERNAL, "Debian's libzmq has CURVE; is this another?",
-                           "the mesh cannot be encrypted: %s", zmq_strerror(errno));
-    }
-    return 0;
+    return failed ? problem_set(problem, PROBLEM_INTERNAL,
+                                "Debian's libzmq has CURVE; is this another?",
+                                "the mesh cannot be encrypted: %s", zmq_strerror(errno))
+                  : 0;
 }
 
 int mesh_link_options(struct mesh *mesh, void *socket, bool is_listener, struct problem *problem)

@@ -1,5 +1,7 @@
 #include "bus/publisher_internal.h"
 
+#include "bus/curve.h"
+#include "bus/zap.h"
 #include "proto/clock.h"
 #include "proto/fact.h"
 #include "proto/log.h"
@@ -89,6 +91,25 @@ static void take_facts(struct publisher *publisher)
     (void)zmq_msg_close(&frame);
 }
 
+/* Facts are heard while somebody is there. With nobody no commit wakes this thread, and where the
+ * feed stands is asked once a tick. */
+static void follow_facts(struct publisher *publisher)
+{
+    char topic[FEED_TOPIC];
+    bool is_wanted = publisher_live_wants(publisher, topic);
+
+    if (is_wanted == publisher->is_following) {
+        return;
+    }
+    if (is_wanted) {
+        zsock_set_subscribe(publisher->facts, "");
+        publisher->has_news = true; /* what was committed since the last tick */
+    } else {
+        zsock_set_unsubscribe(publisher->facts, "");
+    }
+    publisher->is_following = is_wanted;
+}
+
 static bool told_to_stop(zsock_t *pipe)
 {
     char *word = zstr_recv(pipe);
@@ -98,14 +119,30 @@ static bool told_to_stop(zsock_t *pipe)
     return stop;
 }
 
-/* Options that hold for both listeners, before the bind. */
-static zsock_t *listen_at(int type, const char *address, uint16_t port)
+static int bind_failed(const char *address, unsigned port, struct problem *problem)
 {
-    zsock_t *socket = zsock_new(type);
-
-    if (socket == NULL) {
-        return NULL;
+    switch (errno) {
+    case EADDRINUSE:
+        return problem_set(problem, PROBLEM_PORT_IN_USE,
+                           "stop the other program, or choose another port for the bus",
+                           "the bus cannot listen on %s:%u: in use", address, port);
+    case EADDRNOTAVAIL:
+    case ENODEV:
+        return problem_set(
+            problem, PROBLEM_ADDRESS_UNAVAILABLE, "use an address of this machine as bus.bind",
+            "the bus cannot listen on %s:%u: not an address of this machine", address, port);
+    case EACCES:
+    case EPERM:
+        return problem_set(problem, PROBLEM_PERMISSION, "use a port of 1024 or above",
+                           "the bus cannot listen on %s:%u: not permitted", address, port);
+    default:
+        return problem_set(problem, PROBLEM_INTERNAL, NULL, "the bus cannot listen on %s:%u: %s",
+                           address, port, zmq_strerror(errno));
     }
+}
+
+static void set_options(zsock_t *socket, int type)
+{
     zsock_set_sndhwm(socket, LIMIT_BUS_QUEUE);
     zsock_set_rcvhwm(socket, LIMIT_BUS_QUEUE);
     zsock_set_maxmsgsize(socket, LIMIT_BUS_REQUEST);
@@ -119,36 +156,70 @@ static zsock_t *listen_at(int type, const char *address, uint16_t port)
         zsock_set_router_mandatory(socket, 1);
         zsock_set_router_handover(socket, 1);
     }
-    if (zsock_bind(socket, "tcp://%s:%u", address, (unsigned)port) < 0) {
-        log_warn("BUS_UNAVAILABLE", "address=%s port=%u reason=\"%s\"", address, (unsigned)port,
-                 zmq_strerror(errno));
+}
+
+/* A listener, or NULL with the problem. */
+static zsock_t *listen_at(int type, const struct publisher_args *args, uint16_t port,
+                          struct problem *problem)
+{
+    const struct bus_keys *keys = &args->keys;
+    bool v6 = strchr(args->address, ':') != NULL;
+    zsock_t *socket = zsock_new(type);
+
+    if (socket == NULL) {
+        (void)problem_set(problem, PROBLEM_INTERNAL, NULL, "no socket: %s", zmq_strerror(errno));
+        return NULL;
+    }
+    set_options(socket, type);
+    if (v6) {
+        zsock_set_ipv6(socket, 1);
+    }
+    if (keys->present && curve_listen(zsock_resolve(socket), ZAP_DOMAIN_BUS, keys->public_key,
+                                      keys->secret_key) != 0) {
+        (void)problem_set(problem, PROBLEM_INTERNAL, "Debian's libzmq has CURVE; is this another?",
+                          "the bus cannot be encrypted: %s", zmq_strerror(errno));
+        zsock_destroy(&socket);
+        return NULL;
+    }
+    if (zsock_bind(socket, v6 ? "tcp://[%s]:%u" : "tcp://%s:%u", args->address, (unsigned)port) <
+        0) {
+        (void)bind_failed(args->address, port, problem);
         zsock_destroy(&socket);
     }
     return socket;
 }
 
-static void open_sockets(struct publisher *publisher, const struct publisher_args *args)
+/* The two listeners. 0, or -1 with the problem and none. */
+static int open_listeners(struct publisher *publisher, const struct publisher_args *args,
+                          struct problem *problem)
 {
-    publisher->live = listen_at(ZMQ_XPUB, args->address, args->port);
-    publisher->replay =
-        publisher->live != NULL ? listen_at(ZMQ_ROUTER, args->address, args->replay_port) : NULL;
+    if (args->keys.present && zap_admit_bus(args->keys.client_public) != 0) {
+        return problem_set(problem, PROBLEM_INTERNAL, NULL,
+                           "no ZAP handler: nobody could use the bus");
+    }
+    publisher->live = listen_at(ZMQ_XPUB, args, args->port, problem);
+    if (publisher->live != NULL) {
+        publisher->replay = listen_at(ZMQ_ROUTER, args, args->replay_port, problem);
+    }
     if (publisher->replay == NULL) {
         zsock_destroy(&publisher->live);
-        return;
+        return -1;
     }
+    return 0;
+}
+
+static void open_sources(struct publisher *publisher)
+{
     publisher->facts = zsock_new(ZMQ_SUB);
     publisher->reader = zsock_new(ZMQ_DEALER);
     assert(publisher->facts != NULL && publisher->reader != NULL);
     zsock_set_rcvhwm(publisher->facts, LIMIT_FACTS_QUEUE);
-    zsock_set_subscribe(publisher->facts, "");
     zsock_set_linger(publisher->reader, 0);
     if (zsock_connect(publisher->facts, "%s", FACTS_ENDPOINT) != 0 ||
         zsock_connect(publisher->reader, "%s", FEED_READER) != 0) {
         log_error("INTERNAL", "where=publisher what=\"an inproc name is not bound\"");
     }
     publisher->has_news = true; /* where the feed stands */
-    log_info("BUS_LISTENING", "address=%s port=%u replay_port=%u", args->address,
-             (unsigned)args->port, (unsigned)args->replay_port);
 }
 
 static void serve(struct publisher *publisher)
@@ -170,6 +241,7 @@ static void serve(struct publisher *publisher)
         take_facts(publisher);
         take_pages(publisher);
         publisher_live_take(publisher);
+        follow_facts(publisher);
         publisher_replay_take(publisher);
         if (clock_mono_ms() >= tick_ms) {
             publisher->has_news = true; /* facts may be lost, and a read may have failed */
@@ -180,22 +252,38 @@ static void serve(struct publisher *publisher)
     }
 }
 
+/* Serves, if there is something to serve; then waits for the end. */
+static void run(struct publisher *publisher, const struct publisher_args *args)
+{
+    struct problem problem = {.code = PROBLEM_OK};
+
+    if (open_listeners(publisher, args, &problem) != 0) {
+        zsock_signal(publisher->pipe, 0);
+        (void)zstr_sendx(publisher->pipe, problem_name(problem.code), problem.text, problem.hint,
+                         NULL); /* a first message: there is room */
+        while (!told_to_stop(publisher->pipe)) {
+            ;
+        }
+        return;
+    }
+    open_sources(publisher);
+    log_info("BUS_LISTENING", "address=%s port=%u replay_port=%u encrypted=%s", args->address,
+             (unsigned)args->port, (unsigned)args->replay_port, args->keys.present ? "yes" : "no");
+    zsock_signal(publisher->pipe, 0);
+    (void)zstr_send(publisher->pipe, "OK"); /* likewise */
+    serve(publisher);
+}
+
 void publisher_actor(zsock_t *pipe, void *args)
 {
     struct publisher *publisher = calloc(1, sizeof *publisher);
+    struct publisher_args own;
 
     (void)prctl(PR_SET_NAME, "publisher");
     assert(publisher != NULL);
     publisher->pipe = pipe;
-    open_sockets(publisher, args);
-    zsock_signal(pipe, 0);
-    if (publisher->live != NULL) {
-        serve(publisher);
-    } else {
-        while (!told_to_stop(pipe)) {
-            ;
-        }
-    }
+    memcpy(&own, args, sizeof own); /* it lives until the signal */
+    run(publisher, &own);
     zsock_destroy(&publisher->live);
     zsock_destroy(&publisher->replay);
     zsock_destroy(&publisher->facts);
@@ -203,4 +291,22 @@ void publisher_actor(zsock_t *pipe, void *args)
     buffer_free(&publisher->out);
     buffer_free(&publisher->links);
     free(publisher);
+}
+
+int publisher_listens(zactor_t *publisher, struct problem *problem)
+{
+    char *word = NULL, *text = NULL, *hint = NULL;
+    int rc = zstr_recvx(publisher, &word, &text, &hint, NULL);
+
+    if (rc < 1 || word == NULL) {
+        rc = problem_set(problem, PROBLEM_INTERNAL, NULL, "the bus does not answer");
+    } else if (strcmp(word, "OK") == 0) {
+        rc = 0;
+    } else {
+        rc = problem_set(problem, problem_parse(word), hint, "%s", text != NULL ? text : word);
+    }
+    zstr_free(&word);
+    zstr_free(&text);
+    zstr_free(&hint);
+    return rc;
 }

@@ -7,14 +7,28 @@
 #define ARGON2_PASSES 3
 #define ARGON2_BYTES (16U * 1024 * 1024)
 #define SALT "parkmesh-mesh-v1"
+#define BUS_SALT "parkmesh-bus--v1"
 #define PUBLIC_TEXT "parkmesh without a mesh_secret"
 
-#define DERIVED 64 /* 32 CURVE secret key, 16 for the mesh id, 16 for the key of seals */
+/* Of the mesh: 32 CURVE secret key, 16 for the mesh id, 16 for the key of seals. Of the bus: 32
+ * secret key of the bus, 32 that of its subscribers. */
+#define DERIVED 64
 #define HTTP_KEY_BYTES 16
 #define HTTP_SALT "parkmesh-http-v1"
 #define SHARE 32 /* characters of a new secret after its prefix, 5 bits each */
 
 _Static_assert(sizeof SALT - 1 == crypto_pwhash_argon2id_SALTBYTES, "Argon2id takes 16 bytes");
+_Static_assert(sizeof BUS_SALT == sizeof SALT, "Argon2id takes 16 bytes");
+
+static int stretch(const char *text, const char *salt, uint8_t out[DERIVED])
+{
+    return sodium_init() < 0 ||
+                   crypto_pwhash_argon2id(out, DERIVED, text, strlen(text),
+                                          (const unsigned char *)salt, ARGON2_PASSES, ARGON2_BYTES,
+                                          crypto_pwhash_argon2id_ALG_ARGON2ID13)
+               ? -1
+               : 0;
+}
 
 int secret_derive(const char *secret, struct mesh_keys *keys)
 {
@@ -22,10 +36,7 @@ int secret_derive(const char *secret, struct mesh_keys *keys)
     const char *text = secret && *secret ? secret : PUBLIC_TEXT;
 
     memset(keys, 0, sizeof *keys);
-    if (sodium_init() < 0 ||
-        crypto_pwhash_argon2id(derived, sizeof derived, text, strlen(text),
-                               (const unsigned char *)SALT, ARGON2_PASSES, ARGON2_BYTES,
-                               crypto_pwhash_argon2id_ALG_ARGON2ID13)) {
+    if (stretch(text, SALT, derived)) {
         return -1;
     }
     memcpy(keys->secret_key, derived, sizeof keys->secret_key);
@@ -39,6 +50,26 @@ int secret_derive(const char *secret, struct mesh_keys *keys)
                                     HTTP_KEY_BYTES);
     sodium_memzero(derived, sizeof derived);
     keys->present = secret && *secret;
+    return failed ? -1 : 0;
+}
+
+int secret_derive_bus(const char *secret, struct bus_keys *keys)
+{
+    uint8_t derived[DERIVED];
+
+    memset(keys, 0, sizeof *keys);
+    if (!secret || !*secret) {
+        return 0;
+    }
+    if (stretch(secret, BUS_SALT, derived)) {
+        return -1;
+    }
+    memcpy(keys->secret_key, derived, sizeof keys->secret_key);
+    memcpy(keys->client_secret, derived + sizeof keys->secret_key, sizeof keys->client_secret);
+    int failed = crypto_scalarmult_base(keys->public_key, keys->secret_key) ||
+                 crypto_scalarmult_base(keys->client_public, keys->client_secret);
+    sodium_memzero(derived, sizeof derived);
+    keys->present = true;
     return failed ? -1 : 0;
 }
 

@@ -10,6 +10,7 @@
 int command_run(const struct command_line *line);
 int command_check(const struct command_line *line);
 int command_secret(const struct command_line *line);
+int command_bus(const struct command_line *line);
 int command_verify(const struct command_line *line);
 int command_diff(const struct command_line *line);
 int command_account(const struct command_line *line);

@@ -43,9 +43,8 @@ struct config {
     struct config_limits limits;
     struct camera_settings cameras;
     uint16_t bus_port, replay_port;
-    /* Checked and kept, not used yet; so are ws_peers, ws_peer_port and a peer's link and timezone
-     */
-    char bus_bind[64], bus_secret[256];
+    char bus_bind[64], bus_secret[256]; /* "" = loopback; no encryption */
+    /* Checked and kept, not used yet: ws_peers, ws_peer_port and a peer's link and timezone */
     int64_t retention_days; /* 0 = for ever */
 };
 
@@ -102,6 +101,8 @@ int config_json(const struct config *config, struct buffer *out);
 
 /* The listeners' addresses. At most `max` texts "ip:port" for HTTP; returns the count. */
 size_t config_http_listeners(const struct config *config, char out[][80], size_t max);
+/* Where the bus binds: a numeric address or "*"; loopback when `bus.bind` is empty. */
+void config_bus_bind(const struct config *config, char out[64]);
 /* Where the mesh binds: a numeric address or "*". */
 void config_mesh_bind(const struct config *config, char out[64]);
 

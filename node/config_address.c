@@ -101,6 +101,19 @@ size_t config_http_listeners(const struct config *config, char out[][80], size_t
     return count;
 }
 
+void config_bus_bind(const struct config *config, char out[64])
+{
+    const char *address = config->bus_bind;
+    if (!address[0]) {
+        address = config->bind[0] ? config->bind : own_listener(config);
+        address = config_is_loopback(address) ? address : "127.0.0.1";
+    }
+    if (strcmp(address, "localhost") == 0) {
+        address = "127.0.0.1";
+    }
+    (void)slice_copy(slice_text(binds_all(address) ? "*" : address), out, 64); /* fits */
+}
+
 void config_mesh_bind(const struct config *config, char out[64])
 {
     const char *address = config->bind[0] ? config->bind : own_listener(config);

@@ -190,6 +190,12 @@ void config_check_whole(struct config *config, const json_t *document, struct co
                               "\"token\" needs an \"api_token\"");
         setting_error(report, NULL, "auth", "PARKMESH_AUTH", &wrong);
     }
+    if (config->bus_bind[0] && !config->bus_secret[0] && !config_is_loopback(config->bus_bind)) {
+        (void)config_is_wrong(&wrong,
+                              "add \"secret\" to \"bus\"; parkmesh secret new makes a good one",
+                              "the bus is open to other machines only with a secret");
+        setting_error(report, "bus", "bind", "PARKMESH_BUS_BIND", &wrong);
+    }
     if (!report->count) {
         warn(config, report);
     }

@@ -2,7 +2,6 @@
 
 #include "api/cameras.h"
 #include "bus/mesh.h"
-#include "bus/publisher.h"
 #include "node/first_admin.h"
 #include "node/import.h"
 #include "node/node.h"
@@ -265,18 +264,6 @@ static int start_api(struct services *services, const struct config *config,
     return 0;
 }
 
-/* The bus is open on loopback only. A port that is taken leaves the central without a bus. */
-static void start_publisher(struct services *services, const struct config *config)
-{
-    struct publisher_args args = {.port = config->bus_port, .replay_port = config->replay_port};
-    char own[64];
-
-    config_mesh_bind(config, own);
-    (void)snprintf(args.address, sizeof args.address, "%s",
-                   config_is_loopback(own) ? own : "127.0.0.1");
-    services->publisher = zactor_new(publisher_actor, &args);
-}
-
 int services_start(struct services *services, const struct config *config, struct problem *problem)
 {
     if (services->started_ms == 0) {
@@ -288,10 +275,10 @@ int services_start(struct services *services, const struct config *config, struc
     if (services->reader == NULL) {
         services->reader = zactor_new(reader_actor, services->database);
     }
-    if (services->publisher == NULL) {
-        start_publisher(services, config);
-    }
     if (services->mesh == NULL && start_mesh(services, config, problem) != 0) {
+        return -1;
+    }
+    if (services->bus.publisher == NULL && bus_start(&services->bus, config, problem) != 0) {
         return -1;
     }
     if (services->cameras == NULL) {
@@ -307,12 +294,12 @@ int services_start(struct services *services, const struct config *config, struc
 
 void services_stop(struct services *services)
 {
+    bus_stop(&services->bus);
     zactor_destroy(&services->mesh);
     if (services->api != NULL) {
         api_stop(&services->api);
     }
     cameras_destroy(&services->cameras);
-    zactor_destroy(&services->publisher);
     zactor_destroy(&services->reader);
     zactor_destroy(&services->node);
     services->mesh_runs = false;
@@ -366,6 +353,26 @@ static int change_all(struct services *services, const struct config *old, const
     return -1;
 }
 
+/* The parts that follow a change without being started anew as a whole. 0, or -1 with the problem
+ * and everything as it was. */
+static int follow(struct services *services, const struct config *old, const struct config *new,
+                  struct problem *problem)
+{
+    struct problem again = {.code = PROBLEM_OK};
+
+    if (configure_mesh(services, new, problem) != 0) {
+        return -1; /* the mesh kept its old state */
+    }
+    if (bus_follow(&services->bus, new, problem) != 0) {
+        if (configure_mesh(services, old, &again) != 0) {
+            log_problem(LOG_LEVEL_ERROR, &again);
+        }
+        return -1;
+    }
+    cameras_configure(services->cameras, &new->cameras);
+    return 0;
+}
+
 int services_change(struct services *services, const struct config *old, const struct config *new,
                     bool *lost, struct problem *problem)
 {
@@ -375,10 +382,9 @@ int services_change(struct services *services, const struct config *old, const s
     if (id_differs(old, new)) {
         return change_all(services, old, new, lost, problem);
     }
-    if (configure_mesh(services, new, problem) != 0) {
-        return -1; /* the mesh kept its old state */
+    if (follow(services, old, new, problem) != 0) {
+        return -1;
     }
-    cameras_configure(services->cameras, &new->cameras);
     if (!api_differs(old, new)) {
         follow_trust(services, new);
         follow_key(services);
@@ -389,14 +395,13 @@ int services_change(struct services *services, const struct config *old, const s
         api_set_ready(services->api, true);
         return 0;
     }
-    cameras_configure(services->cameras, &old->cameras);
     if (start_api(services, old, &again) != 0) {
         log_problem(LOG_LEVEL_ERROR, &again);
         *lost = true;
     } else {
         api_set_ready(services->api, true);
     }
-    if (configure_mesh(services, old, &again) != 0) {
+    if (follow(services, new, old, &again) != 0) {
         log_problem(LOG_LEVEL_ERROR, &again);
     }
     if (services->api != NULL) {

@@ -6,13 +6,15 @@
 
 #include "api/api.h"
 #include "bus/secret.h"
+#include "node/bus.h"
 #include "node/config.h"
 #include "proto/problem.h"
 
 #include <czmq.h>
 
 struct services {
-    zactor_t *node, *reader, *mesh, *publisher;
+    zactor_t *node, *reader, *mesh;
+    struct bus bus;
     struct api *api;
     struct cameras *cameras;
     bool mesh_runs;

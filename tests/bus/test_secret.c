@@ -42,6 +42,30 @@ START_TEST(without_a_secret_the_keys_are_public_and_say_so)
 }
 END_TEST
 
+START_TEST(the_bus_has_two_pairs_of_its_own)
+{
+    static const uint8_t zero[32];
+    struct bus_keys a, b;
+    struct mesh_keys mesh;
+
+    ck_assert_int_eq(secret_derive_bus("a secret of the operator", &a), 0);
+    ck_assert_int_eq(secret_derive_bus("a secret of the operator", &b), 0);
+    ck_assert_int_eq(secret_derive("a secret of the operator", &mesh), 0);
+    ck_assert(a.present);
+    ck_assert_mem_eq(&a, &b, sizeof a);
+    ck_assert_mem_ne(a.public_key, a.client_public, 32);
+    ck_assert_mem_ne(a.secret_key, a.client_secret, 32);
+    ck_assert_mem_ne(a.secret_key, mesh.secret_key, 32); /* the same text opens nothing else */
+    ck_assert_int_eq(secret_derive_bus("a secret of the operatos", &b), 0);
+    ck_assert_mem_ne(a.public_key, b.public_key, 32);
+    ck_assert_int_eq(secret_derive_bus("", &b), 0);
+    ck_assert(!b.present);
+    ck_assert_mem_eq(b.secret_key, zero, 32);
+    ck_assert_int_eq(secret_derive_bus(NULL, &b), 0);
+    ck_assert(!b.present);
+}
+END_TEST
+
 START_TEST(a_new_secret_is_long_random_and_plain)
 {
     char first[SECRET_TEXT], second[SECRET_TEXT];
@@ -63,6 +87,7 @@ int main(void)
     tcase_add_test(tests, derives_the_same_everywhere);
     tcase_add_test(tests, one_letter_makes_another_mesh);
     tcase_add_test(tests, without_a_secret_the_keys_are_public_and_say_so);
+    tcase_add_test(tests, the_bus_has_two_pairs_of_its_own);
     tcase_add_test(tests, a_new_secret_is_long_random_and_plain);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

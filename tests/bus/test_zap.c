@@ -22,18 +22,19 @@ static zactor_t *begin(void)
 }
 
 /* Asks as libzmq does; returns the status, and the user id in `user` (41 bytes). */
-static int ask(zsock_t *req, const char *mechanism, const void *key, size_t len, char *user)
+static int ask_in(const char *domain, zsock_t *req, const char *mechanism, struct slice key,
+                  char *user)
 {
     void *socket = zsock_resolve(req);
     const struct {
         const void *data;
         size_t len;
-    } frames[] = {{"1.0", 3}, {"7", 1}, {"parkmesh", 8}, {"10.0.0.7", 8}, {"", 0}};
+    } frames[] = {{"1.0", 3}, {"7", 1}, {domain, strlen(domain)}, {"10.0.0.7", 8}, {"", 0}};
     for (size_t i = 0; i < 5; i++) {
         ck_assert_int_ge(zmq_send(socket, frames[i].data, frames[i].len, ZMQ_SNDMORE), 0);
     }
     ck_assert_int_ge(zmq_send(socket, mechanism, strlen(mechanism), ZMQ_SNDMORE), 0);
-    ck_assert_int_ge(zmq_send(socket, key, len, 0), 0);
+    ck_assert_int_ge(zmq_send(socket, key.data, key.len, 0), 0);
 
     zmsg_t *reply = zmsg_recv(req);
     ck_assert_ptr_nonnull(reply);
@@ -53,6 +54,11 @@ static int ask(zsock_t *req, const char *mechanism, const void *key, size_t len,
     }
     zmsg_destroy(&reply);
     return status;
+}
+
+static int ask(zsock_t *req, const char *mechanism, const void *key, size_t len, char *user)
+{
+    return ask_in(ZAP_DOMAIN, req, mechanism, (struct slice){key, len}, user);
 }
 
 static zsock_t *asker(void)
@@ -86,6 +92,29 @@ START_TEST(admits_exactly_the_one_key)
     ck_assert_int_eq(zap_admit(zap, theirs), 0);
     ck_assert_int_eq(ask(req, "CURVE", ours, 32, NULL), 400);
     ck_assert_int_eq(ask(req, "CURVE", theirs, 32, NULL), 200);
+    zsock_destroy(&req);
+    zactor_destroy(&zap);
+    zsys_shutdown();
+}
+END_TEST
+
+START_TEST(each_domain_has_a_key_of_its_own)
+{
+    uint8_t mesh[32] = {7}, bus[32] = {8};
+    struct slice mesh_key = {(const char *)mesh, 32}, bus_key = {(const char *)bus, 32};
+    ck_assert_int_eq(zap_admit_bus(bus), -1); /* nobody keeps the door */
+    zactor_t *zap = begin();
+    zsock_t *req = asker();
+
+    ck_assert_int_eq(zap_admit(zap, mesh), 0);
+    ck_assert_int_eq(ask_in(ZAP_DOMAIN_BUS, req, "CURVE", mesh_key, NULL), 400);
+    ck_assert_int_eq(zap_admit_bus(bus), 0);
+    ck_assert_int_eq(ask_in(ZAP_DOMAIN_BUS, req, "CURVE", bus_key, NULL), 200);
+    ck_assert_int_eq(ask_in(ZAP_DOMAIN_BUS, req, "CURVE", mesh_key, NULL), 400);
+    ck_assert_int_eq(ask_in(ZAP_DOMAIN, req, "CURVE", mesh_key, NULL), 200);
+    ck_assert_int_eq(ask_in(ZAP_DOMAIN, req, "CURVE", bus_key, NULL), 400);
+    ck_assert_int_eq(ask_in("", req, "CURVE", bus_key, NULL), 400);
+    ck_assert_int_eq(ask_in("parkmesh-other", req, "CURVE", bus_key, NULL), 400);
     zsock_destroy(&req);
     zactor_destroy(&zap);
     zsys_shutdown();
@@ -173,6 +202,7 @@ int main(void)
     Suite *suite = suite_create("zap");
     TCase *tests = tcase_create("zap");
     tcase_add_test(tests, admits_exactly_the_one_key);
+    tcase_add_test(tests, each_domain_has_a_key_of_its_own);
     tcase_add_test(tests, odd_requests_are_refused);
     tcase_add_test(tests, signals_do_not_end_it);
     tcase_add_test(tests, a_second_one_says_that_it_is_one_too_many);

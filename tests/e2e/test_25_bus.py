@@ -4,6 +4,7 @@ topic, address or cursor is told soon; a taken port stops no central."""
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -12,7 +13,8 @@ import time
 import msgpack
 import zmq
 
-from cluster import ROOT, SLOW, expect, expect_equal, free_port, plate, run, wait_until
+from cluster import (ROOT, SLOW, expect, expect_equal, free_port, plate, program, run,
+                     wait_until)
 from test_24_feed import follow, where
 
 CLIENT = os.path.join(ROOT, "docs", "examples", "bus_client.py")
@@ -207,6 +209,84 @@ def what_is_wrong_is_told(cluster):
     dealer.close()
 
 
+SECRET = "a secret of the subscribers"
+
+
+def subscriber(address, port, topic, keys):
+    sub = zmq.Context.instance().socket(zmq.SUB)
+    sub.linger = 0
+    if keys:
+        sub.curve_serverkey = keys["server_key"].encode()
+        sub.curve_publickey = keys["public_key"].encode()
+        sub.curve_secretkey = keys["secret_key"].encode()
+    sub.connect("tcp://%s:%d" % (address, port))
+    sub.subscribe(topic)
+    return sub
+
+
+def is_welcome(sub, seconds=10):
+    with sub:
+        return bool(sub.poll(seconds * 1000 * SLOW)) and \
+            msgpack.unpackb(sub.recv_multipart()[1])["type"] == "welcome"
+
+
+def with_a_secret_only_who_has_the_keys(cluster):
+    central = cluster.new("central-1")
+    central.bus, central.replay = free_port(central.ip), free_port(central.ip)
+    ports = {"port": central.bus, "replay_port": central.replay}
+    central.write_config(bus={**ports, "bind": "0.0.0.0"})
+    status, _, err = program("run", "--config", central.config_file, "--data", central.data)
+    expect_equal(status, 78, "a bus for everybody without a secret")
+    expect("bus.bind" in err and "secret" in err, err)
+
+    central.write_config(bus={**ports, "bind": "0.0.0.0", "secret": SECRET})
+    central.start()
+    status, out, _ = program("bus", "--json", "--config", central.config_file)
+    keys = json.loads(out)
+    expect_equal((status, keys["address"], keys["port"], keys["replay_port"]),
+                 (0, central.ip, central.bus, central.replay), "parkmesh bus")
+    _, lines, _ = program("bus", "--config", central.config_file)
+    expect("BUS_SERVER_KEY='%s'\n" % keys["server_key"] in lines, lines)
+    expect(is_welcome(subscriber("127.0.0.1", central.bus, "v1.", keys)), "with the keys")
+    other = zmq.curve_keypair()
+    wrong = [None,
+             {**keys, "public_key": other[0].decode(), "secret_key": other[1].decode()},
+             {**keys, "server_key": other[0].decode()}]
+    silent = [subscriber("127.0.0.1", central.bus, "v1.", made) for made in wrong]
+    dealer = zmq.Context.instance().socket(zmq.DEALER)
+    dealer.linger = 0
+    dealer.connect("tcp://127.0.0.1:%d" % central.replay)
+    dealer.send(msgpack.packb({"op": "replay", "after": where(central)["now"], "credit": 1}))
+    wait_until(lambda: "BUS_REFUSED" in central.log(), 10, "the refusal in the log")
+    with subscriber("127.0.0.1", central.bus, "v1.", keys) as good:
+        for _ in range(3):  # a welcome and two positions later
+            expect(good.poll(10000 * SLOW), "a message to who has the keys")
+            good.recv_multipart()
+    for sub in silent + [dealer]:
+        expect(not sub.poll(0), "a message without the right keys")
+        sub.close()
+
+
+def ports_and_secret_follow_the_configuration(cluster):
+    central = one_central(cluster)
+    sub = subscriber(central.ip, central.bus, "v1.", None)
+    moved, taken = free_port(central.ip), free_port(central.ip)
+    answer = central.put("/api/p2p/config", {"bus": {"port": moved}})
+    expect_equal(answer.status, 200, str(answer))
+    expect(is_welcome(subscriber(central.ip, moved, "v1.", None)), "at the new port")
+    with socket.socket() as listener:
+        listener.bind((central.ip, taken))
+        listener.listen()
+        answer = central.put("/api/p2p/config", {"bus": {"port": taken}})
+        expect_equal((answer.status, answer.json["code"]), (409, "PORT_IN_USE"), "a taken port")
+    expect(is_welcome(subscriber(central.ip, moved, "v1.", None)), "still there")
+    answer = central.put("/api/p2p/config", {"bus": {"secret": SECRET}})
+    expect_equal(answer.status, 200, str(answer))
+    _, out, _ = program("bus", "--json", "--config", central.config_file)
+    expect(is_welcome(subscriber(central.ip, moved, "v1.", json.loads(out))), "with the new keys")
+    sub.close()
+
+
 def a_taken_port_leaves_a_central_without_a_bus(cluster):
     central = one_central(cluster)
     other = cluster.new("central-2")
@@ -219,4 +299,5 @@ def a_taken_port_leaves_a_central_without_a_bus(cluster):
 
 if __name__ == "__main__":
     run(nothing_lost_whoever_dies, visits_are_told_as_they_change, what_is_wrong_is_told,
+        with_a_secret_only_who_has_the_keys, ports_and_secret_follow_the_configuration,
         a_taken_port_leaves_a_central_without_a_bus)

@@ -1,0 +1,81 @@
+#include "node/bus.h"
+
+#include "proto/log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What a configuration asks for. Argon2id takes its time: the keys are derived only when the secret
+ * is another one than that of `old`. */
+static int make_args(const struct bus *old, const struct config *config,
+                     struct publisher_args *args, struct problem *problem)
+{
+    *args = (struct publisher_args){.port = config->bus_port, .replay_port = config->replay_port};
+    config_bus_bind(config, args->address);
+    if (old->args.keys.present && strcmp(old->secret, config->bus_secret) == 0) {
+        args->keys = old->args.keys;
+    } else if (secret_derive_bus(config->bus_secret, &args->keys) != 0) {
+        return problem_set(problem, PROBLEM_INTERNAL, NULL,
+                           "out of memory while deriving the keys of the bus");
+    }
+    return 0;
+}
+
+/* Starts with `bus->args`. 0, or -1 with the problem; the actor runs either way. */
+static int start(struct bus *bus, struct problem *problem)
+{
+    bus->publisher = zactor_new(publisher_actor, &bus->args);
+    return publisher_listens(bus->publisher, problem);
+}
+
+static void adopt(struct bus *bus, const struct config *config, const struct publisher_args *args)
+{
+    bus->args = *args;
+    (void)snprintf(bus->secret, sizeof bus->secret, "%s", config->bus_secret);
+}
+
+int bus_start(struct bus *bus, const struct config *config, struct problem *problem)
+{
+    struct publisher_args args;
+    struct problem why;
+
+    if (make_args(bus, config, &args, problem) != 0) {
+        return -1;
+    }
+    adopt(bus, config, &args);
+    if (start(bus, &why) != 0) {
+        log_warn("BUS_UNAVAILABLE", "reason=\"%s\"", why.text);
+    }
+    return 0;
+}
+
+int bus_follow(struct bus *bus, const struct config *config, struct problem *problem)
+{
+    struct publisher_args args, old = bus->args;
+    struct problem again;
+
+    if (make_args(bus, config, &args, problem) != 0) {
+        return -1;
+    }
+    if (memcmp(&args.keys, &old.keys, sizeof args.keys) == 0 && args.port == old.port &&
+        args.replay_port == old.replay_port && strcmp(args.address, old.address) == 0) {
+        return 0;
+    }
+    zactor_destroy(&bus->publisher);
+    bus->args = args;
+    if (start(bus, problem) == 0) {
+        adopt(bus, config, &args);
+        return 0;
+    }
+    zactor_destroy(&bus->publisher);
+    bus->args = old;
+    if (start(bus, &again) != 0) { /* as it was: perhaps without a bus */
+        log_warn("BUS_UNAVAILABLE", "reason=\"%s\"", again.text);
+    }
+    return -1;
+}
+
+void bus_stop(struct bus *bus)
+{
+    zactor_destroy(&bus->publisher);
+}
