@@ -27,6 +27,7 @@
 
 #define HANDSHAKE_MS 5000
 #define FIRST_PAUSE_MS 500
+#define MESH_FIRST_MS 1000   /* for the mesh to come up before anybody is asked who he is */
 #define LONG_ENOUGH_MS 10000 /* a link that lasted so long was none that fails at once */
 #define READ_BYTES 65536
 #define STACK ((size_t)512 * 1024)
@@ -511,22 +512,31 @@ static int some_of(int64_t pause_ms)
     return (int)(pause_ms / 2 + chance % (pause_ms / 2 + 1));
 }
 
+static void rest(const struct peer_dial *dial, int64_t ms)
+{
+    int64_t until_ms = clock_mono_ms() + ms;
+
+    while (!atomic_load(&dial->stop) && clock_mono_ms() < until_ms) {
+        (void)wait_for(dial, -1, 0, (int)(until_ms - clock_mono_ms()));
+    }
+}
+
 static void *run(void *argument)
 {
     struct peer_dial *dial = argument;
     int64_t pause_ms = FIRST_PAUSE_MS;
 
+    if (dial->peer->entry.link == API_LINK_AUTO) {
+        rest(dial, MESH_FIRST_MS);
+    }
     while (!atomic_load(&dial->stop)) {
-        int64_t began_ms = clock_mono_ms(), until_ms;
+        int64_t began_ms = clock_mono_ms();
         bool dials = is_wanted(dial);
         if (dials && !atomic_load(&dial->stop)) {
             link_once(dial);
         }
         pause_ms = dials && clock_mono_ms() - began_ms > LONG_ENOUGH_MS ? FIRST_PAUSE_MS : pause_ms;
-        until_ms = clock_mono_ms() + some_of(pause_ms);
-        while (!atomic_load(&dial->stop) && clock_mono_ms() < until_ms) {
-            (void)wait_for(dial, -1, 0, (int)(until_ms - clock_mono_ms()));
-        }
+        rest(dial, some_of(pause_ms));
         pause_ms = 2 * pause_ms < LIMIT_PEER_REDIAL_MS ? 2 * pause_ms : LIMIT_PEER_REDIAL_MS;
     }
     atomic_store(&dial->ended, true);

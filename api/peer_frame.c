@@ -59,28 +59,6 @@ static void note(struct peer_links *links, struct peer_socket *socket, uint64_t 
 /* ---- its answer to our question ----------------------------------------------------------------
  */
 
-/*
- * It cuts its answers, the oldest rows first, and shows when each was written, in UTC; what it
- * compares that with is the instant asked for as text of its own zone. So the next question is for
- * the time of the newest row, first with room for any zone, and when that brings the same rows
- * again, exactly.
- */
-static void ask_for_more(struct peer *peer, int64_t newest_ms)
-{
-    int64_t offset_ms = zone_offset(peer->zone, newest_ms) * 1000;
-    int64_t since_ms = newest_ms - LIMIT_PEER_BACK_MS;
-
-    if (newest_ms == peer->newest_row_ms) {
-        since_ms = newest_ms - offset_ms;
-        if (since_ms <= peer->since_asked_ms) {
-            since_ms = peer->since_asked_ms + 1000; /* so many rows in one second: leave some out */
-        }
-    }
-    peer->newest_row_ms = newest_ms;
-    peer->since_asked_ms = since_ms;
-    peer->has_since = peer->wants_rows = true;
-}
-
 static void take_answer(struct peer *peer, const struct envelope *envelope,
                         const struct peer_heard_rows *rows)
 {
@@ -88,14 +66,23 @@ static void take_answer(struct peer *peer, const struct envelope *envelope,
         return; /* nobody asked */
     }
     peer->waits_for_rows = false;
-    if (rows->count >= LIMIT_PEER_ANSWER && rows->created_ms != EVENT_NONE) {
-        ask_for_more(peer, rows->created_ms);
-        return;
-    }
-    peer->newest_row_ms = EVENT_NONE;
-    if (envelope->sent_ms != EVENT_NONE) {
-        peer->heard_all_ms = envelope->sent_ms;
-        peer->heard_all_moved = true;
+    switch (peer_pages_take(&peer->pages, rows->count, rows->oldest_ms, rows->newest_ms)) {
+    case PEER_PAGES_MORE:
+        peer->has_since = peer->wants_rows = true;
+        break;
+    case PEER_PAGES_STUCK:
+        log_warn("PEER_ROWS_MISSED",
+                 "peer=%s text=\"so many visits of one instant that it does "
+                 "not give all\"",
+                 peer->id.text);
+        peer->has_since = peer->wants_rows = true;
+        break;
+    case PEER_PAGES_ALL:
+        if (envelope->sent_ms != EVENT_NONE) {
+            peer->heard_all_ms = envelope->sent_ms;
+            peer->heard_all_moved = true;
+        }
+        break;
     }
 }
 

@@ -159,9 +159,12 @@ static int send_row(struct peer_hearing *hearing, const struct envelope *envelop
         hearing->refused++;
         return 0;
     }
-    if (row.created_ms != EVENT_NONE &&
-        (rows->created_ms == EVENT_NONE || row.created_ms > rows->created_ms)) {
-        rows->created_ms = row.created_ms;
+    if (row.created_ms != EVENT_NONE) {
+        bool is_first = rows->newest_ms == EVENT_NONE;
+        rows->oldest_ms =
+            is_first || row.created_ms < rows->oldest_ms ? row.created_ms : rows->oldest_ms;
+        rows->newest_ms =
+            is_first || row.created_ms > rows->newest_ms ? row.created_ms : rows->newest_ms;
     }
     start(&command, hearing, envelope);
     fill_row(&command, &row);
@@ -197,7 +200,7 @@ int peer_hear(struct peer_hearing *hearing, const struct envelope *envelope,
     struct command command;
     int rc;
 
-    *rows = (struct peer_heard_rows){.created_ms = EVENT_NONE};
+    *rows = (struct peer_heard_rows){.oldest_ms = EVENT_NONE, .newest_ms = EVENT_NONE};
     if (envelope->type == ENVELOPE_SYNC_RESPONSE) {
         return hear_rows(hearing, envelope, zone, rows, problem);
     }

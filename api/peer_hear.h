@@ -21,7 +21,7 @@ struct peer_hearing {
 /* What a SYNC_RESPONSE brought. */
 struct peer_heard_rows {
     size_t count;
-    int64_t created_ms; /* when the newest row was written there; EVENT_NONE = unknown */
+    int64_t oldest_ms, newest_ms; /* when those were written there; EVENT_NONE = unknown */
 };
 
 /*

@@ -7,6 +7,7 @@
 
 #include "api/peer_choice.h"
 #include "api/peer_links.h"
+#include "api/peer_pages.h"
 #include "api/peer_tell.h"
 #include "proto/limits.h"
 #include "proto/zone.h"
@@ -57,10 +58,10 @@ struct peer {
 
     /* what we ask of it */
     bool wants_rows;      /* a SYNC_REQUEST is due */
-    bool has_since;       /* from `since_asked_ms` on, because an answer was not all */
+    bool has_since;       /* `pages` says since when, because an answer was not all */
     bool waits_for_rows;  /* for the answer */
     int64_t asked_due_ms; /* monotonic: then it is asked again */
-    int64_t since_asked_ms, newest_row_ms;
+    struct peer_pages pages;
     int64_t heard_all_ms; /* it said all that it had at this time of its clock */
     bool heard_all_moved;
 

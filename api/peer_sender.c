@@ -211,8 +211,7 @@ static void ask_for_rows(struct sender *sender, struct peer *peer)
         (void)pthread_mutex_unlock(&sender->links->mutex);
         rc = since_when(sender, peer, &since_ms, &problem);
         (void)pthread_mutex_lock(&sender->links->mutex);
-        peer->since_asked_ms = since_ms;
-        peer->newest_row_ms = EVENT_NONE;
+        peer_pages_start(&peer->pages, peer->zone, since_ms);
     }
     best = peer_links_best(peer);
     if (rc != 0 || best == NULL) {
@@ -221,7 +220,7 @@ static void ask_for_rows(struct sender *sender, struct peer *peer)
     }
     buffer_clear(&sender->text);
     envelope_put_sync_request(&sender->text, &head,
-                              peer->since_asked_ms > 0 ? peer->since_asked_ms : 0);
+                              peer->pages.since_ms > 0 ? peer->pages.since_ms : 0);
     if (say(sender, peer, best)) {
         peer->wants_rows = peer->has_since = false;
         peer->waits_for_rows = true;

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import recorded
 from cluster import SLOW, expect, expect_equal, free_port, plate, run, wait_linked, wait_until
+from python_stand import PORTS, must, python_central
 from websocket import PING, PONG, TEXT, WebSocket
 from websocket_door import Door
 
@@ -305,4 +306,44 @@ def mesh_first(cluster):
         central.stop()
 
 
-run(accepting, dialling, nothing_lost, s_04_who_may, mesh_first)
+def auto(cluster):
+    """With a central of the existing system "auto" finds the WebSocket, whoever dials first; what
+    happens at one is soon at the other, also after either was away."""
+    ours, theirs = cluster.new("central-1", PORTS), python_central(cluster, "central-2")
+    write_config(ours, [theirs.address()])
+    theirs.write_config([ours.address()])
+    ours.start()
+    expect_equal(status_of(ours, "central-2")["link"], "none", "nobody is there")
+    theirs.start()
+
+    def linked():
+        found = status_of(ours, "central-2")
+        return found["link"] == "websocket" and found["connected"]
+    wait_until(linked, 30, lambda: "linked: %s" % status_of(ours, "central-2"))
+    tested = must(ours.post("/api/p2p/test-connection?peer_id=central-2", {}))
+    expect(tested["rtt_ms"] >= 0, tested)
+
+    def theirs_is(text, status):
+        return [row[-1] for rows in theirs.held().values() for row in rows
+                if row[0] == text] == [status]
+
+    def ours_is(text, status):
+        return [row[1] for row in visits(ours, text)] == [status]
+    for here, there, is_there in ((ours, theirs, theirs_is), (theirs, ours, ours_is)):
+        first, second, third = (plate(800 + 10 * (here is ours) + i) for i in range(3))
+        must(here.entry(first))
+        wait_until(lambda: is_there(first, "IN"), 20, "entered at %s" % here.name)
+        must(here.exit(first))
+        wait_until(lambda: is_there(first, "OUT"), 20, "left at %s" % here.name)
+        must(here.entry(second))
+        there.stop()
+        must(here.exit(second))
+        must(here.entry(third))
+        there.start()
+        wait_until(lambda: is_there(third, "IN"), 40, "entered while %s was away" % there.name)
+        wait_until(lambda: is_there(second, "OUT"), 40, "left while %s was away" % there.name)
+    theirs.stop()
+    ours.stop()
+
+
+run(accepting, dialling, nothing_lost, s_04_who_may, mesh_first, auto)
