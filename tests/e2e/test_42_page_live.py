@@ -104,6 +104,7 @@ def correction_seen_elsewhere(cluster):
         there.wait("h1 .plate", "30A-246.8B")
         # Deleted with a reason, and back.
         here.click("main button", "Xóa lượt")
+        here.wait("dialog h2", "Xóa lượt")
         here.press("enter")
         here.wait("main .badge", "Đã xóa")
         here.click("main button", "Khôi phục")
@@ -179,7 +180,7 @@ def session_ends(cluster):
             browser.type("input[name=username]", "lan")
             browser.type("input[name=password]", password)
             browser.press("enter")
-            browser.wait("h1", "Các máy chủ")
+            browser.wait("h1", "Máy chủ")
             good(a.put("/api/v1/accounts/lan", {"password": "mot cau moi de nho"}))
         browser.wait("main.login")
 

@@ -22,13 +22,12 @@ const linkText = (link) => (has(`mesh.link.${link}`) ? t(`mesh.link.${link}`) : 
 
 const columns = () => [
   { key: "id", label: t("mesh.central"), cell: (peer) => html`<span><strong class="lot" translate="no">${peer.peer_id}</strong> <span class="soft" translate="no">${peer.peer_ip}:${peer.p2p_port}</span></span>` },
-  { key: "state", label: t("mesh.state"), cell: (peer) => html`<span><${Badge} tone=${TONES[peer.status] ?? "quiet"}>${t(`mesh.state.${peer.status}`)}<//> <span class="soft">${linkText(peer.link)}</span>
+  { key: "state", label: t("mesh.state"), cell: (peer) => html`<span><${Badge} tone=${TONES[peer.status] ?? "quiet"}>${t(`mesh.state.${peer.status}`)}<//> <span class="soft">${linkText(peer.link)}${peer.since && html` · <${Time} value=${peer.since} />`}</span>
     ${peer.last_error && html`<br /><span class="soft">${tCode(peer.code, peer.last_error)}</span>`}</span>` },
   { key: "sync", label: t("mesh.sync"), cell: (peer) => html`<${Equality} peer=${peer} />` },
   { key: "rtt", label: t("mesh.rtt"), number: true, cell: (peer) => (peer.rtt_ms == null ? "–" : `${number(peer.rtt_ms)} ms`) },
   { key: "clock", label: t("mesh.clock"), number: true, cell: (peer) => (peer.clock_offset_ms == null ? "–" : `${number(peer.clock_offset_ms)} ms`) },
-  { key: "version", label: t("mesh.version"), cell: (peer) => peer.software ?? "–" },
-  { key: "since", label: t("mesh.since"), cell: (peer) => html`<${Time} value=${peer.since} />` },
+  { key: "version", label: t("mesh.version"), cell: (peer) => (peer.software ? peer.software.replace(/^parkmesh /, "") : "–") },
 ];
 
 /** How far a central that was just added has come; `added` is what adding it answered. */
