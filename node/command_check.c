@@ -27,8 +27,7 @@ static void print_json(const struct finding *found)
     if (object != NULL && found->is_good) {
         (void)json_object_set_new(object, "id", json_string(found->config.id.text));
     }
-    (void)json_dumpf(object, stdout, JSON_COMPACT); /* main looks whether stdout took it */
-    (void)puts("");
+    command_line_json(object);
     json_decref(object);
 }
 

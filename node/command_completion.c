@@ -87,6 +87,10 @@ int command_completion(const struct command_line *line)
     size_t count = line->operand_count, used = 0;
     char **words = line->operands;
 
+    if (count > 1 && strcmp(words[0], "help") == 0) { /* of the command that follows */
+        count--;
+        words++;
+    }
     if (count < 2) {
         offer_names(NULL, count == 1 ? words[0] : "");
         return 0;

@@ -91,6 +91,9 @@ static int take_name(struct command_line *line, int *argc, char ***argv, struct 
     if (line->entry == NULL && is_group(word)) {
         char name[NAME_BYTES];
         line->group = word;
+        if (*argc < 2 && line->want == COMMAND_LINE_HELP) {
+            return 0;
+        }
         if (*argc < 2) {
             char hint[NAME_BYTES];
             (void)snprintf(hint, sizeof hint, "parkmesh %s --help", word);
@@ -257,6 +260,12 @@ int command_line_parse(struct command_line *line, int argc, char **argv, struct 
         line->want = COMMAND_LINE_HELP;
         return 0;
     }
+    if (strcmp(argv[0], "help") == 0) {
+        line->want = COMMAND_LINE_HELP;
+        argc--;
+        argv++;
+        return argc > 0 ? take_name(line, &argc, &argv, problem) : 0;
+    }
     if (argv[0][0] == '-') {
         return problem_set(problem, PROBLEM_USAGE, "a command comes first: parkmesh --help",
                            "unknown option %.60s", argv[0]);
@@ -291,6 +300,12 @@ int command_line_number(const struct command_line *line, enum flag flag, const i
 const char *command_line_config(const struct command_line *line)
 {
     return line->values[FLAG_CONFIG] != NULL ? line->values[FLAG_CONFIG] : CONFIG_DEFAULT;
+}
+
+void command_line_json(const json_t *value)
+{
+    (void)json_dumpf(value, stdout, JSON_COMPACT | JSON_ENCODE_ANY); /* main looks, see above */
+    (void)puts("");
 }
 
 int command_line_complain(const struct problem *problem)

@@ -8,6 +8,7 @@
 #include "node/flags.h"
 #include "proto/problem.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -61,6 +62,9 @@ int command_line_number(const struct command_line *line, enum flag flag, const i
 
 /* --config, else its default; never NULL. */
 const char *command_line_config(const struct command_line *line);
+
+/* Prints a value as a line of JSON on stdout; main looks whether stdout took it. */
+void command_line_json(const json_t *value);
 
 /* Tells a problem on stderr and returns its exit status, 1 for a code that has none. */
 int command_line_complain(const struct problem *problem);

@@ -28,14 +28,13 @@ static int ask(const struct command_line *line, const struct question *question,
     json_t *answer = NULL;
     int status = 0;
 
-    if (own_api_open(&api, command_line_config(line), &problem) == 0) {
+    if (own_api_open(&api, line, &problem) == 0) {
         answer = own_api_ask(&api, question->method, question->path, question->body, &problem);
     }
     if (answer == NULL) {
         status = command_line_complain(&problem);
     } else if (line->values[FLAG_JSON] != NULL) {
-        (void)json_dumpf(answer, stdout, JSON_COMPACT); /* main looks whether stdout took it */
-        (void)puts("");
+        command_line_json(answer);
     } else {
         tell(line, answer);
     }

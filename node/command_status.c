@@ -151,8 +151,7 @@ static void print_json(const struct judgement *judgement, const json_t *summary,
     for (size_t i = 0; i < sizeof MESH / sizeof *MESH; i++) {
         (void)json_object_set(out, MESH[i], json_object_get(mesh, MESH[i]));
     }
-    (void)json_dumpf(out, stdout, JSON_COMPACT); /* main looks whether stdout took it */
-    (void)puts("");
+    command_line_json(out);
     json_decref(out);
 }
 
@@ -241,7 +240,7 @@ int command_status(const struct command_line *line)
     json_t *summary = NULL, *mesh = NULL;
     int status = 0;
 
-    if (own_api_open(&api, command_line_config(line), &problem) == 0) {
+    if (own_api_open(&api, line, &problem) == 0) {
         summary = own_api_ask(&api, "GET", "/api/status", (struct slice){0}, &problem);
     }
     if (summary != NULL) {

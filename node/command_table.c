@@ -59,11 +59,12 @@ static const struct command_entry TABLE[] = {
      .run = command_bus},
     {.name = "verify",
      .operands = "",
-     .flags = DATA | JSON,
+     .flags = CONFIG | DATA | JSON,
      .summary = "walk every chain of a database, read-only",
-     .examples = "  parkmesh verify --data /var/lib/parkmesh\n",
+     .examples = "  parkmesh verify                       that of config/p2p_config.json\n"
+                 "  parkmesh verify --data /var/lib/parkmesh\n",
      .text = "For a database that is not in use: stop the central first.\n",
-     .statuses = "0 whole, 64 usage, 65 damaged, 69 in use.",
+     .statuses = "0 whole, 64 usage, 65 damaged, 69 in use, 78 configuration.",
      .run = command_verify},
     {.name = "diff",
      .operands = "",
@@ -170,28 +171,39 @@ static const struct command_entry TABLE[] = {
      .run = command_watch},
     {.name = "export",
      .operands = "",
-     .flags = CONFIG | JSON | FLAG_BIT(FLAG_FORMAT) | FLAG_BIT(FLAG_FROM) | FLAG_BIT(FLAG_TO),
+     .flags = CONFIG | JSON | FLAG_BIT(FLAG_FORMAT) | FLAG_BIT(FLAG_FROM) | FLAG_BIT(FLAG_TO) |
+              FLAG_BIT(FLAG_OUTPUT),
      .summary = "visits as CSV or NDJSON",
-     .examples = "  parkmesh export > visits.csv\n"
-                 "  parkmesh export --format ndjson --from 2026-11-01T00:00:00+07:00\n",
-     .text = "Newest first, on stdout. --json is --format ndjson.\n",
-     .statuses = ASKED "\n74 stdout is full. But for 0 the file is not complete.",
+     .examples = "  parkmesh export --output visits.csv\n"
+                 "  parkmesh export > visits.csv\n"
+                 "  parkmesh export --format ndjson --from 2026-11-01T00:00:00+07:00 | jq .fee\n",
+     .text =
+         "Newest first; parkmesh import takes it at another central. --json is --format ndjson.\n"
+         "With --output there is no FILE before it is complete, but FILE.*.part: interrupted, the\n"
+         "same command goes on behind what is in it. A restart of the central does not "
+         "interrupt.\n",
+     .statuses =
+         ASKED "\n65 a time or the part is wrong, 74 no room. But for 0 what was printed is\n"
+               "not complete.",
      .run = command_export},
     {.name = "import",
      .operands = "FILE",
      .least = 1,
      .most = 1,
      .flags = CONFIG | JSON,
-     .summary = "events of the past week from NDJSON or CSV",
-     .examples = "  parkmesh import events.ndjson\n"
-                 "  parkmesh import events.csv            names of fields in the first line\n",
-     .text =
-         "As send, but each event needs its time, at most 7 days old, as a central takes its own\n"
-         "clock instead of an older one. Interrupted: do it again, what is stored is recognised.\n"
-         "A central.db of the Python system is no FILE: put it into the data directory, and\n"
-         "parkmesh run takes it over at the start.\n",
-     .statuses =
-         ASKED "\n65 a database, or events were refused; the others are stored. 74 disk full.",
+     .summary = "visits of an export or a database, past events",
+     .examples = "  parkmesh import visits.csv            of parkmesh export\n"
+                 "  parkmesh import old/central.db        of the Python system\n"
+                 "  parkmesh import events.ndjson         of the past 7 days, with times\n",
+     .text = "FILE has visits with the names of GET /api/v1/visits (entry_time and a plate at "
+             "least), or\n"
+             "events with those of POST /api/v1/events, as NDJSON, or as CSV if its name ends in "
+             ".csv.\n"
+             "Visits may be of any age; a central believes events of the past 7 days only. What is "
+             "there\n"
+             "already changes nothing: interrupted, the same command goes on. - is stdin.\n",
+     .statuses = ASKED
+     "\n65 a bad FILE, or some were refused, as told; the others are stored. 74 disk full.",
      .run = command_import},
     {.name = "simulate",
      .operands = "",

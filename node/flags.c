@@ -21,6 +21,7 @@ static const struct flag_text FLAGS[FLAG_COUNT] = {
     [FLAG_FORMAT] = {"--format", "FORMAT", "csv ndjson", "csv (default) or ndjson"},
     [FLAG_FROM] = {"--from", "TIME", NULL, "entered at or after, RFC 3339"},
     [FLAG_TO] = {"--to", "TIME", NULL, "entered before, RFC 3339"},
+    [FLAG_OUTPUT] = {"--output", "FILE", "", "into FILE; interrupted, the same again goes on"},
     [FLAG_CARS] = {"--cars", "N", NULL, "so many cars enter and leave (default 20)"},
     [FLAG_RATE] = {"--rate", "R", NULL, "events a second (default 2)"},
     [FLAG_CLEAN] = {"--clean", NULL, NULL, "remove all simulated visits"},

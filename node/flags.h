@@ -25,6 +25,7 @@ enum flag {
     FLAG_FORMAT,
     FLAG_FROM,
     FLAG_TO,
+    FLAG_OUTPUT,
     FLAG_CARS,
     FLAG_RATE,
     FLAG_CLEAN,
