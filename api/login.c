@@ -183,7 +183,9 @@ void login_me(struct request *request)
                                     ROLE_METRICS};
     const struct caller *caller = &request->caller;
     struct json_writer writer = respond_json(request);
+    char now[LOCALTIME_RFC3339];
 
+    localtime_rfc3339(clock_wall_ms(), now);
     json_put_open(&writer, '{');
     json_set_bool(&writer, "success", true);
     json_set_bool(&writer, "authenticated", caller_is_authenticated(caller));
@@ -198,6 +200,8 @@ void login_me(struct request *request)
     }
     json_put_close(&writer, ']');
     json_set_text(&writer, "address", caller->address);
+    json_set_text(&writer, "timezone", localtime_zone());
+    json_set_text(&writer, "time", now);
     json_put_close(&writer, '}');
     respond_send(request, 200);
 }

@@ -5,11 +5,11 @@
 #include "api/handlers.h"
 
 #include "api/respond.h"
+#include "api/visit_cursor.h"
 #include "api/visit_row.h"
 #include "proto/event.h"
 #include "proto/localtime.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,17 +110,9 @@ static int read_span(struct request *request, struct history_query *query)
     return query->from_ms <= query->to_ms ? 0 : refuse(request, "to", "is before from");
 }
 
-/* "e" or "l" for the order, then time and number. */
-static void print_cursor(const struct history_query *query, const struct history_key *key,
-                         char out[40])
-{
-    (void)snprintf(out, 40, "%c%016" PRIx64 "%016" PRIx64,
-                   query->span == HISTORY_BY_EXIT ? 'l' : 'e', (uint64_t)key->t, (uint64_t)key->id);
-}
-
 static int read_cursor(struct request *request, struct history_query *query)
 {
-    char text[64] = "", half[17], again[40];
+    char text[64] = "";
 
     if (request_query(request, "cursor").data == NULL) {
         return 0;
@@ -128,14 +120,8 @@ static int read_cursor(struct request *request, struct history_query *query)
     if (request_query_text(request, "cursor", text, sizeof text) != 0) {
         return -1;
     }
-    if (strlen(text) == 33) {
-        (void)snprintf(half, sizeof half, "%.16s", text + 1);
-        query->after.t = (int64_t)strtoull(half, NULL, 16);
-        query->after.id = (int64_t)strtoull(text + 17, NULL, 16);
-        query->has_after = true;
-        print_cursor(query, &query->after, again);
-    }
-    return query->has_after && strcmp(text, again) == 0
+    query->has_after = visit_cursor_read(text, query->span, &query->after);
+    return query->has_after
                ? 0
                : refuse(request, "cursor", "not one of this list; take `next` of its last page");
 }
@@ -237,12 +223,12 @@ static void start(struct list *list)
 
 static void finish(struct list *list, const struct history_key *next, bool more)
 {
-    char cursor[40];
+    char cursor[VISIT_CURSOR];
 
     if (list->format == FORMAT_JSON) {
         json_put_close(&list->writer, ']');
         json_set_int(&list->writer, "count", list->count);
-        print_cursor(&list->query, next, cursor);
+        visit_cursor_print(list->query.span, next, cursor);
         json_set_text(&list->writer, "next", more ? cursor : "");
         json_put_close(&list->writer, '}');
     }

@@ -91,6 +91,25 @@ static void take_facts(struct publisher *publisher)
     (void)zmq_msg_close(&frame);
 }
 
+/* Facts are heard while somebody is there. With nobody no commit wakes this thread, and where the
+ * feed stands is asked once a tick. */
+static void follow_facts(struct publisher *publisher)
+{
+    char topic[FEED_TOPIC];
+    bool is_wanted = publisher_live_wants(publisher, topic);
+
+    if (is_wanted == publisher->is_following) {
+        return;
+    }
+    if (is_wanted) {
+        zsock_set_subscribe(publisher->facts, "");
+        publisher->has_news = true; /* what was committed since the last tick */
+    } else {
+        zsock_set_unsubscribe(publisher->facts, "");
+    }
+    publisher->is_following = is_wanted;
+}
+
 static bool told_to_stop(zsock_t *pipe)
 {
     char *word = zstr_recv(pipe);
@@ -195,7 +214,6 @@ static void open_sources(struct publisher *publisher)
     publisher->reader = zsock_new(ZMQ_DEALER);
     assert(publisher->facts != NULL && publisher->reader != NULL);
     zsock_set_rcvhwm(publisher->facts, LIMIT_FACTS_QUEUE);
-    zsock_set_subscribe(publisher->facts, "");
     zsock_set_linger(publisher->reader, 0);
     if (zsock_connect(publisher->facts, "%s", FACTS_ENDPOINT) != 0 ||
         zsock_connect(publisher->reader, "%s", FEED_READER) != 0) {
@@ -223,6 +241,7 @@ static void serve(struct publisher *publisher)
         take_facts(publisher);
         take_pages(publisher);
         publisher_live_take(publisher);
+        follow_facts(publisher);
         publisher_replay_take(publisher);
         if (clock_mono_ms() >= tick_ms) {
             publisher->has_news = true; /* facts may be lost, and a read may have failed */

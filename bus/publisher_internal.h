@@ -30,9 +30,10 @@ struct publisher_session {
 
 struct publisher {
     zsock_t *pipe, *facts, *reader, *live, *replay;
-    bool is_reading; /* a page for `live` was asked for */
-    bool is_stale;   /* what is being read was chosen before somebody subscribed: read it again */
-    bool has_news;   /* there is more to read than was asked for */
+    bool is_reading;   /* a page for `live` was asked for */
+    bool is_stale;     /* what is being read was chosen before somebody subscribed: read it again */
+    bool is_following; /* facts are heard */
+    bool has_news;     /* there is more to read than was asked for */
     struct feed_cursor at, now; /* `at`: everything up to here was published; feed 0 = not known */
     uint64_t tokens;
     struct publisher_topic topics[LIMIT_BUS_TOPICS];

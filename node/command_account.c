@@ -5,10 +5,9 @@
 #include "node/commands.h"
 
 #include "node/access.h"
-#include "node/config.h"
+#include "node/command_config.h"
 #include "node/own_api.h"
 #include "proto/clock.h"
-#include "proto/localtime.h"
 #include "storage/store.h"
 
 #include <errno.h>
@@ -18,7 +17,8 @@
 #include <unistd.h>
 
 struct reset {
-    const char *name, *config_file;
+    const char *name;
+    const struct command_line *line;
     struct config config;
     char password[CREDENTIAL_PASSWORD];
 };
@@ -85,18 +85,17 @@ static int reset_running(const struct reset *reset, struct problem *problem)
                    "{\"password\": \"%s\", \"author\": \"system\", "
                    "\"reason\": \"parkmesh account reset\"}",
                    reset->password);
-    if (own_api_open(&api, reset->config_file, problem) == 0) {
+    if (own_api_open(&api, reset->line, problem) == 0) {
         body = own_api_ask(&api, "PUT", path, slice_text(text), problem);
     }
     own_api_close(&api);
     explicit_bzero(text, sizeof text);
-    if (body == NULL) {
+    if (body == NULL && own_api_may_pass(problem->code)) {
         (void)snprintf(problem->hint, sizeof problem->hint,
                        "stop the central, reset, start it again");
-        return -1;
     }
     json_decref(body);
-    return 0;
+    return body != NULL ? 0 : -1;
 }
 
 static int do_reset(struct reset *reset, bool as_json)
@@ -104,7 +103,6 @@ static int do_reset(struct reset *reset, bool as_json)
     struct problem problem = {.code = PROBLEM_OK};
     int rc;
 
-    (void)localtime_set_zone(reset->config.timezone); /* checked when it was read */
     credential_new_password(reset->password);
     rc = reset_stopped(reset, &problem);
     if (rc != 0 && problem.code == PROBLEM_DB_LOCKED) {
@@ -127,10 +125,8 @@ static int do_reset(struct reset *reset, bool as_json)
 
 int command_account(const struct command_line *line)
 {
-    struct reset reset = {.name = line->operands[0], .config_file = command_line_config(line)};
-    struct buffer errors = {0}, warnings = {0};
+    struct reset reset = {.name = line->operands[0], .line = line};
     struct problem problem = {.code = PROBLEM_OK};
-    const char *data_dir = line->values[FLAG_DATA];
     int status;
 
     if (!access_name_is_valid(slice_text(reset.name))) {
@@ -138,19 +134,9 @@ int command_account(const struct command_line *line)
                           reset.name);
         return command_line_complain(&problem);
     }
-    config_init(&reset.config);
-    if (config_check(&reset.config, reset.config_file, &errors, &warnings, &problem) != 0) {
-        (void)problem_set(&problem, PROBLEM_CONFIG_INVALID, "parkmesh check FILE tells them",
-                          "%s has errors or is missing", reset.config_file);
-        status = command_line_complain(&problem);
-    } else {
-        if (data_dir != NULL) {
-            (void)snprintf(reset.config.data_dir, sizeof reset.config.data_dir, "%s", data_dir);
-        }
-        status = do_reset(&reset, line->values[FLAG_JSON] != NULL);
-    }
+    status = command_config_read(&reset.config, line, &problem) == 0
+                 ? do_reset(&reset, line->values[FLAG_JSON] != NULL)
+                 : command_line_complain(&problem);
     config_free(&reset.config);
-    buffer_free(&errors);
-    buffer_free(&warnings);
     return status;
 }

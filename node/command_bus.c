@@ -5,7 +5,7 @@
 #include "node/commands.h"
 
 #include "bus/secret.h"
-#include "node/config.h"
+#include "node/command_config.h"
 
 #include <stdio.h>
 #include <zmq.h>
@@ -47,11 +47,9 @@ int command_bus(const struct command_line *line)
 {
     struct config config;
     struct bus_keys keys;
-    struct buffer errors = {0}, warnings = {0};
-    struct problem problem = {.code = PROBLEM_OK};
+    struct problem problem;
+    int rc = command_config_read(&config, line, &problem);
 
-    config_init(&config);
-    int rc = config_check(&config, command_line_config(line), &errors, &warnings, &problem);
     if (rc == 0 && secret_derive_bus(config.bus_secret, &keys) != 0) {
         rc = problem_set(&problem, PROBLEM_INTERNAL, NULL, "out of memory");
     }
@@ -59,7 +57,5 @@ int command_bus(const struct command_line *line)
         print(&config, &keys, line->values[FLAG_JSON] != NULL);
     }
     config_free(&config);
-    buffer_free(&errors);
-    buffer_free(&warnings);
     return rc == 0 ? 0 : command_line_complain(&problem);
 }

@@ -13,8 +13,7 @@ static int tell(const json_t *body, const char *peer, bool as_json)
     bool equal = strcmp(result, "equal") == 0;
 
     if (as_json) {
-        (void)json_dumpf(body, stdout, JSON_COMPACT); /* main looks whether stdout took it */
-        (void)puts("");
+        command_line_json(body);
     } else if (equal) {
         (void)printf("equal: %s holds the same log\n", peer);
     } else {
@@ -44,14 +43,16 @@ int command_diff(const struct command_line *line)
         return command_line_complain(&problem);
     }
     (void)snprintf(path, sizeof path, "/api/v1/sync/diff?peer=%s", id.text);
-    if (own_api_open(&api, command_line_config(line), &problem) == 0) {
+    if (own_api_open(&api, line, &problem) == 0) {
         body = own_api_ask(&api, "GET", path, (struct slice){0}, &problem);
     }
     if (body != NULL) {
         status = tell(body, peer, line->values[FLAG_JSON] != NULL);
     } else {
-        /* it is the argument that names nobody */
-        problem.code = problem.code == PROBLEM_NOT_FOUND ? PROBLEM_USAGE : problem.code;
+        if (problem.code == PROBLEM_NOT_FOUND) { /* it is the argument that names nobody */
+            problem.code = PROBLEM_USAGE;
+            (void)snprintf(problem.hint, sizeof problem.hint, "parkmesh peers list shows them");
+        }
         status = command_line_complain(&problem);
     }
     json_decref(body);

@@ -13,13 +13,15 @@ static const char INTRODUCTION[] =
     "  parkmesh secret new                            a mesh_secret to paste into every central\n"
     "  parkmesh peers add 192.168.1.102               link the running central with another\n"
     "  parkmesh status                                is all well?\n"
+    "  parkmesh export --output visits.csv            all visits, for another central or a "
+    "spreadsheet\n"
     "\n"
     "Commands:\n";
 
 static const char END[] =
     "\n"
     "Options:\n"
-    "  -h, --help     this text; parkmesh COMMAND --help says more\n"
+    "  -h, --help     this text; parkmesh COMMAND --help (or help COMMAND) says more\n"
     "  -V, --version  the version\n"
     "\n"
     "Exit status: 0 done, 64 usage, 65 data, 69 no central answers, or address in use, 70 our "

@@ -8,6 +8,7 @@
 #include "node/flags.h"
 #include "proto/problem.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,6 +31,9 @@ struct command_entry {
     const char *statuses; /* exit statuses beside those of every command */
     command_line_fn run;
 };
+
+/* Whether a flag may be given with a command. */
+bool command_line_takes(const struct command_entry *entry, enum flag flag);
 
 /* The table, ended by a NULL name. */
 const struct command_entry *command_line_table(void);
@@ -61,6 +65,9 @@ int command_line_number(const struct command_line *line, enum flag flag, const i
 
 /* --config, else its default; never NULL. */
 const char *command_line_config(const struct command_line *line);
+
+/* Prints a value as a line of JSON on stdout; main looks whether stdout took it. */
+void command_line_json(const json_t *value);
 
 /* Tells a problem on stderr and returns its exit status, 1 for a code that has none. */
 int command_line_complain(const struct problem *problem);

@@ -16,6 +16,7 @@ struct question {
     const char *method;
     char path[PATH_BYTES];
     struct slice body;
+    bool is_about_one; /* that the operand names */
 };
 
 /* Prints an answer for people. */
@@ -28,14 +29,17 @@ static int ask(const struct command_line *line, const struct question *question,
     json_t *answer = NULL;
     int status = 0;
 
-    if (own_api_open(&api, command_line_config(line), &problem) == 0) {
+    if (own_api_open(&api, line, &problem) == 0) {
         answer = own_api_ask(&api, question->method, question->path, question->body, &problem);
     }
     if (answer == NULL) {
+        if (problem.hint[0] == '\0' && question->is_about_one) {
+            (void)snprintf(problem.hint, sizeof problem.hint,
+                           "parkmesh peers list shows who is known");
+        }
         status = command_line_complain(&problem);
     } else if (line->values[FLAG_JSON] != NULL) {
-        (void)json_dumpf(answer, stdout, JSON_COMPACT); /* main looks whether stdout took it */
-        (void)puts("");
+        command_line_json(answer);
     } else {
         tell(line, answer);
     }
@@ -56,7 +60,7 @@ static int wrong(const char *what, const char *value)
 static int ask_about(const struct command_line *line, const char *method, const char *before,
                      const char *behind, tell_fn tell)
 {
-    struct question question = {.method = method};
+    struct question question = {.method = method, .is_about_one = true};
     struct node_id id;
 
     if (!node_id_parse(slice_text(line->operands[0]), &id)) {

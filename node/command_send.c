@@ -1,12 +1,9 @@
-/*
- * send: what happens now, import: what happened. Both are files of events for POST /api/v1/events.
- */
 #include "node/commands.h"
 
-#include "node/event_file.h"
+#include "node/record_file.h"
+#include "node/sender.h"
 #include "proto/ids.h"
 
-#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -54,6 +51,8 @@ static int send_flags(const struct command_line *line, struct sender *sender,
                       struct problem *problem)
 {
     json_t *event = flag_event(line);
+
+    sender->place = "event";
     int rc = sender_add(sender, 1, event, problem);
 
     json_decref(event);
@@ -64,49 +63,64 @@ static int send_flags(const struct command_line *line, struct sender *sender,
     return rc;
 }
 
-static int send_file(struct event_file *file, const char *path, struct sender *sender,
-                     struct problem *problem)
+static int send_record(void *context, uint64_t line, json_t *record, const struct problem *bad,
+                       struct problem *problem)
 {
-    int rc = event_file_open(file, path, sender, problem);
+    struct sender *sender = context;
+
+    if (record == NULL) {
+        sender_refuse(sender, line, bad);
+        return 0;
+    }
+    return sender_add(sender, line, record, problem);
+}
+
+static int send_file(const char *path, struct sender *sender, struct problem *problem)
+{
+    struct record_file file;
+    int rc = record_file_open(&file, path, problem);
 
     if (rc == 0) {
-        rc = event_file_send(file, sender, problem);
+        sender->progress.all = file.lines;
+        rc = record_file_each(&file, send_record, sender, problem);
     }
-    event_file_close(file);
+    if (rc == 0) {
+        rc = sender_flush(sender, problem);
+    }
+    record_file_close(&file);
     terminal_progress_end(&sender->progress);
-    if (rc == 0 && !sender->prints) {
-        (void)printf("%" PRIu64 " events stored, %" PRIu64 " of them were there already, %" PRIu64
-                     " refused\n",
-                     sender->stored, sender->repeated, sender->refused);
+    if (rc == 0) {
+        sender_sum(sender);
     }
     return rc;
 }
 
-static int send_all(const struct command_line *line, struct event_file *file, const char *path)
+static int send_all(const struct command_line *line, const char *path)
 {
     struct problem problem = {.code = PROBLEM_OK};
     struct own_api api;
-    struct sender sender = {
-        .api = &api, .prints = line->values[FLAG_JSON] != NULL, .run = random_nonzero()};
-    int status, rc = own_api_open(&api, command_line_config(line), &problem);
+    struct sender sender = {.api = &api,
+                            .goods = &SENDER_EVENTS,
+                            .place = "line",
+                            .prints = line->values[FLAG_JSON] != NULL,
+                            .progress = {.what = "lines"},
+                            .run = random_nonzero()};
+    int rc = own_api_open(&api, line, &problem);
 
     if (rc == 0) {
-        rc = path != NULL ? send_file(file, path, &sender, &problem)
-                          : send_flags(line, &sender, &problem);
+        rc =
+            path != NULL ? send_file(path, &sender, &problem) : send_flags(line, &sender, &problem);
     }
     sender_free(&sender);
     own_api_close(&api);
     if (rc != 0) {
-        status = command_line_complain(&problem);
-    } else {
-        status = sender.refused > 0 ? problem_exit_status(PROBLEM_FIELD_INVALID) : 0;
+        return command_line_complain(&problem);
     }
-    return status;
+    return sender.refused > 0 ? problem_exit_status(PROBLEM_FIELD_INVALID) : 0;
 }
 
 int command_send(const struct command_line *line)
 {
-    struct event_file file = {.needs_time = false};
     const char *path = line->operand_count > 0 ? line->operands[0] : NULL;
     bool by_flags = line->values[FLAG_TYPE] != NULL || line->values[FLAG_CAMERA] != NULL ||
                     line->values[FLAG_EVENT_ID] != NULL || line->values[FLAG_TIME] != NULL;
@@ -123,12 +137,5 @@ int command_send(const struct command_line *line)
         }
         path = "-";
     }
-    return send_all(line, &file, path);
-}
-
-int command_import(const struct command_line *line)
-{
-    struct event_file file = {.needs_time = true};
-
-    return send_all(line, &file, line->operands[0]);
+    return send_all(line, path);
 }

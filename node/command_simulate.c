@@ -103,6 +103,8 @@ static int simulate(const struct command_line *line, const struct own_api *api,
 {
     simulation->sender =
         (struct sender){.api = api,
+                        .goods = &SENDER_EVENTS,
+                        .place = "event",
                         .prints = line->values[FLAG_JSON] != NULL,
                         .run = random_nonzero(),
                         .progress = {.what = "events", .all = 2 * (uint64_t)simulation->cars}};
@@ -199,7 +201,7 @@ int command_simulate(const struct command_line *line)
     if (rc != 0) {
         return command_line_complain(&problem);
     }
-    rc = own_api_open(&api, command_line_config(line), &problem);
+    rc = own_api_open(&api, line, &problem);
     if (rc == 0) {
         rc = line->values[FLAG_CLEAN] != NULL ? clean(line, &api, &problem)
                                               : simulate(line, &api, &simulation, &problem);

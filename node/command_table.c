@@ -15,7 +15,7 @@
 static const struct command_entry TABLE[] = {
     {.name = "run",
      .operands = "",
-     .flags = CONFIG | DATA | FLAG_BIT(FLAG_LOG_FORMAT),
+     .flags = CONFIG | DATA | FLAG_BIT(FLAG_LOG_FORMAT) | FLAG_BIT(FLAG_WEB_DIR),
      .summary = "run a central in the foreground",
      .examples = "  parkmesh run                          config/p2p_config.json, data/\n"
                  "  parkmesh run --config /etc/parkmesh/a.json --data /var/lib/parkmesh\n",
@@ -59,11 +59,12 @@ static const struct command_entry TABLE[] = {
      .run = command_bus},
     {.name = "verify",
      .operands = "",
-     .flags = DATA | JSON,
+     .flags = CONFIG | DATA | JSON,
      .summary = "walk every chain of a database, read-only",
-     .examples = "  parkmesh verify --data /var/lib/parkmesh\n",
+     .examples = "  parkmesh verify                       that of config/p2p_config.json\n"
+                 "  parkmesh verify --data /var/lib/parkmesh\n",
      .text = "For a database that is not in use: stop the central first.\n",
-     .statuses = "0 whole, 64 usage, 65 damaged, 69 in use.",
+     .statuses = "0 whole, 64 usage, 65 damaged, 69 in use, 78 configuration.",
      .run = command_verify},
     {.name = "diff",
      .operands = "",
@@ -85,9 +86,10 @@ static const struct command_entry TABLE[] = {
      .statuses =
          "0 answered, 64 usage, 69 no central runs, 75 try again, 77 wrong token,\n"
          "78 configuration. With --check: 0 OK, 1 WARNING (a peer away or more than 100\n"
-         "events behind, less than 1 GiB free, a warning), 2 CRITICAL (no central runs, not\n"
-         "ready, several peers and none connected, less than 100 MiB free, DUPLICATE_ID,\n"
-         "STATE_DIVERGED, CHAIN_BROKEN, CHAIN_MISMATCH, DISK_FULL), 3 UNKNOWN.",
+         "events behind, less than 1 GiB free, a warning but MESH_WITHOUT_SECRET), 2 CRITICAL\n"
+         "(no central runs, not ready, several peers and none connected, less than 100 MiB\n"
+         "free, DUPLICATE_ID, STATE_DIVERGED, CHAIN_BROKEN, CHAIN_MISMATCH, DISK_FULL),\n"
+         "3 UNKNOWN.",
      .run = command_status},
     {.name = "peers list",
      .operands = "",
@@ -170,28 +172,39 @@ static const struct command_entry TABLE[] = {
      .run = command_watch},
     {.name = "export",
      .operands = "",
-     .flags = CONFIG | JSON | FLAG_BIT(FLAG_FORMAT) | FLAG_BIT(FLAG_FROM) | FLAG_BIT(FLAG_TO),
+     .flags = CONFIG | JSON | FLAG_BIT(FLAG_FORMAT) | FLAG_BIT(FLAG_FROM) | FLAG_BIT(FLAG_TO) |
+              FLAG_BIT(FLAG_OUTPUT),
      .summary = "visits as CSV or NDJSON",
-     .examples = "  parkmesh export > visits.csv\n"
-                 "  parkmesh export --format ndjson --from 2026-11-01T00:00:00+07:00\n",
-     .text = "Newest first, on stdout. --json is --format ndjson.\n",
-     .statuses = ASKED "\n74 stdout is full. But for 0 the file is not complete.",
+     .examples = "  parkmesh export --output visits.csv\n"
+                 "  parkmesh export > visits.csv\n"
+                 "  parkmesh export --format ndjson --from 2026-11-01T00:00:00+07:00 | jq .fee\n",
+     .text =
+         "Newest first; parkmesh import takes it at another central. --json is --format ndjson.\n"
+         "With --output there is no FILE before it is complete, but FILE.*.part: interrupted, the\n"
+         "same command goes on behind what is in it. A restart of the central does not "
+         "interrupt.\n",
+     .statuses =
+         ASKED "\n65 a time or the part is wrong, 74 no room. But for 0 what was printed is\n"
+               "not complete.",
      .run = command_export},
     {.name = "import",
      .operands = "FILE",
      .least = 1,
      .most = 1,
      .flags = CONFIG | JSON,
-     .summary = "events of the past week from NDJSON or CSV",
-     .examples = "  parkmesh import events.ndjson\n"
-                 "  parkmesh import events.csv            names of fields in the first line\n",
-     .text =
-         "As send, but each event needs its time, at most 7 days old, as a central takes its own\n"
-         "clock instead of an older one. Interrupted: do it again, what is stored is recognised.\n"
-         "A central.db of the Python system is no FILE: put it into the data directory, and\n"
-         "parkmesh run takes it over at the start.\n",
-     .statuses =
-         ASKED "\n65 a database, or events were refused; the others are stored. 74 disk full.",
+     .summary = "visits of an export or a database, past events",
+     .examples = "  parkmesh import visits.csv            of parkmesh export\n"
+                 "  parkmesh import old/central.db        of the Python system\n"
+                 "  parkmesh import events.ndjson         of the past 7 days, with times\n",
+     .text = "FILE has visits with the names of GET /api/v1/visits (entry_time and a plate at "
+             "least), or\n"
+             "events with those of POST /api/v1/events, as NDJSON, or as CSV if its name ends in "
+             ".csv.\n"
+             "Visits may be of any age; a central believes events of the past 7 days only. What is "
+             "there\n"
+             "already changes nothing: interrupted, the same command goes on. - is stdin.\n",
+     .statuses = ASKED
+     "\n65 a bad FILE, or some were refused, as told; the others are stored. 74 disk full.",
      .run = command_import},
     {.name = "simulate",
      .operands = "",

@@ -1,17 +1,17 @@
 #include "node/commands.h"
 
+#include "node/command_config.h"
+#include "node/terminal.h"
 #include "storage/verify.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <unistd.h>
-
-#define DATA_DEFAULT "data"
 
 struct output {
     bool json;
     bool any; /* something was printed into the list */
+    struct terminal_progress progress;
 };
 
 static void print_json(struct output *output, const struct verify_finding *finding)
@@ -43,53 +43,69 @@ static void found(void *context, const struct verify_finding *finding)
 
 static void progress(void *context, uint64_t done, uint64_t all)
 {
-    (void)context;
-    (void)fprintf(stderr, "\r%" PRIu64 " of %" PRIu64 " events", done, all);
-    (void)fflush(stderr);
+    struct output *output = context;
+
+    output->progress.all = all;
+    terminal_progress(&output->progress, done);
 }
 
-static int verify(const char *data, bool json)
+static void print_result(const char *path, const struct output *output,
+                         const struct verify_result *result)
 {
-    char path[4200];
-    struct output output = {.json = json};
+    char log[33], state[33];
+
+    if (!output->json) {
+        (void)printf("%s: %" PRIu64 " events in %" PRIu64 " streams, %s\n", path, result->events,
+                     result->streams, result->findings ? "DAMAGED" : "OK");
+        return;
+    }
+    digest_hex(&result->log_digest, log);
+    digest_hex(&result->state_digest, state);
+    (void)printf("],\"streams\":%" PRIu64 ",\"events\":%" PRIu64
+                 ",\"log_digest\":\"%s\",\"state_digest\":\"%s\"}\n",
+                 result->streams, result->events, log, state);
+}
+
+static int verify(const char *path, bool json)
+{
+    struct output output = {.json = json, .progress = {.what = "events"}};
     struct verify_result result;
     struct problem problem = {.code = PROBLEM_OK};
     const struct verify_options options = {
-        .found = found, .progress = isatty(STDERR_FILENO) ? progress : NULL, .context = &output};
+        .found = found, .progress = progress, .context = &output};
 
-    int len = snprintf(path, sizeof path, "%s/central.db", data);
     if (json) {
         (void)printf("{\"findings\":[");
     }
-    if (len < 0 || (size_t)len >= sizeof path ||
-        verify_database(path, &options, &result, &problem) != 0) {
+    int rc = verify_database(path, &options, &result, &problem);
+    terminal_progress_end(&output.progress);
+    if (rc != 0) {
         if (json) {
             (void)printf("],\"code\":\"%s\"}\n", problem_name(problem.code));
         }
-        (void)fprintf(stderr, "parkmesh: error %s: %s\n  hint: %s\n", problem_name(problem.code),
-                      problem.text, problem.hint);
-        return problem.code == PROBLEM_OK ? 64 : problem_exit_status(problem.code);
+        return command_line_complain(&problem);
     }
-    if (options.progress) {
-        (void)fprintf(stderr, "\r%40s\r", "");
-    }
-    if (json) {
-        char log[33], state[33];
-        digest_hex(&result.log_digest, log);
-        digest_hex(&result.state_digest, state);
-        (void)printf("],\"streams\":%" PRIu64 ",\"events\":%" PRIu64
-                     ",\"log_digest\":\"%s\",\"state_digest\":\"%s\"}\n",
-                     result.streams, result.events, log, state);
-    } else {
-        (void)printf("%s: %" PRIu64 " events in %" PRIu64 " streams, %s\n", path, result.events,
-                     result.streams, result.findings ? "DAMAGED" : "OK");
-    }
+    print_result(path, &output, &result);
     return result.findings ? problem_exit_status(PROBLEM_CHAIN_BROKEN) : 0;
 }
 
 int command_verify(const struct command_line *line)
 {
+    struct problem problem;
+    struct config config;
     const char *data = line->values[FLAG_DATA];
+    char path[600];
+    int rc = 0;
 
-    return verify(data != NULL ? data : DATA_DEFAULT, line->values[FLAG_JSON] != NULL);
+    config_init(&config);
+    if (data == NULL) { /* else no configuration is needed */
+        rc = command_config_read(&config, line, &problem);
+        data = config.data_dir;
+    }
+    if (rc == 0 && (size_t)snprintf(path, sizeof path, "%s/central.db", data) >= sizeof path) {
+        rc = problem_set(&problem, PROBLEM_USAGE, NULL, "the path of --data is too long");
+    }
+    config_free(&config);
+    return rc == 0 ? verify(path, line->values[FLAG_JSON] != NULL)
+                   : command_line_complain(&problem);
 }

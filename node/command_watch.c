@@ -21,8 +21,7 @@ static void print(const struct watch *watch, const json_t *event)
     const char *plate = own_api_text(event, "plate_view");
 
     if (watch->as_json) {
-        (void)json_dumpf(event, stdout, JSON_COMPACT);
-        (void)puts("");
+        command_line_json(event);
         return;
     }
     (void)printf("%s  %s  %-24s %-12s %s\n", own_api_text(event, "cursor"),
@@ -65,12 +64,6 @@ static bool take_page(struct watch *watch, const json_t *page)
     return fflush(stdout) == 0 && watch->left != 0;
 }
 
-/* A central that restarts, or is busy, goes on where it was. */
-static bool may_pass(enum problem_code code)
-{
-    return code == PROBLEM_BUSY || code == PROBLEM_STOPPING || code == PROBLEM_PEER_UNREACHABLE;
-}
-
 static int follow(struct watch *watch, struct problem *problem)
 {
     const struct timespec pause = {.tv_nsec = PAUSE_NS};
@@ -87,7 +80,7 @@ static int follow(struct watch *watch, struct problem *problem)
             }
             continue;
         }
-        if (!may_pass(problem->code)) {
+        if (!own_api_may_pass(problem->code)) {
             return -1;
         }
         if (!is_away) {
@@ -116,7 +109,7 @@ int command_watch(const struct command_line *line)
     if (rc != 0) {
         return command_line_complain(&problem);
     }
-    rc = own_api_open(&api, command_line_config(line), &problem);
+    rc = own_api_open(&api, line, &problem);
     if (rc == 0) {
         rc = follow(&watch, &problem);
     }

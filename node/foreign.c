@@ -239,8 +239,8 @@ static int64_t exit_instant(const struct command *command, const struct visit *o
 {
     int64_t t = foreign_instant(command->exit_ms, command->visit);
 
-    if (open != NULL && open->entry_ms > t &&
-        second_of(open->entry_ms) == second_of(command->exit_ms)) {
+    if (open != NULL && open->entry_ms > t && t % SECOND_MS == 0 &&
+        second_of(open->entry_ms) == second_of(t)) {
         t = open->entry_ms;
     }
     return t;
@@ -339,14 +339,18 @@ static struct slice exit_central(struct foreign *foreign)
     return command->peer.len > 0 ? command->peer : foreign->central;
 }
 
-/* An exit that neither the log nor what the fold made of it has. */
+/* An exit that neither the log nor what the fold made of it has, nor a person has undone. */
 static bool is_exit_new(const struct command *command, const struct foreign_view *view)
 {
-    if (!command->is_out || view->told.exit || has_left_then(view->winner, command->exit_ms)) {
+    int64_t reopened_ms = view->told.reopened_ms;
+
+    if (!command->is_out || view->told.exit || has_left_then(view->named, command->exit_ms) ||
+        has_left_then(view->winner, command->exit_ms) ||
+        (reopened_ms != EVENT_NONE && command->exit_ms <= reopened_ms)) {
         return false;
     }
-    return view->named == NULL || view->named->status == VISIT_IN ||
-           view->named->status == VISIT_SUPERSEDED;
+    /* What closed it at another time may have been another visit's exit. */
+    return view->named == NULL || view->named->status != VISIT_DELETED;
 }
 
 static void add_row_exit(struct foreign *foreign, const struct foreign_view *view)

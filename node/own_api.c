@@ -1,7 +1,7 @@
 #include "node/own_api.h"
 
 #include "api/json.h"
-#include "node/config.h"
+#include "node/command_config.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -48,7 +48,7 @@ static int find_listener(struct own_api *api, const struct config *config, const
                        config->api_token);
     }
     api->body_bytes = config->limits.body_bytes;
-    (void)snprintf(api->data_dir, sizeof api->data_dir, "%s", config->data_dir);
+    api->id = config->id;
     /* Loopback first: who calls from there needs no token. */
     for (size_t i = 0; i < 2 * count; i++) {
         bool is_local = strncmp(listeners[i % count], "127.", 4) == 0 ||
@@ -60,29 +60,20 @@ static int find_listener(struct own_api *api, const struct config *config, const
     return no_central(file, problem);
 }
 
-int own_api_open(struct own_api *api, const char *config_file, struct problem *problem)
+int own_api_open(struct own_api *api, const struct command_line *line, struct problem *problem)
 {
     struct config config;
-    struct buffer errors = {0}, warnings = {0};
     int rc;
 
     *api = (struct own_api){.base = ""};
     if (call_start() != 0) {
         return problem_set(problem, PROBLEM_INTERNAL, NULL, "the HTTP library does not start");
     }
-    *problem = (struct problem){.code = PROBLEM_OK};
-    config_init(&config);
-    if (config_check(&config, config_file, &errors, &warnings, problem) != 0) {
-        rc = problem->text[0] != '\0' && errors.len == 0
-                 ? -1
-                 : problem_set(problem, PROBLEM_CONFIG_INVALID, "parkmesh check FILE tells them",
-                               "%s has errors", config_file);
-    } else {
-        rc = find_listener(api, &config, config_file, problem);
+    rc = command_config_read(&config, line, problem);
+    if (rc == 0) {
+        rc = find_listener(api, &config, command_line_config(line), problem);
     }
     config_free(&config);
-    buffer_free(&errors);
-    buffer_free(&warnings);
     return rc;
 }
 
@@ -92,24 +83,51 @@ void own_api_close(struct own_api *api)
     call_stop();
 }
 
+bool own_api_may_pass(enum problem_code code)
+{
+    return code == PROBLEM_BUSY || code == PROBLEM_STOPPING || code == PROBLEM_PEER_UNREACHABLE;
+}
+
 int own_api_refused(int status, struct slice answer, struct problem *problem)
 {
     struct problem unread;
     json_t *body = json_read_object(answer, &unread);
     const char *code = own_api_text(body, "code"), *text = own_api_text(body, "error");
     const char *resume = own_api_text(body, "resume"); /* of an unknown cursor */
+    const char *hint = own_api_text(body, "hint");
 
     if (text[0] == '\0') {
         text = own_api_text(body, "detail");
     }
     (void)problem_set(problem, code[0] != '\0' ? problem_parse(code) : PROBLEM_INTERNAL,
-                      own_api_text(body, "hint"), "%s (HTTP %d)",
-                      text[0] != '\0' ? text : "the central refused", status);
+                      strncmp(hint, "GET ", 4) != 0 ? hint : NULL, /* which is for programs */
+                      "%s (HTTP %d)", text[0] != '\0' ? text : "the central refused", status);
     if (resume[0] != '\0') {
         (void)snprintf(problem->hint, sizeof problem->hint, "go on with --after %s", resume);
     }
     json_decref(body);
     return -1;
+}
+
+/* What pages tell in Vietnamese. */
+static const char *why(enum call_outcome outcome)
+{
+    switch (outcome) {
+    case CALL_URL:
+    case CALL_UNKNOWN:
+    case CALL_UNREACHABLE:
+        return "nobody listens there";
+    case CALL_LATE:
+        return "it takes too long";
+    case CALL_TOO_LARGE:
+        return "it answers more than was asked for";
+    case CALL_ANSWERED:
+    case CALL_BROKEN:
+    case CALL_ENDED:
+    case CALL_ABANDONED:
+        break;
+    }
+    return "the connection was cut";
 }
 
 int own_api_call(const struct own_api *api, struct call *call, const char *path,
@@ -138,10 +156,11 @@ int own_api_call(const struct own_api *api, struct call *call, const char *path,
     call->url = NULL;
     call->headers = NULL;
     if (call->outcome != CALL_ANSWERED) {
-        return problem_set(
-            problem,
-            call->outcome == CALL_UNREACHABLE ? PROBLEM_PEER_UNREACHABLE : PROBLEM_STOPPING,
-            "does it still run? parkmesh status", "no answer from the central: %s", call->error);
+        return problem_set(problem,
+                           call->outcome == CALL_UNREACHABLE ? PROBLEM_PEER_UNREACHABLE
+                                                             : PROBLEM_STOPPING,
+                           "does it still run? parkmesh status",
+                           "no answer from the central at %s: %s", api->base, why(call->outcome));
     }
     if (call->status >= 400) {
         return own_api_refused(call->status, buffer_slice(&call->answer), problem);

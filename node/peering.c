@@ -136,6 +136,7 @@ static int tell(struct store *store, const struct command *command, int64_t now_
     if (foreign_prepare(&message.foreign, command, &why) != 0) {
         return refuse(answer, why);
     }
+    message.view.told.reopened_ms = EVENT_NONE;
     message.view.now_ms = now_ms;
     message.view.hlc = store_hlc(store);
     if (inquire(&message) != 0) {

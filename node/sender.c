@@ -16,6 +16,9 @@
 
 #define NDJSON "application/x-ndjson"
 
+const struct sender_goods SENDER_EVENTS = {"events", "/api/v1/events", true};
+const struct sender_goods SENDER_VISITS = {"visits", "/api/v1/visits", false};
+
 /* ---- adding ---------------------------------------------------------------------------------- */
 
 /* True when the content says when it happened, so that equal contents are one event. */
@@ -28,7 +31,7 @@ static int put_key(struct sender *sender, uint64_t line, json_t *event)
 {
     char key[LIMIT_RETRY_KEY];
 
-    if (json_object_get(event, "key") != NULL) {
+    if (!sender->goods->has_keys || json_object_get(event, "key") != NULL) {
         return 0;
     }
     if (names_itself(event)) {
@@ -47,15 +50,23 @@ static int put_key(struct sender *sender, uint64_t line, json_t *event)
     return json_object_set_new(event, "key", json_string(key));
 }
 
-int sender_add(struct sender *sender, uint64_t line, json_t *event, struct problem *problem)
+int sender_aim(struct sender *sender, const struct sender_goods *goods, struct problem *problem)
+{
+    int rc = sender->goods != goods ? sender_flush(sender, problem) : 0;
+
+    sender->goods = goods;
+    return rc;
+}
+
+int sender_add(struct sender *sender, uint64_t line, json_t *record, struct problem *problem)
 {
     struct problem bad;
     size_t room = sender->api->body_bytes - MARGIN;
-    char *text = put_key(sender, line, event) == 0 ? json_dumps(event, JSON_COMPACT) : NULL;
+    char *text = put_key(sender, line, record) == 0 ? json_dumps(record, JSON_COMPACT) : NULL;
     int rc = 0;
 
     if (text == NULL || strlen(text) > room) {
-        (void)problem_set(&bad, PROBLEM_BODY_TOO_LARGE, NULL, "the event is too large");
+        (void)problem_set(&bad, PROBLEM_BODY_TOO_LARGE, NULL, "larger than a request may be");
         sender_refuse(sender, line, &bad);
         free(text);
         return 0;
@@ -75,8 +86,8 @@ int sender_add(struct sender *sender, uint64_t line, json_t *event, struct probl
 void sender_refuse(struct sender *sender, uint64_t line, const struct problem *problem)
 {
     terminal_progress_end(&sender->progress);
-    (void)fprintf(stderr, "parkmesh: line %" PRIu64 ": %s: %s\n", line, problem_name(problem->code),
-                  problem->text);
+    (void)fprintf(stderr, "parkmesh: %s %" PRIu64 ": %s: %s\n", sender->place, line,
+                  problem_name(problem->code), problem->text);
     sender->refused++;
 }
 
@@ -126,8 +137,7 @@ static void take_item(struct sender *sender, const json_t *item, uint64_t line)
     (void)snprintf(sender->message, sizeof sender->message, "%s: %s", own_api_text(item, "code"),
                    own_api_text(item, own_api_text(item, "message")[0] ? "message" : "error"));
     if (sender->prints) {
-        (void)json_dumpf(item, stdout, JSON_COMPACT); /* main looks whether stdout took it */
-        (void)puts("");
+        command_line_json(item);
     }
     if (json_integer_value(json_object_get(item, "status")) < 400) {
         sender->stored++;
@@ -152,16 +162,10 @@ static void take(struct sender *sender, struct slice answer)
     terminal_progress(&sender->progress, sender->line);
 }
 
-/* Worth another try: the central is busy, restarts, or was cut off. */
-static bool may_pass(enum problem_code code)
-{
-    return code == PROBLEM_BUSY || code == PROBLEM_STOPPING || code == PROBLEM_PEER_UNREACHABLE;
-}
-
 static int try_once(struct sender *sender, struct problem *problem)
 {
     struct call call = {.method = "POST", .body = buffer_slice(&sender->body)};
-    int rc = own_api_call(sender->api, &call, "/api/v1/events", NDJSON, problem);
+    int rc = own_api_call(sender->api, &call, sender->goods->path, NDJSON, problem);
 
     if (rc == 0 && !is_settled(sender, buffer_slice(&call.answer), problem)) {
         rc = -1;
@@ -183,12 +187,12 @@ int sender_flush(struct sender *sender, struct problem *problem)
         return 0;
     }
     while (try_once(sender, problem) != 0) {
-        if (!may_pass(problem->code) || clock_mono_ms() > until_ms) {
+        if (!own_api_may_pass(problem->code) || clock_mono_ms() > until_ms) {
             terminal_progress_end(&sender->progress);
             (void)snprintf(problem->hint, sizeof problem->hint,
-                           "%" PRIu64 " events are stored; do the same again later: those with a "
-                           "time or key are recognised",
-                           sender->stored);
+                           "%" PRIu64 " %s are stored; do the same again later: %s recognised",
+                           sender->stored, sender->goods->what,
+                           sender->goods->has_keys ? "those with a time or key are" : "they are");
             return -1;
         }
         if (!said) {
@@ -200,6 +204,15 @@ int sender_flush(struct sender *sender, struct problem *problem)
         (void)nanosleep(&pause, NULL); /* cut short: asked a little earlier */
     }
     return 0;
+}
+
+void sender_sum(const struct sender *sender)
+{
+    if (!sender->prints) {
+        (void)printf("%" PRIu64 " %s stored, %" PRIu64 " of them were there already, %" PRIu64
+                     " refused\n",
+                     sender->stored, sender->goods->what, sender->repeated, sender->refused);
+    }
 }
 
 void sender_free(struct sender *sender)

@@ -10,12 +10,18 @@
 #define BAR 30
 #define REDRAW_MS 100
 
+static bool is_dumb(void)
+{
+    const char *terminal = getenv("TERM");
+
+    return terminal != NULL && strcmp(terminal, "dumb") == 0;
+}
+
 static bool is_colored(void)
 {
-    const char *no = getenv("NO_COLOR"), *terminal = getenv("TERM");
+    const char *no = getenv("NO_COLOR");
 
-    return isatty(STDOUT_FILENO) && (no == NULL || no[0] == '\0') &&
-           (terminal == NULL || strcmp(terminal, "dumb") != 0);
+    return isatty(STDOUT_FILENO) && (no == NULL || no[0] == '\0') && !is_dumb();
 }
 
 void terminal_print(enum terminal_color color, int width, const char *text)
@@ -29,12 +35,17 @@ void terminal_print(enum terminal_color color, int width, const char *text)
     }
 }
 
+bool terminal_shows_progress(void)
+{
+    return isatty(STDERR_FILENO) && !is_dumb();
+}
+
 void terminal_progress(struct terminal_progress *progress, uint64_t done)
 {
     static const char FULL[] = "##############################";
     int64_t now_ms = clock_mono_ms();
 
-    if (!isatty(STDERR_FILENO) ||
+    if (!terminal_shows_progress() ||
         (progress->drawn_ms != 0 && now_ms - progress->drawn_ms < REDRAW_MS)) {
         return;
     }

@@ -26,6 +26,8 @@ struct terminal_progress {
     int64_t drawn_ms; /* monotonic; starts as 0 */
 };
 
+/* Whether there is anybody to see one. */
+bool terminal_shows_progress(void);
 void terminal_progress(struct terminal_progress *progress, uint64_t done);
 /* Removes the bar. */
 void terminal_progress_end(const struct terminal_progress *progress);

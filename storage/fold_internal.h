@@ -37,6 +37,7 @@ struct fold_stay {
     const struct fold_item *reopen;        /* in force, or NULL */
     const struct fold_item *exit;          /* whose facts it has, or NULL */
     int64_t exit_t;                        /* T of that exit */
+    int64_t exit_told;                     /* the same before it was moved to the entry */
     int64_t entry_ms;
     int64_t end_ms;  /* exit_ms of the change, or EVENT_NONE */
     int64_t exit_ms; /* final, or EVENT_NONE */
@@ -63,6 +64,7 @@ struct fold_point {
     enum fold_rank rank;
     const struct fold_item *item;
     struct fold_stay *stay; /* the visit that `item` names, NULL when it names none that is known */
+    int64_t told;           /* of an exit: its time before it was moved to the entry */
 };
 
 struct fold_change {
@@ -107,6 +109,13 @@ bool fold_exit_fee(const struct fold_item *exit, int64_t *fee);
 
 /* Adds to the list of anomalies. */
 void fold_list(struct fold_work *work, struct fold_anomaly anomaly);
+
+/* Whether two times mean one instant where a time of whole seconds may stand for any in its second.
+ */
+static inline bool fold_is_one_instant(int64_t a, int64_t b)
+{
+    return a / 1000 == b / 1000 && (a % 1000 == 0 || b % 1000 == 0);
+}
 
 /* `text`, absent when empty. */
 static inline struct slice fold_named(struct slice text)

@@ -168,9 +168,10 @@ static bool is_out(const struct event *event)
     return slice_equal(event->status, slice_text("OUT"));
 }
 
-static bool is_original(const struct fold_item *import)
+/* Told by the central that saw it. */
+static bool is_original(const struct fold_item *item)
 {
-    return slice_equal(fold_central(import), slice_text(import->source->position.stream.node.text));
+    return slice_equal(fold_central(item), slice_text(item->source->position.stream.node.text));
 }
 
 /* `b` is the later one by stamp. */
@@ -333,14 +334,27 @@ static void apply_change(struct fold_stay *stay)
     }
 }
 
+/*
+ * The event whose facts the visit has. What a central says of an entry at another one is hearsay
+ * once that one tells it by its own row, which knows more, and knows what people corrected there.
+ */
+static const struct fold_item *choose_entry(const struct group *group)
+{
+    bool own_row =
+        group->import && is_original(group->import) && !group->import->source->event.is_anomaly;
+
+    if (group->entry && (is_original(group->entry) || !own_row)) {
+        return group->entry;
+    }
+    return group->import ? group->import : group->location;
+}
+
 /* The visit that a group makes. Its entry is NULL when it is unknown. */
 static struct fold_stay make_stay(struct fold_work *work, const struct group *group)
 {
     struct fold_stay stay = {
         .id = group->items[0].visit,
-        .entry = group->entry    ? group->entry
-                 : group->import ? group->import
-                                 : group->location,
+        .entry = choose_entry(group),
         .import = group->import,
         .end_ms = EVENT_NONE,
         .exit_ms = EVENT_NONE,
@@ -431,17 +445,25 @@ static void keep_exit(const struct fold_work *work, struct fold_stay *stay,
     }
 }
 
+static void add_exit(struct fold_work *work, struct fold_stay *stay, const struct fold_item *exit,
+                     int64_t told)
+{
+    /* Told in whole seconds, it was not before the entry. */
+    bool is_coarse = told < stay->entry_ms && fold_is_one_instant(told, stay->entry_ms);
+    int64_t t = is_coarse ? stay->entry_ms : told;
+
+    add_point(work, (struct fold_point){stay->timeline, t, FOLD_EXIT, exit, stay, told});
+}
+
 static void add_exits(struct fold_work *work, struct fold_stay *stay, const struct group *group)
 {
     const struct fold_item *import = group->import;
 
     for (size_t i = 0; i < group->exit_count; i++) {
-        const struct fold_item *exit = work->exits[i];
-        add_point(work, (struct fold_point){stay->timeline, exit->t, FOLD_EXIT, exit, stay});
+        add_exit(work, stay, work->exits[i], work->exits[i]->t);
     }
     if (group->exit_count == 0 && import && is_out(&import->source->event)) {
-        int64_t t = import_exit_time(work, import);
-        add_point(work, (struct fold_point){stay->timeline, t, FOLD_EXIT, import, stay});
+        add_exit(work, stay, import, import_exit_time(work, import));
     }
 }
 
@@ -450,8 +472,9 @@ static void list_collisions(struct fold_work *work, const struct fold_stay *stay
 {
     for (size_t i = 0; i < group->count; i++) {
         const struct fold_item *item = &group->items[i];
-        if (item->source->event.kind == EVENT_VEHICLE_ENTRY_PENDING &&
-            !slice_equal(item->source->event.plate_id, group->entry->source->event.plate_id)) {
+        bool is_hearsay = stay->entry == group->import && !is_original(item);
+        if (item->source->event.kind == EVENT_VEHICLE_ENTRY_PENDING && !is_hearsay &&
+            !slice_equal(item->source->event.plate_id, stay->entry->source->event.plate_id)) {
             fold_list(work, (struct fold_anomaly){
                                 .code = ANOMALY_ID_COLLISION,
                                 .plate_id = work->plates[stay->timeline],
@@ -468,8 +491,8 @@ static void add_sightings(struct fold_work *work, struct fold_stay *stay, const 
     for (size_t i = 0; i < group->count; i++) {
         const struct fold_item *item = &group->items[i];
         if (item->source->event.kind == EVENT_LOCATION_UPDATE) {
-            add_point(work,
-                      (struct fold_point){stay->timeline, item->t, FOLD_SIGHTING, item, stay});
+            add_point(work, (struct fold_point){stay->timeline, item->t, FOLD_SIGHTING, item, stay,
+                                                item->t});
         }
     }
 }
@@ -487,16 +510,17 @@ static void add_stay(struct fold_work *work, struct fold_stay *stay, const struc
     list_collisions(work, stay, group);
     enum fold_rank rank =
         stay->entry->source->event.kind == EVENT_LOCATION_UPDATE ? FOLD_CANDIDATE : FOLD_ENTRY;
-    add_point(work, (struct fold_point){stay->timeline, stay->entry_ms, rank, stay->entry, stay});
+    add_point(work, (struct fold_point){stay->timeline, stay->entry_ms, rank, stay->entry, stay,
+                                        stay->entry_ms});
     add_exits(work, stay, group);
     if (stay->end_ms != EVENT_NONE) {
-        add_point(work,
-                  (struct fold_point){stay->timeline, stay->end_ms, FOLD_END, stay->change, stay});
+        add_point(work, (struct fold_point){stay->timeline, stay->end_ms, FOLD_END, stay->change,
+                                            stay, stay->end_ms});
     }
     if (import && import->source->event.location.len) {
         int64_t ms = import->source->event.location_ms;
         int64_t t = ms == EVENT_NONE ? import->t : retime(work, import, ms);
-        add_point(work, (struct fold_point){stay->timeline, t, FOLD_SIGHTING, import, stay});
+        add_point(work, (struct fold_point){stay->timeline, t, FOLD_SIGHTING, import, stay, t});
     }
 }
 
@@ -506,7 +530,7 @@ static void add_loose(struct fold_work *work, const struct fold_item *item, enum
     size_t timeline = find_plate(work, fold_named(item->source->event.plate_id));
 
     if (timeline < work->plate_count) {
-        add_point(work, (struct fold_point){timeline, item->t, rank, item, NULL});
+        add_point(work, (struct fold_point){timeline, item->t, rank, item, NULL, item->t});
     }
 }
 

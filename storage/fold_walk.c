@@ -151,16 +151,49 @@ static void close_open(struct walk *walk, int64_t t)
     walk->open = NULL;
 }
 
+/*
+ * Whether an exit that names nothing known is told once more, in its instant and on its timeline,
+ * by one that names the open visit; by any, when nothing is open. Points are in order of time, so a
+ * second's are neighbours.
+ */
+static bool is_told_better(const struct walk *walk, const struct fold_point *point)
+{
+    const struct fold_work *work = walk->work;
+    size_t index = (size_t)(point - work->points);
+
+    for (int step = -1; step <= 1; step += 2) {
+        for (size_t i = index + (size_t)step; i < work->point_count; i += (size_t)step) {
+            const struct fold_point *other = &work->points[i];
+            if (other->timeline != point->timeline || other->t / 1000 != point->t / 1000) {
+                break;
+            }
+            if (other->rank == FOLD_EXIT && other->stay &&
+                fold_is_one_instant(other->told, point->told) &&
+                (!walk->open || resolve(other->stay) == walk->open)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static void meet_exit(struct walk *walk, const struct fold_point *point)
 {
     const struct fold_item *exit = point->item;
     struct fold_stay *target = point->stay ? resolve(point->stay) : walk->open;
+
+    if (!point->stay && is_told_better(walk, point)) {
+        return;
+    }
 
     if (!target) {
         list_exit(walk, ANOMALY_ORPHAN_EXIT, exit->visit, exit, point->t);
         return;
     }
     bool undone = target->reopen && fold_stamp_compare(exit->source, target->reopen->source) < 0;
+    if (!undone && target->exit && fold_is_one_instant(target->exit_told, point->told)) {
+        return; /* told once more */
+    }
     if (undone || target->exit) {
         bool twice = !undone && took_money(target->exit) && took_money(exit);
         list_exit(walk, twice ? ANOMALY_DOUBLE_EXIT : ANOMALY_EXTRA_EXIT, target->id, exit,
@@ -169,6 +202,7 @@ static void meet_exit(struct walk *walk, const struct fold_point *point)
     }
     target->exit = exit;
     target->exit_t = point->t;
+    target->exit_told = point->told;
     if (target == walk->open && target->end_ms == EVENT_NONE) {
         close_open(walk, point->t);
     }

@@ -1,67 +1,20 @@
 #include "storage/legacy.h"
 
 #include "storage/legacy_lots.h"
+#include "storage/legacy_rows.h"
 #include "storage/store_internal.h"
 
-#include "proto/localtime.h"
 #include "proto/log.h"
-#include "proto/plate.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define FEE_MOST 1e15 /* beyond this a REAL is no amount of money */
-
-/* Columns of the old table `history` that are read. Any of them may be missing. */
-#define LEGACY_COLUMNS(X) \
-    X(event_id)           \
-    X(source_central)     \
-    X(edge_id)            \
-    X(plate_id)           \
-    X(plate_view)         \
-    X(entry_time)         \
-    X(entry_camera_id)    \
-    X(entry_camera_name)  \
-    X(entry_confidence)   \
-    X(entry_source)       \
-    X(exit_time)          \
-    X(exit_camera_id)     \
-    X(exit_camera_name)   \
-    X(exit_confidence)    \
-    X(exit_source)        \
-    X(fee)                \
-    X(status)             \
-    X(created_at)         \
-    X(updated_at)         \
-    X(last_location)      \
-    X(last_location_time) \
-    X(is_anomaly)
-
-enum column {
-#define X(name) COLUMN_##name,
-    LEGACY_COLUMNS(X)
-#undef X
-    COLUMNS
-};
-
-static const char *const COLUMN_NAMES[COLUMNS] = {
-#define X(name) #name,
-    LEGACY_COLUMNS(X)
-#undef X
-};
-
 struct import {
     struct store *store;
-    struct sql rows;
-    int columns[COLUMNS]; /* of the statement; -1 = the file has none */
-    struct arena memory;  /* of one row */
-    char mended[120];     /* what was wrong with the row, for the log */
     int64_t visits, mended_rows;
 };
 
@@ -161,207 +114,21 @@ int legacy_set_aside(sqlite3 *db, struct problem *problem)
     return sql_run(db, "PRAGMA user_version = 0", problem);
 }
 
-static void mend(struct import *import, const char *what)
-{
-    if (!import->mended[0]) {
-        snprintf(import->mended, sizeof import->mended, "%s", what);
-    }
-}
-
-/* The column as valid text of at most `max` bytes; absent when missing or NULL. */
-static struct slice text_of(struct import *import, enum column column, size_t max)
-{
-    struct slice none = {NULL, 0};
-    if (import->columns[column] < 0) {
-        return none;
-    }
-    struct slice text =
-        arena_copy(&import->memory, sql_text(&import->rows, import->columns[column]));
-    if (!text.data || wire_is_utf8(text)) {
-        if (text.len > max) {
-            mend(import, COLUMN_NAMES[column]);
-            for (text.len = max; text.len && (text.data[text.len] & 0xC0) == 0x80; text.len--) {
-                continue;
-            }
-        }
-        return text;
-    }
-    mend(import, COLUMN_NAMES[column]);
-    size_t len = text.len < max ? text.len : max;
-    char *mended = arena_take(&import->memory, len + 1);
-    for (size_t i = 0; i < len; i++) {
-        mended[i] = text.data[i] > 0 ? text.data[i] : '?';
-    }
-    mended[len] = '\0';
-    return (struct slice){mended, len};
-}
-
-/* Text that is there and not empty, else absent. */
-static struct slice filled(struct import *import, enum column column, size_t max)
-{
-    struct slice text = text_of(import, column, max);
-    return text.len ? text : (struct slice){NULL, 0};
-}
-
-static double real_of(struct import *import, enum column column)
-{
-    double value = import->columns[column] < 0 ? (double)NAN
-                                               : sql_real(&import->rows, import->columns[column]);
-    return isfinite(value) ? value : (double)NAN;
-}
-
-static int64_t local_ms(struct import *import, enum column column)
-{
-    int64_t ms;
-    struct slice text = filled(import, column, LIMIT_TEXT);
-    return text.data && localtime_parse(text, &ms) == 0 ? ms : EVENT_NONE;
-}
-
-/* Bookkeeping columns hold UTC in the same layout. */
-static int64_t utc_ms(struct import *import, enum column column)
-{
-    char text[LOCALTIME_TEXT + 1];
-    int64_t ms;
-    struct slice found = filled(import, column, LIMIT_TEXT);
-    if (!found.data || found.len >= LOCALTIME_TEXT) {
-        return EVENT_NONE;
-    }
-    snprintf(text, sizeof text, "%sZ", found.data);
-    return localtime_parse(slice_text(text), &ms) == 0 ? ms : EVENT_NONE;
-}
-
-/* An id that the row itself decides, so that importing a copy of the file names the same visit. */
-static struct slice derived_id(struct import *import, int64_t id)
-{
-    struct buffer bytes;
-    char hex[33], *text = arena_take(&import->memory, 32);
-    buffer_init(&bytes, 8192);
-    static const enum column parts[] = {COLUMN_plate_id, COLUMN_entry_time, COLUMN_created_at};
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        struct slice part = text_of(import, parts[i], LIMIT_TEXT);
-        buffer_printf(&bytes, "%zu:", part.len);
-        buffer_append(&bytes, part.data ? part.data : "", part.len);
-    }
-    buffer_printf(&bytes, "%" PRId64, id);
-    struct digest digest = body_hash(buffer_slice(&bytes));
-    buffer_free(&bytes);
-    digest_hex(&digest, hex);
-    snprintf(text, 32, "legacy-%.16s", hex);
-    return slice_text(text);
-}
-
-static void read_plate(struct import *import, struct event *event)
-{
-    char *id = arena_take(&import->memory, LIMIT_PLATE + 1);
-    struct slice plate = filled(import, COLUMN_plate_id, LIMIT_PLATE);
-    struct slice view = filled(import, COLUMN_plate_view, LIMIT_PLATE);
-    size_t len = plate_reduce(plate, id, LIMIT_PLATE + 1);
-    if (len == 0) {
-        len = plate_reduce(view, id, LIMIT_PLATE + 1);
-    }
-    if (len == 0) {
-        mend(import, "plate_id");
-        snprintf(id, LIMIT_PLATE + 1, "UNKNOWN");
-    }
-    event->plate_id = slice_text(id);
-    event->plate_view = view.data ? view : plate.data ? plate : event->plate_id;
-}
-
-/* Times of the row. A visit without a usable one is kept at the best guess. */
-static void read_times(struct import *import, struct event *event, bool out)
-{
-    int64_t created = utc_ms(import, COLUMN_created_at);
-    int64_t entry = local_ms(import, COLUMN_entry_time);
-    int64_t leaving = out ? local_ms(import, COLUMN_exit_time) : EVENT_NONE;
-    if (entry == EVENT_NONE) {
-        mend(import, "entry_time");
-        entry = created != EVENT_NONE ? created : leaving != EVENT_NONE ? leaving : 0;
-    }
-    if (out && leaving == EVENT_NONE) {
-        mend(import, "exit_time");
-        leaving = utc_ms(import, COLUMN_updated_at);
-        if (leaving == EVENT_NONE || leaving < entry) {
-            leaving = entry;
-        }
-    }
-    event->t_eff = entry;
-    event->exit_ms = leaving;
-}
-
-static void read_fee(struct import *import, struct event *event)
-{
-    double fee = real_of(import, COLUMN_fee);
-    if (isnan(fee) || fabs(fee) > FEE_MOST) {
-        if (!isnan(fee)) {
-            mend(import, "fee");
-        }
-        fee = 0.0;
-    }
-    event->fee = (int64_t)llround(fee);
-}
-
-static void read_exit(struct import *import, struct event *event)
-{
-    event->exit_camera_id = filled(import, COLUMN_exit_camera_id, LIMIT_TEXT);
-    event->exit_camera_name = filled(import, COLUMN_exit_camera_name, LIMIT_TEXT);
-    event->exit_confidence = real_of(import, COLUMN_exit_confidence);
-    event->exit_source = filled(import, COLUMN_exit_source, LIMIT_TEXT);
-    read_fee(import, event);
-}
-
-static void read_row(struct import *import, struct event *event, int64_t id)
-{
-    event_init(event, EVENT_IMPORT);
-    struct slice status = filled(import, COLUMN_status, LIMIT_TEXT);
-    bool out = slice_equal(status, slice_text("OUT"));
-    if (!out && !slice_equal(status, slice_text("IN"))) {
-        mend(import, "status");
-        out = filled(import, COLUMN_exit_time, LIMIT_TEXT).data != NULL;
-    }
-    read_plate(import, event);
-    read_times(import, event, out);
-    event->status = slice_text(out ? "OUT" : "IN");
-    event->visit = filled(import, COLUMN_event_id, LIMIT_TEXT);
-    if (!event->visit.data || event->visit.len > LIMIT_EVENT_ID) {
-        event->visit = derived_id(import, id);
-    }
-    event->source_central = filled(import, COLUMN_source_central, LIMIT_NODE_ID);
-    event->edge_id = filled(import, COLUMN_edge_id, LIMIT_TEXT);
-    event->camera_id = filled(import, COLUMN_entry_camera_id, LIMIT_TEXT);
-    event->camera_name = filled(import, COLUMN_entry_camera_name, LIMIT_TEXT);
-    event->confidence = real_of(import, COLUMN_entry_confidence);
-    event->source = filled(import, COLUMN_entry_source, LIMIT_TEXT);
-    if (out) {
-        read_exit(import, event);
-    }
-    event->location = filled(import, COLUMN_last_location, LIMIT_TEXT);
-    if (event->location.data) {
-        event->location_ms = local_ms(import, COLUMN_last_location_time);
-        if (event->location_ms == EVENT_NONE) {
-            event->location_ms = event->t_eff;
-        }
-    }
-    double anomaly = real_of(import, COLUMN_is_anomaly);
-    event->is_anomaly = !isnan(anomaly) && anomaly > 0.0;
-}
-
-static int keep(struct import *import, int64_t id, const struct event *event,
-                struct problem *problem)
+static int keep(struct import *import, const struct legacy_row *row, struct problem *problem)
 {
     static const char *const texts[] = {
         "INSERT OR IGNORE INTO temp.kept(event_id, id, revision, created_at) VALUES(?, ?, 1, ?)",
         "INSERT INTO temp.kept_ids(event_id, id) VALUES(?, ?)"};
-    struct slice created_at = filled(import, COLUMN_created_at, LIMIT_TEXT);
     for (size_t i = 0; i < 2; i++) {
         sqlite3_stmt *stmt = NULL;
         if (sql_prepare(import->store->db, texts[i], &stmt, problem)) {
             return -1;
         }
         struct sql sql = sql_start(stmt);
-        sql_bind_text(&sql, event->visit);
-        sql_bind_int(&sql, id);
+        sql_bind_text(&sql, row->event.visit);
+        sql_bind_int(&sql, row->id);
         if (i == 0) {
-            sql_bind_text(&sql, created_at);
+            sql_bind_text(&sql, row->created_at);
         }
         int result = sql_finish(&sql, problem);
         sqlite3_finalize(stmt);
@@ -372,59 +139,37 @@ static int keep(struct import *import, int64_t id, const struct event *event,
     return 0;
 }
 
-static int import_row(struct import *import, struct problem *problem)
+static int import_row(struct import *import, struct legacy_row *row, struct problem *problem)
 {
-    int64_t id = sql_int(&import->rows, 0);
-    struct event event;
     struct position position;
-    arena_clear(&import->memory);
-    import->mended[0] = '\0';
-    read_row(import, &event, id);
-    if (keep(import, id, &event, problem) ||
-        store_append(import->store, &event, import->store->now_ms, &position, problem)) {
+    if (keep(import, row, problem) ||
+        store_append(import->store, &row->event, import->store->now_ms, &position, problem)) {
         return -1;
     }
     store_visits_clear(&import->store->touched); /* all is folded at the end */
     import->visits++;
-    if (import->mended[0]) {
+    if (row->mended[0]) {
         import->mended_rows++;
-        log_warn("LEGACY_ROW_MENDED", "id=%" PRId64 " column=%s", id, import->mended);
+        log_warn("LEGACY_ROW_MENDED", "id=%" PRId64 " column=%s", row->id, row->mended);
     }
     return 0;
 }
 
 static int import_rows(struct import *import, struct problem *problem)
 {
-    sqlite3_stmt *stmt = NULL;
-    int64_t one = 0;
-    int found =
-        sql_integer(import->store->db, "SELECT 1 FROM sqlite_master WHERE name = 'legacy_history'",
-                    &one, problem);
-    if (found <= 0) {
-        return found; /* an early design without visits */
+    struct legacy_rows *rows;
+    struct legacy_row row;
+    int more = legacy_rows_of(import->store->db, true, &rows, problem);
+    if (more <= 0) {
+        return more;
     }
-    if (sql_prepare(import->store->db, "SELECT rowid, * FROM legacy_history ORDER BY rowid", &stmt,
-                    problem)) {
-        return -1;
-    }
-    for (int i = 0; i < COLUMNS; i++) {
-        import->columns[i] = -1;
-        for (int k = 1; k < sqlite3_column_count(stmt); k++) {
-            if (sqlite3_stricmp(sqlite3_column_name(stmt, k), COLUMN_NAMES[i]) == 0) {
-                import->columns[i] = k;
-            }
-        }
-    }
-    import->rows = sql_start(stmt);
-    int more;
-    while ((more = sql_step(&import->rows, problem)) > 0) {
-        if (import_row(import, problem)) {
+    while ((more = legacy_rows_next(rows, &row, problem)) > 0) {
+        if (import_row(import, &row, problem)) {
             more = -1;
             break;
         }
     }
-    sqlite3_finalize(stmt);
-    arena_free(&import->memory);
+    legacy_rows_close(&rows);
     return more;
 }
 

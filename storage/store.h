@@ -121,10 +121,11 @@ int store_find_written(const struct store *store, struct slice event_id, struct 
 
 /* What the log tells of a visit, whatever the fold made of it. */
 struct store_told {
-    bool entry;    /* that it began: a VEHICLE_ENTRY_PENDING or IMPORT */
-    bool plate;    /* the same, with the plate that was asked for */
-    bool sighting; /* that it was seen in a lot: a LOCATION_UPDATE */
-    bool exit;     /* that it ended: a VEHICLE_EXIT, or an IMPORT of a visit that was over */
+    bool entry;          /* that it began: a VEHICLE_ENTRY_PENDING or IMPORT */
+    bool plate;          /* the same, with the plate that was asked for */
+    bool sighting;       /* that it was seen in a lot: a LOCATION_UPDATE */
+    bool exit;           /* that it ended: a VEHICLE_EXIT, or an IMPORT of a visit that was over */
+    int64_t reopened_ms; /* when a person opened it again for the last time; EVENT_NONE = never */
 };
 int store_told(struct store *store, struct slice event_id, struct slice plate_id,
                struct store_told *out, struct problem *problem);

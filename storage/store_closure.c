@@ -30,15 +30,26 @@ static void stretch(struct store_member *member, int64_t t)
     }
 }
 
+/* A time of whole seconds may stand for any in its second (fold_is_one_instant). */
+static void stretch_to_exit(struct store_member *member, int64_t t)
+{
+    stretch(member, t);
+    if (t >= 0 && t % 1000 == 0) {
+        stretch(member, t + 999);
+    }
+}
+
 static void stretch_by_event(const struct store *store, struct store_member *member,
                              const struct fold_event *event)
 {
-    stretch(member, store_time(store, &event->position, event->event.t_eff));
+    int64_t t = store_time(store, &event->position, event->event.t_eff);
     if (event->event.kind == EVENT_VEHICLE_EXIT) {
+        stretch_to_exit(member, t);
         return; /* its other times are beliefs, not facts of the timeline */
     }
+    stretch(member, t);
     stretch(member, event->event.entry_ms);
-    stretch(member, event->event.exit_ms);
+    stretch_to_exit(member, event->event.exit_ms);
 }
 
 /* The next event of the closure belongs to this visit. */
@@ -386,7 +397,7 @@ static void stretch_by_output(struct store *store, struct store_member *member,
     const struct visit *visit = &output->visits[member->output - 1];
     member->entry = visit->entry_ms;
     stretch(member, visit->entry_ms);
-    stretch(member, visit->exit_ms);
+    stretch_to_exit(member, visit->exit_ms);
     if (visit->status == VISIT_IN) {
         member->last = INT64_MAX;
     }

@@ -66,7 +66,7 @@ int store_find_read(struct store *store, struct slice plate_id, struct visit *vi
 int store_told(struct store *store, struct slice event_id, struct slice plate_id,
                struct store_told *out, struct problem *problem)
 {
-    *out = (struct store_told){.entry = false};
+    *out = (struct store_told){.reopened_ms = EVENT_NONE};
     if (start(store, problem) || store_focus(store, event_id, problem) ||
         store_focus_load(store, problem)) {
         return -1;
@@ -78,6 +78,10 @@ int store_told(struct store *store, struct slice event_id, struct slice plate_id
         if (kind == EVENT_VEHICLE_ENTRY_PENDING || import) {
             out->entry = true;
             out->plate = out->plate || slice_equal(known->event.plate_id, plate_id);
+        }
+        if (known && store_is_change(kind) && known->event.exit_ms == EVENT_REOPEN &&
+            known->event.t_eff > out->reopened_ms) {
+            out->reopened_ms = known->event.t_eff;
         }
         out->sighting = out->sighting || kind == EVENT_LOCATION_UPDATE;
         out->exit = out->exit || kind == EVENT_VEHICLE_EXIT ||

@@ -56,6 +56,16 @@ def stamp(event):
     return (event["hlc"], *position(event))
 
 
+def is_one_instant(a, b):
+    """Whole seconds may stand for any time in their second."""
+    return a // 1000 == b // 1000 and 0 in (a % 1000, b % 1000)
+
+
+def is_original(event):
+    """Told by the central that saw it."""
+    return central(event) == event["node"]
+
+
 def central(event):
     return event.get("source_central") or event["node"]
 
@@ -174,13 +184,17 @@ class Visit:
         self.imported = choose_import(of(IMPORT), clock)
         self.first_entry = next(iter(of(ENTRY)), None)
         self.entry = self.first_entry or self.imported or next(iter(of(LOCATION)), None)
+        if (self.first_entry and self.imported and not is_original(self.first_entry) and
+                is_original(self.imported) and not self.imported.get("is_anomaly")):
+            self.entry = self.imported
         self.known = self.entry is not None
         self.sightings = of(LOCATION)
         self.exits = merge_exits([(clock.time(e), e) for e in of(EXIT)])
         if not self.known:
             return
 
-        self.collisions = [e for e in of(ENTRY) if e["plate_id"] != self.first_entry["plate_id"]]
+        self.collisions = [e for e in of(ENTRY) if e["plate_id"] != self.entry["plate_id"] and
+                           (self.entry is self.first_entry or is_original(e))]
         self.candidate = self.entry["kind"] == LOCATION
         self.weak = self.candidate or (self.entry is self.imported and
                                        bool(self.entry.get("is_anomaly")))
@@ -247,9 +261,10 @@ class Timeline:
         self.open = None
         self.anomalies = []
 
-    def add(self, t, rank, event, visit):
-        # `visit` is the known visit that the event names.
-        self.points.append(((t, rank, key(visit_of(event)), stamp(event)), event, visit))
+    def add(self, t, rank, event, visit, told=None):
+        # `visit` is the known visit that the event names, `told` when it was before it was moved.
+        told = t if told is None else told
+        self.points.append(((t, rank, key(visit_of(event)), stamp(event)), event, visit, told))
 
     def add_visit(self, visit, clock):
         for event in visit.sightings:
@@ -261,7 +276,8 @@ class Timeline:
             self.blame("ID_COLLISION", event, clock.time(event), visit.id)
         self.add(visit.entry_ms, AT_CANDIDATE if visit.candidate else AT_ENTRY, visit.entry, visit)
         for t, event in visit.exits:
-            self.add(t, AT_EXIT, event, visit)
+            coarse = t < visit.entry_ms and is_one_instant(t, visit.entry_ms)
+            self.add(visit.entry_ms if coarse else t, AT_EXIT, event, visit, told=t)
         if visit.end_ms is not None:
             self.add(visit.end_ms, AT_END, visit.change, visit)
         if visit.imported and visit.imported.get("location"):
@@ -279,9 +295,18 @@ class Timeline:
 
     def walk(self):
         meet = {AT_ENTRY: self.meet_entry, AT_CANDIDATE: self.meet_entry,
-                AT_SIGHTING: self.meet_sighting, AT_EXIT: self.meet_exit, AT_END: self.meet_end}
-        for (t, rank, _, _), event, visit in sorted(self.points, key=lambda p: p[0]):
-            meet[rank](t, event, visit)
+                AT_SIGHTING: self.meet_sighting, AT_END: self.meet_end}
+        for (t, rank, _, _), event, visit, told in sorted(self.points, key=lambda p: p[0]):
+            if rank == AT_EXIT:
+                self.meet_exit(t, event, visit, told)
+            else:
+                meet[rank](t, event, visit)
+
+    def is_told_better(self, t):
+        """An exit that names no known visit is told again by one that does."""
+        return any(rank == AT_EXIT and visit and is_one_instant(t, told) and
+                   (self.open is None or visit.last() is self.open)
+                   for (_, rank, _, _), _, visit, told in self.points)
 
     def release_exit(self, visit):
         """A visit without a place of its own has no exit; the one it had is left over."""
@@ -322,17 +347,21 @@ class Timeline:
         if self.open and (event["kind"] == LOCATION or self.open is visit):
             self.open.last_location = (t, event["location"])
 
-    def meet_exit(self, t, event, visit):
+    def meet_exit(self, t, event, visit, told):
+        if visit is None and self.is_told_better(told):
+            return
         target = visit.last() if visit else self.open
         if target is None:
             self.blame("ORPHAN_EXIT", event, t, visit_of(event))
         elif target.is_undone(event):
             self.blame("EXTRA_EXIT", event, t, target.id)
+        elif target.exit and is_one_instant(target.exit_told, told):
+            pass  # told once more
         elif target.exit:
             both = (money(event) or 0) > 0 and (money(target.exit[1]) or 0) > 0
             self.blame("DOUBLE_EXIT" if both else "EXTRA_EXIT", event, t, target.id)
         else:
-            target.exit = (t, event)
+            target.exit, target.exit_told = (t, event), told
             if target is self.open and target.end_ms is None:
                 self.close(t)
 

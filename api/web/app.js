@@ -1,8 +1,9 @@
 // The shell: who is here, where we are, whether the central answers. Screens are loaded when needed.
-import { html, render, useEffect, useState } from "./vendor/preact.js";
+import { html, render, useEffect, useRef, useState } from "./vendor/preact.js";
 import { findOut, post, session } from "./lib/api.js";
 import { useCell } from "./lib/cell.js";
-import { span, time } from "./lib/format.js";
+import { isElsewhere, now, zone } from "./lib/clock.js";
+import { number, span, time } from "./lib/format.js";
 import { LANGUAGES, language, setLanguage, startLanguage, t } from "./lib/i18n.js";
 import { line, startLine, useData } from "./lib/live.js";
 import { href, place } from "./lib/router.js";
@@ -28,6 +29,7 @@ const SCREENS = [
   { name: "health", role: "viewer" },
 ];
 const PRELOAD_MS = 1500; // after the first screen
+const PATIENCE_MS = 1500; // without the central before it is said
 const FIRST = 4; // on a phone's bar; the others behind "more"
 
 const mayOpen = (screen, who) => who.roles.includes(screen.role);
@@ -42,7 +44,11 @@ function useScreen(name) {
           modules[name] = module.default;
           drawn((n) => n + 1);
         },
-        () => say(t("error.screen"), { tone: "bad" }),
+        () => {
+          // A module that could not be fetched once is not fetched again by the same page.
+          say(t("error.screen"), { tone: "bad" });
+          line.watch(({ open }) => open && location.reload());
+        },
       );
     }
   }, [name]);
@@ -60,16 +66,47 @@ function Navigation({ current, who }) {
     </ul></nav>`;
 }
 
-function Lost() {
-  const state = useCell(line);
+/** Draws the component again every second. */
+function useSeconds() {
   const [, tick] = useState(0);
   useEffect(() => {
     const timer = setInterval(() => tick((n) => n + 1), 1000);
     return () => clearInterval(timer);
   }, []);
-  const away = Date.now() - state.since;
-  if (state.open || away < 1500) return null;
-  return html`<div class="lost" role="alert">${t("lost", { time: time(state.since), span: span(away) })}</div>`;
+}
+
+/** Whether the central is out of reach, and since when; a moment's break is nobody's business. */
+function useLost() {
+  const state = useCell(line);
+  useSeconds();
+  return !state.open && now() - state.since >= PATIENCE_MS ? state.since : null;
+}
+
+/** What is shown below is old, and says so: it is dimmed. */
+function Main({ children }) {
+  const since = useLost();
+  return html`<main id="main" tabindex="-1" class=${since ? "away" : ""}>${since && html`<div class="lost" role="alert">${t("lost", { time: time(since), span: span(now() - since) })}</div>`}
+    ${!since && html`<${Apart} />`}${children}</main>`;
+}
+
+/** Centrals that cannot be reached: this one goes on, and so much waits for them. */
+function Apart() {
+  const status = useData("/api/p2p/status", { every: 2000, quiet: true });
+  const away = status.error ? [] : (status.data?.peers ?? []).filter((peer) => !peer.connected && peer.status !== "pending");
+  return html`<div class="apart-notes" role="status">${away.map((peer) => html`<p key=${peer.peer_id} class="note"><a href=${href("mesh")}>${peer.since ? t("mesh.away_since", { id: peer.peer_id, time: time(peer.since) }) : t("mesh.away", { id: peer.peer_id })}</a>. ${t("mesh.alone")} <span aria-live="off">${peer.ahead > 0 && t("mesh.waits", { n: number(peer.ahead), id: peer.peer_id })}</span></p>`)}</div>`;
+}
+
+/** This central and what its clock shows, with the zone where the browser is in another one. */
+function Site({ id }) {
+  useSeconds();
+  return html`<span class="site"><span translate="no">${id}</span> <time>${time(now())}</time>${isElsewhere() && html` <span class="soft zone">${zone()}</span>`}</span>`;
+}
+
+/** The program was updated under the page: what is loaded later would not fit. */
+function Updated({ version }) {
+  const first = useRef(null);
+  first.current ??= version;
+  return first.current && version && version !== first.current ? html`<button type="button" class="button primary" onClick=${() => location.reload()}>${t("reload", { version })}</button>` : null;
 }
 
 async function logout() {
@@ -88,8 +125,8 @@ function Header({ who, screen }) {
   const status = useData("/api/status", { every: 15000, quiet: true });
   return html`<header class="top">
     <a class="brand" aria-label="ParkMesh" href=${href("home")}><img src="/web/icon.svg" alt="" width="28" height="28" /><span>ParkMesh</span></a>
-    <span class="site" translate="no">${status.data?.node ?? ""}</span>
-    <div class="tools">
+    <${Site} id=${status.data?.node ?? ""} />
+    <div class="tools"><${Updated} version=${status.data?.version} />
       <select aria-label=${t("theme")} value=${shade} onChange=${(event) => setTheme(event.target.value)}>
         ${["auto", "light", "dark"].map((name) => html`<option value=${name}>${t(`theme.${name}`)}</option>`)}</select>
       <select aria-label=${t("language")} value=${code} onChange=${(event) => setLanguage(event.target.value)}>
@@ -119,9 +156,7 @@ function App() {
   }}>${t("skip")}</a>
     <${Header} who=${who} screen=${known.name} />
     <${Navigation} current=${known.name} who=${who} />
-    <main id="main" tabindex="-1"><${Lost} />
-      ${!mayOpen(known, who) ? html`<p class="empty">${t("error.role")}</p>` : Screen ? html`<${Screen} key=${known.name} id=${here.id} query=${here.query} who=${who} />` : html`<${Loading} />`}
-    </main><${Messages} />`;
+    <${Main}>${!mayOpen(known, who) ? html`<p class="empty">${t("error.role")}</p>` : Screen ? html`<${Screen} key=${known.name} id=${here.id} query=${here.query} who=${who} />` : html`<${Loading} />`}<//><${Messages} />`;
 }
 
 startTheme();

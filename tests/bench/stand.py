@@ -88,11 +88,11 @@ def percentile(values, share):
     return values[min(len(values) - 1, int(len(values) * share))]
 
 
-def watch_history(central):
-    """A WebSocket on /ws/history; returns the connected socket, past the handshake."""
+def watch(central, path):
+    """A WebSocket on a path; returns the connected socket, past the handshake."""
     link = socket.create_connection((central.ip, 8700))
     link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    link.sendall(b"GET /ws/history HTTP/1.1\r\nHost: " + central.ip.encode() + b":8700\r\n"
+    link.sendall(f"GET {path} HTTP/1.1\r\nHost: {central.ip}:8700\r\n".encode() +
                  b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                  b"Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n")
     head = b""
@@ -121,9 +121,9 @@ def read_frame(link):
 
 
 def measure_latency(a, b, count):
-    """POST at A until B tells a browser, which it does after its commit: an upper bound of
-    "row committed at B"."""
-    link = watch_history(b)
+    """POST at A until B tells of it on /ws/events, which it does after its commit: an upper bound
+    of "row committed at B"."""
+    link = watch(b, "/ws/events")
     post = http.client.HTTPConnection(a.ip, 8700)
     post.connect()
     post.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -40,7 +40,7 @@ class CameraBox:
         self.requests = []
         self.answers = {}
         self.gate = None
-        self.frames = 0
+        self.frames = []
         self.more = threading.Condition()
         self.ended = threading.Event()
         self.closed = False
@@ -56,10 +56,11 @@ class CameraBox:
         self._server.shutdown()
         self._server.server_close()
 
-    def film(self):
-        """One more frame for each stream; those that begin later get all of them."""
+    def film(self, image=None):
+        """One more frame for each stream; those that begin later get all of them. `image`: the
+        bytes of a JPEG; without it a text that names stream and number."""
         with self.more:
-            self.frames += 1
+            self.frames.append(image)
             self.more.notify_all()
 
     def seen(self, path):
@@ -113,11 +114,13 @@ class CameraBox:
         try:
             while True:
                 with self.more:
-                    self.more.wait_for(lambda: self.closed or self.frames > number)
+                    self.more.wait_for(lambda: self.closed or len(self.frames) > number)
                 if self.closed:
                     break
+                image = self.frames[number]
                 number += 1
-                image = ("%s picture %d" % (kind, number)).encode()
+                if image is None:
+                    image = ("%s picture %d" % (kind, number)).encode()
                 handler.wfile.write(b"--%s\r\nContent-Type: image/jpeg\r\n\r\n%s\r\n"
                                     % (BOUNDARY.encode(), image))
                 handler.wfile.flush()

@@ -180,7 +180,7 @@ class Central(Http):
 
     # ---- process ---------------------------------------------------------------------------
 
-    def start(self, zone="UTC", clock=None, env=None, wait=True, preexec=None):
+    def start(self, zone="UTC", clock=None, env=None, wait=True, preexec=None, arguments=()):
         """`clock`: seconds by which this central's clock is wrong."""
         expect(self.process is None, self.name, "runs already")
         environment = {**os.environ, "TZ": zone, **(env or {})}
@@ -199,7 +199,8 @@ class Central(Http):
             log.write(b"---- start ----\n")
             log.flush()
             self.process = subprocess.Popen(
-                [self.program, "run", "--config", self.config_file, "--data", self.data],
+                [self.program, "run", "--config", self.config_file, "--data", self.data,
+                 *arguments],
                 env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 preexec_fn=before, cwd=self.directory)
         self.forget_connections()

@@ -196,4 +196,5 @@ def only_vehicles(cluster):
     expect(central.entry("30A-000.01").json["success"], "entry")
 
 
-run(r_32_opens_in_place, both_have_it, early_file, only_vehicles)
+if __name__ == "__main__":
+    run(r_32_opens_in_place, both_have_it, early_file, only_vehicles)

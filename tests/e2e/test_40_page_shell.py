@@ -1,5 +1,7 @@
 """The page's shell in a real browser: the languages, and the keyboard."""
 
+import os
+
 from browser import Browser
 from cluster import expect_equal, run
 from page_stand import address, need_browser
@@ -36,8 +38,20 @@ def keyboard(cluster):
         expect_equal(browser.run("return document.activeElement.id"), "main", "after it")
         browser.run("document.querySelector('nav a[href=\"#/mesh\"]').focus()")
         browser.press("enter")
-        browser.wait("h1", "Các central")
+        browser.wait("h1", "Các máy chủ")
+
+
+def page_from_a_folder(cluster):
+    """While the page is worked on its files come from a folder, each time anew."""
+    a = cluster.mesh("ha-noi-1")[0]
+    folder = os.path.join(cluster.directory, "page")
+    os.mkdir(folder)
+    a.start(arguments=("--web-dir", folder))
+    for text in ("one", "two"):
+        with open(os.path.join(folder, "style.css"), "w", encoding="utf-8") as file:
+            file.write("/* %s */" % text)
+        expect_equal(a.get("/web/style.css").body, b"/* %s */" % text.encode(), "the file")
 
 
 if __name__ == "__main__":
-    run(languages, keyboard)
+    run(languages, keyboard, page_from_a_folder)

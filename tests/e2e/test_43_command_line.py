@@ -7,13 +7,10 @@ import re
 import socket
 import subprocess
 import threading
-import time
-from datetime import datetime, timezone
 
-from cluster import (PARKMESH, ROOT, SLOW, Skip, expect, expect_equal, free_port, plate, program,
-                     run, wait_linked, wait_until)
-
-NOBODY, USAGE, REFUSED = 69, 64, 1
+from cluster import (PARKMESH, ROOT, SLOW, Skip, expect, expect_equal, free_port, program, run,
+                     wait_linked, wait_until)
+from commands import (NOBODY, REFUSED, USAGE, answered, ask, entries, on_terminal, one, write)
 
 
 def read(*path):
@@ -98,13 +95,29 @@ def help_texts(cluster):
 def mistakes(cluster):
     """What is wrong, and what was probably meant; nothing on stdout."""
     del cluster
-    for words, what in (((), "which command"), (("chekc",), 'did you mean "parkmesh check"'),
+    for words, what in (((), "which command"), ((), "hint: run, check, secret, "),
+                        (("peers",), "hint: list, add, accept, test, remove; "),
+                        (("chekc",), 'did you mean "parkmesh check"'),
                         (("secret", "nwe"), 'did you mean "parkmesh secret new"'),
                         (("verify", "--jsno"), "did you mean --json"),
                         (("run", "--log-format", "xml"), "text json"),
                         (("diff",), "diff needs --peer ID")):
         status, out, err = program(*words)
         expect(status == USAGE and not out and what in err, words, status, out, err)
+
+
+def asking_for_help(cluster):
+    """All the ways that people try."""
+    del cluster
+    whole, status, peers = helped(), helped("status"), helped("peers")
+    expect(whole.index("Examples:") < whole.index("Commands:") < whole.index("Options:"), whole)
+    for words, wanted in ((("help",), whole), (("-h",), whole), (("help", "status"), status),
+                          (("status", "-h"), status), (("help", "peers"), peers),
+                          (("peers", "-h"), peers), (("help", "peers", "add"), helped("peers", "add"))):
+        expect_equal(program(*words), (0, wanted, ""), words)
+    code, out, err = program("help", "stauts")
+    expect(code == USAGE and not out and 'did you mean "parkmesh status"' in err, code, out, err)
+    expect_equal(program("-V"), program("--version"), "version")
 
 
 def completion(cluster):
@@ -152,21 +165,12 @@ def offline(cluster):
     expect(status == 78 and "has errors" in err, status, err)
     status, out, err = program("diff", "--peer", "b", "--config", central.config_file + "x")
     expect(status == 78 and "CONFIG_UNREADABLE" in err, status, err)
+    status, out, _ = program("check", "--json", central.config_file + "x")
+    expect(status == 78 and "there is no file" in json.loads(out)["errors"], status, out)
     expect(len(json.loads(program("secret", "new", "--json")[1])["secret"]) >= 16, "secret")
 
 
 # ---- a running central ---------------------------------------------------------------------
-
-
-def ask(central, *words, **options):
-    """A command against one central: (exit status, stdout, stderr)."""
-    return program(*words, "--config", central.config_file, **options)
-
-
-def answered(central, *words, **options):
-    status, out, err = ask(central, *words, "--json", **options)
-    expect(status == 0, words, status, out, err)
-    return json.loads(out)
 
 
 ASKING = (("status",), ("peers", "list"), ("peers", "add", "127.0.0.1:1"), ("peers", "accept", "b"),
@@ -246,30 +250,37 @@ def status_screen(cluster):
     expect(status == 1 and "WARNING" in out and "central-b not connected" in out, status, out)
 
 
+def alone(cluster):
+    """A central without peers and secret is well; what names nobody says where to look."""
+    central = one(cluster)
+    status, out, _ = ask(central, "status", "--check")
+    if answered(central, "status")["disk"]["free_bytes"] > 1 << 30:
+        expect(status == 0 and out.startswith("PARKMESH OK"), status, out)
+    expect("MESH_WITHOUT_SECRET" in ask(central, "status")[1], "it is shown all the same")
+    for words in (("diff", "--peer", "b"), ("peers", "test", "b"), ("peers", "accept", "b"),
+                  ("peers", "remove", "b")):
+        status, out, err = ask(central, *words)
+        expect(status != 0 and not out and "hint: parkmesh peers list" in err, words, status, err)
+    status, out, err = ask(central, "account", "reset", "nobody", "--data", central.data)
+    expect(status == REFUSED and not out and "NOT_FOUND" in err and "hint" not in err, status, err)
+
+
 def colors(cluster):
     """Only on a terminal, never with NO_COLOR."""
     central = cluster.new("central-1")
     central.write_config()
     central.start()
 
-    def on_terminal(**environment):
-        master, slave = os.openpty()
-        with os.fdopen(master, "rb", closefd=True) as terminal:
-            plain = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
-            done = subprocess.Popen([PARKMESH, "status", "--config", central.config_file],
-                                    stdout=slave, env={**plain, "TERM": "xterm", **environment})
-            os.close(slave)
-            text = b""
-            try:
-                while True:
-                    text += os.read(terminal.fileno(), 4096)
-            except OSError:  # the other side is closed
-                pass
-            expect_equal(done.wait(), 0, "status")
+
+    def shown(**environment):
+        status, text = on_terminal("status", "--config", central.config_file, which="stdout",
+                                   **environment)
+        expect_equal(status, 0, "status")
         return text
-    expect(b"\033[" in on_terminal(), "no colours on a terminal")
-    expect(b"\033[" not in on_terminal(NO_COLOR="1"), "colours in spite of NO_COLOR")
-    expect(b"\033[" not in on_terminal(TERM="dumb"), "colours on a dumb terminal")
+
+    expect(b"\033[" in shown(), "no colours on a terminal")
+    expect(b"\033[" not in shown(NO_COLOR="1"), "colours in spite of NO_COLOR")
+    expect(b"\033[" not in shown(TERM="dumb"), "colours on a dumb terminal")
 
 
 def peers(cluster):
@@ -305,30 +316,26 @@ def peers(cluster):
     expect(status in (NOBODY, REFUSED) and "LINK_DOWN" in err, "test of nobody", status, err)
 
 
+def accept(cluster):
+    """Who asks is listed, and accepted by name; then both hold the same."""
+    a, b = cluster.new("central-a"), cluster.new("central-b")
+    a.write_config(secret=cluster.secret)
+    b.write_config([a.address()], secret=cluster.secret)  # a has never heard of b
+    a.start()
+    b.start()
+    wait_until(lambda: a.peers().get("central-b"), 20, "central-b asks")
+    status, out, _ = ask(a, "peers", "list")
+    expect(status == 0 and re.search(r"central-b .* pending", out), out)
+    status, out, err = ask(a, "peers", "accept", "central-b")
+    expect(status == 0 and out.startswith("central-b: added"), status, out, err)
+    wait_linked([a, b])
+    status, out, err = ask(a, "peers", "accept", "central-b")
+    expect(status == REFUSED and not out and "NOT_FOUND" in err, "again", status, out, err)
+    expect_equal([(peer["id"], peer["state"]) for peer in answered(a, "peers", "list")["peers"]],
+                 [("central-b", "configured")], "list")
+
+
 # ---- events --------------------------------------------------------------------------------
-
-
-def moment(seconds_ago):
-    return datetime.fromtimestamp(time.time() - seconds_ago, timezone.utc).isoformat()
-
-
-def entries(count, **more):
-    """Lines of NDJSON: entries of the last hour."""
-    return [json.dumps({"kind": "VEHICLE_ENTRY_PENDING", "plate": plate(number), "camera_id": "1",
-                        "time": moment(3600 - number % 3000), **more}) for number in range(count)]
-
-
-def write(cluster, name, lines):
-    path = os.path.join(cluster.directory, name)
-    with open(path, "w", encoding="utf-8") as file:
-        file.write("".join(line + "\n" for line in lines))
-    return path
-
-
-def one(cluster, **config):
-    central = cluster.new("central-1")
-    central.write_config(**config)
-    return central.start()
 
 
 def send(cluster):
@@ -339,7 +346,7 @@ def send(cluster):
     status, out, _ = ask(central, "send", "--type", "EXIT", "--plate", "51f 204 17", "--json")
     expect(status == 0 and json.loads(out)["action"] == "EXIT", status, out)
     status, out, err = ask(central, "send", "--plate", "51")
-    expect(status == 65 and not out and "line 1: PLATE_UNUSABLE" in err, status, out, err)
+    expect(status == 65 and not out and "event 1: PLATE_UNUSABLE" in err, status, out, err)
     for words in (("--type", "EXIT"), ("--plate", "51F20417", "file"),
                   ("--plate", "51F20417", "--type", "FLY"), ("no-such-file",)):
         status, out, err = ask(central, "send", *words)
@@ -358,57 +365,6 @@ def send(cluster):
         done = subprocess.run([PARKMESH, "send", "--config", central.config_file], check=True,
                               input=b'{"kind": "VEHICLE_EXIT", "plate": "99A99999"}', capture_output=True)
     expect_equal(central.event_count(), before + 2, "events")
-
-
-def import_goes_on(cluster):
-    """Killed anywhere, and the central too: done again, each event is there once."""
-    central = one(cluster)
-    count = 6000
-    path = write(cluster, "many.ndjson", entries(count))
-    command = [PARKMESH, "import", path, "--config", central.config_file]
-    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    wait_until(lambda: central.event_count() > 200, 60, "some events")
-    first.kill()
-    first.wait()
-    expect(central.event_count() < count, "the import was over before it was killed")
-    second = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    there = central.event_count()
-    wait_until(lambda: central.event_count() > there + 200, 60, "it goes on")
-    central.kill9()
-    central.start()
-    out, err = second.communicate(timeout=120 * SLOW)
-    expect(second.returncode == 0, out, err)
-    expect(out.startswith(b"%d events stored" % count) and b"already, 0 refused" in out, out, err)
-    expect_equal(central.event_count(), count, "events")
-    status, out, _ = program("import", path, "--config", central.config_file, timeout=60)
-    expect(status == 0 and "%d events stored, %d of them" % (count, count) in out, out)
-    expect_equal(central.event_count(), count, "events after it was done twice")
-
-
-def import_files(cluster):
-    """CSV; old events, bad files and databases."""
-    central = one(cluster)
-    path = write(cluster, "few.csv", [
-        "kind,plate,time,camera_name,confidence",
-        'VEHICLE_ENTRY_PENDING,51F-204.17,%s,"North, ""first"" gate",0.9' % moment(600),
-        "VEHICLE_EXIT,51F-204.17,%s,South," % moment(60),
-        "VEHICLE_EXIT,51F-204.18,2020-01-01T00:00:00Z,South,",
-        "VEHICLE_EXIT,51F-204.18,%s,South,1,2" % moment(60),
-        '"VEHICLE_EXIT,51F-204.18'])
-    status, out, err = ask(central, "import", path)
-    expect(status == 65 and out.startswith("2 events stored") and "3 refused" in out, status, out)
-    expect("line 4: FIELD_INVALID: a central believes" in err and "line 5:" in err
-           and "line 6:" in err, err)
-    row = list(central.history().values())[0]
-    expect_equal((row["plate_id"], row["status"], row["entry_camera_name"]),
-                 ("51F20417", "OUT", 'North, "first" gate'), "visit")
-    status, out, err = ask(central, "import", central.database)
-    expect(status == 65 and not out and "is a database" in err and "central.db" in err, status, err)
-    status, _, err = ask(central, "import", write(cluster, "none.ndjson", ['{"kind": "VEHICLE_EXIT",'
-                                                  ' "plate": "51F20417"}']))
-    expect(status == 65 and "needs a time" in err, status, err)
-    status, _, err = ask(central, "import", cluster.directory)
-    expect(status in (64, 74) and "directory" in err.lower(), status, err)
 
 
 def watch(cluster):
@@ -441,26 +397,6 @@ def watch(cluster):
     expect(done.returncode == 74 and b"stdout" in done.stderr, done)
 
 
-def export(cluster):
-    """Visits as CSV and NDJSON; a full disk and a wrong time are told."""
-    central = one(cluster)
-    for number in range(5):
-        central.entry(plate(number))
-    status, out, err = ask(central, "export")
-    expect(status == 0 and not err and len(out.splitlines()) == 6 and "event_id" in
-           out.splitlines()[0], status, out, err)
-    for words in (("--json",), ("--format", "ndjson", "--from", moment(3600))):
-        status, out, _ = ask(central, "export", *words)
-        expect_equal({json.loads(line)["plate_id"] for line in out.splitlines()},
-                     {plate(number) for number in range(5)}, "visits")
-    status, out, err = ask(central, "export", "--from", "yesterday")
-    expect(status == 65 and not out and "PARAMETER_INVALID" in err, status, out, err)
-    with open("/dev/full", "wb") as full:
-        done = subprocess.run([PARKMESH, "export", "--config", central.config_file], stdout=full,
-                              stderr=subprocess.PIPE, check=False)
-    expect(done.returncode == 74 and b"stdout" in done.stderr, done)
-
-
 def simulate(cluster):
     """Cars come and go; --clean takes them away and nothing else."""
     central = one(cluster)
@@ -477,6 +413,5 @@ def simulate(cluster):
     expect(status == USAGE and "--cars is a number from 1" in err, status, err)
 
 
-run(manual, configuration_manual, help_texts, mistakes, completion, full_disk, offline, nobody_runs,
-    wrong_token, status_screen, colors, peers, send, import_goes_on, import_files, watch, export,
-    simulate)
+run(manual, configuration_manual, help_texts, mistakes, asking_for_help, completion, full_disk,
+    offline, nobody_runs, wrong_token, status_screen, alone, colors, peers, accept, send, watch, simulate)

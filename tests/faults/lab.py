@@ -101,7 +101,7 @@ class Site(Central):
     def nft(self, text):
         _command("ip", "netns", "exec", self.namespace, "nft", "-f", "-", text=text)
 
-    def _go_there(self):
+    def go_there(self):
         handle = os.open("/run/netns/" + self.namespace, os.O_RDONLY)
         if ctypes.CDLL(None, use_errno=True).setns(handle, CLONE_NEWNET):
             raise OSError(ctypes.get_errno(), "setns")
@@ -109,7 +109,7 @@ class Site(Central):
 
     def start(self, env=None, preexec=None, **options):
         def before():
-            self._go_there()
+            self.go_there()
             if preexec:
                 preexec()
         return super().start(env={**self.env, **(env or {})}, preexec=before, **options)

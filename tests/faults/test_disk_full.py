@@ -9,6 +9,7 @@ import lab
 from checker import Ledger, check, enter, heads
 from cluster import SLOW, camera_event, expect, expect_equal, now, parallel, plate, wait_linked, \
     wait_until
+from commands import ask, entries, visits, write
 from disk import Disk, SmallDisk
 from websocket import WebSocket
 
@@ -250,6 +251,43 @@ def configuration_kept(cluster):
     expect_equal(site.put("/api/p2p/config", {"heartbeat_ms": 1500}).status, 200, "with room")
 
 
+def command_line(cluster):
+    """send, import and export against a full disk say so; with room the same command goes on."""
+    site = cluster.mesh("central-1")[0]
+    disk = small_disk(cluster, site)
+    site.start()
+    count = 6000  # more than the reserve and the WAL have room for
+
+    def command(*words):
+        return ask(site, *words, timeout=120, preexec_fn=site.go_there)
+
+    for words in (("send", write(cluster, "events.ndjson", entries(count))),
+                  ("import", write(cluster, "visits.ndjson", visits(count)))):
+        disk.fill()
+        before = site.event_count()
+        status, out, err = command(*words)
+        expect(status == 74 and not out and "DISK_FULL" in err and "do the same again" in err, words,
+               status, out, err)
+        held = site.event_count() - before
+        expect(held < count, "the disk was not full", held)
+        disk.free()
+        status, out, err = command(*words)
+        expect(status == 0 and out.startswith("%d " % count) and not err, words, status, out, err)
+        expect_equal(site.event_count() - before, count, "events")
+    path = os.path.join(cluster.directory, "out", "visits.csv")
+    os.mkdir(os.path.dirname(path))
+    disk = SmallDisk(os.path.dirname(path))  # of its own: the central gives its reserve away
+    cluster.closing.callback(disk.unmount)
+    disk.fill(20000)
+    status, out, err = command("export", "--output", path)
+    expect(status == 74 and not out and "DISK_FULL" in err and "make room" in err, status, out, err)
+    disk.free()
+    status, out, err = command("export", "--output", path)
+    expect(status == 0 and "going on behind" in err, status, err)
+    with open(path, encoding="utf-8") as file:
+        expect_equal(len(file.readlines()), 1 + 2 * count, "lines")
+
+
 def quota(cluster):
     """A used-up quota is a full disk, not a broken one."""
     site = cluster.mesh("central-1")[0]
@@ -269,4 +307,4 @@ def quota(cluster):
 
 if __name__ == "__main__":
     lab.run(intake_refused, restarted_while_full, filled_while_down, mesh_goes_on, catching_up,
-            large_requests, box_waits, configuration_kept, quota)
+            large_requests, box_waits, configuration_kept, command_line, quota)

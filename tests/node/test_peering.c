@@ -421,6 +421,20 @@ START_TEST(r_05_a_deleted_visit_stays_deleted)
 }
 END_TEST
 
+START_TEST(a_row_does_not_undo_that_a_visit_was_opened_again)
+{
+    struct command row = peer_row(PEER, "v", X, at(9, 0, 0), at(10, 0, 0), 25000);
+    struct command reopen = house_change(COMMAND_EDIT, "v", X);
+    reopen.exit_ms = EVENT_REOPEN;
+    (void)tell(peer_entry(PEER, "v", X, at(9, 0, 0)));
+    (void)tell(peer_exit(PEER, "k", X, at(10, 0, 0), 25000));
+    (void)tell(reopen);
+    ck_status("v", "IN");
+    ck_assert(tell(row).deduped);
+    ck_status("v", "IN");
+}
+END_TEST
+
 START_TEST(r_19_a_row_says_where_the_vehicle_stands)
 {
     struct command row = peer_row(PEER, "v", X, at(9, 0, 0), NONE, 0);
@@ -672,6 +686,7 @@ static TCase *rows(void)
     tcase_add_test(tcase, r_10_a_row_of_a_plate_inside_opens_no_second_visit);
     tcase_add_test(tcase, r_14_a_stale_visit_ends_with_the_row_that_closes_it);
     tcase_add_test(tcase, r_05_a_deleted_visit_stays_deleted);
+    tcase_add_test(tcase, a_row_does_not_undo_that_a_visit_was_opened_again);
     tcase_add_loop_test(tcase, r_19_a_row_says_where_the_vehicle_stands, 0, 2);
     tcase_add_loop_test(tcase, a_row_of_a_vehicle_that_nobody_saw_enter_gives_way, 0, 2);
     tcase_add_test(tcase, an_exit_of_a_row_says_where_it_was);

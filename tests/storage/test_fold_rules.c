@@ -79,6 +79,55 @@ static const struct rule walk_rules[] = {
      "v1 B OUT 100-150; v2 A IN 100"},
 };
 
+static const struct rule told_twice_rules[] = {
+    {"an exit told live, and by the row of its visit in whole seconds, is one",
+     "entry v1 A 1000; exit k A 5300 fee=5 cam=1; exit v1 A 5000 fee=5 cam=2;",
+     "v1 A OUT 1000-5000 fee=5 exitcam=2"},
+    {"whichever is the earlier",
+     "entry v1 A 1000; exit k A 5000 fee=5 cam=1; exit v1 A 5300 fee=5 cam=2;",
+     "v1 A OUT 1000-5300 fee=5 exitcam=2"},
+    {"two times with milliseconds are two",
+     "entry v1 A 1000; exit k A 5200 fee=5; exit v1 A 5300 fee=5;",
+     "v1 A OUT 1000-5200 fee=5 | DOUBLE_EXIT v1"},
+    {"and so are two seconds", "entry v1 A 1000; exit k A 5000; exit v1 A 6000;",
+     "v1 A OUT 1000-5000 | EXTRA_EXIT v1"},
+    {"a row of an older system tells it, too",
+     "entry v1 A 1000; exit k A 5300 fee=5 cam=1; import v1 A 1000 status=OUT exit=5000 fee=5 "
+     "node=B;",
+     "v1 A OUT 1000-5000 fee=5"},
+    {"the next visit of that second has an exit of its own",
+     "entry v1 A 1000; exit v1 A 5000; exit k1 A 5100; entry v2 A 5200; exit k2 A 5300;",
+     "v1 A OUT 1000-5000; v2 A OUT 5200-5300"},
+    {"named by a superseded visit it is still one",
+     "entry v1 A 1000; entry v2 A 2000 node=B; exit k A 5300 fee=5; exit v2 A 5000 fee=5;",
+     "v1 A OUT 1000-5000 fee=5; v2 A SUPERSEDED 2000 by=v1 | CONFLICT v2>v1"},
+    {"named by both it is still one",
+     "entry v1 A 1000; entry v2 A 2000 node=B; exit v1 A 5300 fee=5; exit v2 A 5000 fee=5;",
+     "v1 A OUT 1000-5000 fee=5; v2 A SUPERSEDED 2000 by=v1 | CONFLICT v2>v1"},
+    {"an exit of the entry's second is not before it", "entry v1 A 5700; exit v1 A 5000;",
+     "v1 A OUT 5700-5700"},
+    {"nor is that of a row", "entry v1 A 5700; import v1 A 5000 status=OUT exit=5000 node=B;",
+     "v1 A OUT 5700-5700"},
+    {"with milliseconds it is", "entry v1 A 5700; exit v1 A 5100;",
+     "v1 A OUT 5700-5700 | EXIT_BEFORE_ENTRY v1"},
+    {"hearsay gives way to the own row of who saw the entry",
+     "entry v1 B 1300 node=B central=C cam=1; import v1 A 1000 node=C cam=2 status=IN;",
+     "v1 A IN 1000"},
+    {"but not to a copy of that row",
+     "entry v1 A 1300 node=B central=C cam=1; "
+     "import v1 A 1000 node=D central=C cam=2 status=IN;",
+     "v1 A IN 1300"},
+    {"nor to an anomaly",
+     "entry v1 A 1300 node=B central=C cam=1; import v1 A 1000 node=C cam=2 anomaly=1;",
+     "v1 A IN 1300"},
+    {"who saw it himself is no hearsay",
+     "entry v1 A 1300 node=C cam=1; import v1 A 1000 node=C cam=2 status=IN;", "v1 A IN 1300"},
+    {"and then collides",
+     "entry v1 A 1300 node=B central=C hlc=1; entry v1 B 1300 node=D hlc=2; "
+     "import v1 A 1000 node=C status=IN;",
+     "v1 A IN 1000 | ID_COLLISION v1"},
+};
+
 static const struct rule visit_rules[] = {
     {"one id logged by two centrals is one visit",
      "entry v1 A 100 node=B central=A; "
@@ -346,6 +395,12 @@ START_TEST(test_walk)
 }
 END_TEST
 
+START_TEST(test_told_twice)
+{
+    CHECK_RULES(told_twice_rules);
+}
+END_TEST
+
 START_TEST(test_visits)
 {
     CHECK_RULES(visit_rules);
@@ -449,6 +504,7 @@ int main(void)
     TCase *tests = tcase_create("rules");
 
     tcase_add_test(tests, test_walk);
+    tcase_add_test(tests, test_told_twice);
     tcase_add_test(tests, test_visits);
     tcase_add_test(tests, test_doubt);
     tcase_add_test(tests, test_fees);

@@ -1,5 +1,6 @@
 // Calls to the central that served this page. Everything that fails becomes an ApiError with words.
 import { cell } from "./cell.js";
+import { setClock } from "./clock.js";
 import { t, tCode } from "./i18n.js";
 
 const TIMEOUT_MS = 10000;
@@ -69,11 +70,14 @@ export const post = async (path, body, options) => (await call("POST", path, { .
 export const put = async (path, body, options) => (await call("PUT", path, { ...options, body })).data;
 export const remove = async (path, body, options) => (await call("DELETE", path, { ...options, body })).data;
 
-/** Asks who we are: an account, or everybody where the central is open. */
+/** Asks who we are, an account or everybody where the central is open, and what its clock shows. */
 export async function findOut() {
+  const asked = Date.now();
   try {
-    const who = await get("/api/v1/me");
-    session.set(who.roles.includes("viewer") ? who : null);
+    const { time, timezone, ...told } = await get("/api/v1/me");
+    setClock(timezone, time, asked);
+    const who = told.roles.includes("viewer") ? told : null;
+    if (JSON.stringify(who) !== JSON.stringify(session.get())) session.set(who);
   } catch {
     setTimeout(findOut, AGAIN_MS); // the central is not there yet
   }

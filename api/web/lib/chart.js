@@ -1,7 +1,7 @@
 // A chart with its table behind it: who cannot see the lines reads the numbers.
 import { html, useEffect, useRef } from "../vendor/preact.js";
 import { useCell } from "./cell.js";
-import { number } from "./format.js";
+import { number, short } from "./format.js";
 import { t } from "./i18n.js";
 import { theme } from "./theme.js";
 import { Table } from "./ui.js";
@@ -22,20 +22,20 @@ async function library() {
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-function options(width, names) {
+function options(width, labels, names) {
   const ink = colour("--soft"), grid = colour("--line");
   const axis = { stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid } };
-  const strokes = [colour("--brand"), colour("--warn"), colour("--strong-line"), colour("--info")];
+  const strokes = names.map((_, index) => colour(index === names.length - 1 && index > 0 ? "--strong-line" : ["--brand", "--warn"][index]));
   return {
     width, height: HEIGHT, cursor: { y: false }, legend: { show: false },
-    axes: [{ ...axis, values: (_, ticks) => ticks.map((tick) => new Date(tick * 1000).getHours() + "h") }, { ...axis, size: 44 }],
-    scales: { y: { range: (_, low, high) => [0, Math.max(5, high)] } },
-    series: [{}, ...names.map((name, index) => ({ label: name, stroke: strokes[index], width: 2, dash: index > 1 ? [4, 4] : undefined, points: { show: index < 2, size: 6 } }))],
+    axes: [{ ...axis, values: (_, ticks) => ticks.map((tick) => labels[tick] ?? "") }, { ...axis, size: 56, values: (_, ticks) => ticks.map(short) }],
+    scales: { x: { time: false }, y: { range: (_, low, high) => [0, Math.max(5, high * 1.05)] } },
+    series: [{}, ...names.map((name, index) => ({ label: name, stroke: strokes[index], width: 2, dash: index === names.length - 1 && index > 0 ? [4, 4] : undefined, points: { show: index < names.length - 1, size: 6 } }))],
   };
 }
 
-/** times: seconds, ascending; series: [{name, values}] of the same length. */
-export function Chart({ title, times, series }) {
+/** labels: of the places from left to right; series: [{name, values}] of the same length, the last one to compare with. */
+export function Chart({ title, labels, series }) {
   const place = useRef(null);
   const shade = useCell(theme);
   useEffect(() => {
@@ -43,7 +43,7 @@ export function Chart({ title, times, series }) {
     library().then((Plot) => {
       if (gone) return;
       place.current.replaceChildren();
-      plot = new Plot(options(place.current.clientWidth, series.map((one) => one.name)), [times, ...series.map((one) => one.values)], place.current);
+      plot = new Plot(options(place.current.clientWidth, labels, series.map((one) => one.name)), [labels.map((_, index) => index), ...series.map((one) => one.values)], place.current);
     });
     const fit = () => plot?.setSize({ width: place.current.clientWidth, height: HEIGHT });
     addEventListener("resize", fit);
@@ -52,11 +52,12 @@ export function Chart({ title, times, series }) {
       removeEventListener("resize", fit);
       plot?.destroy();
     };
-  }, [times, series, shade]);
-  const rows = times.map((time, index) => ({ time, index }));
-  const columns = [{ key: "time", label: t("health.time"), cell: (row) => new Date(row.time * 1000).toLocaleString() },
+  }, [labels, series, shade]);
+  const rows = labels.map((label, index) => ({ label, index }));
+  const columns = [{ key: "time", label: t("chart.hour"), cell: (row) => row.label },
     ...series.map((one) => ({ key: one.name, label: one.name, number: true, cell: (row) => number(one.values[row.index]) }))];
-  return html`<figure class="chart"><figcaption class="bar">${series.map((one, index) => html`<span class=${`key key-${index}`}>${one.name}</span>`)}</figcaption>
+  const look = (index) => (index === series.length - 1 && index > 0 ? "key-last" : `key-${index}`);
+  return html`<figure class="chart"><figcaption class="bar">${series.map((one, index) => html`<span class=${`key ${look(index)}`}>${one.name}</span>`)}</figcaption>
     <div ref=${place} aria-hidden="true" style=${{ minHeight: `${HEIGHT}px` }} />
-    <details><summary>${t("chart.table")}</summary><${Table} caption=${title} columns=${columns} rows=${rows} keyOf=${(row) => row.time} /></details></figure>`;
+    <details><summary>${t("chart.table")}</summary><${Table} caption=${title} columns=${columns} rows=${rows} keyOf=${(row) => row.label} /></details></figure>`;
 }

@@ -1,14 +1,15 @@
 // The line to the central: one WebSocket that says that something happened, and data that follow it.
 import { useEffect, useRef, useState } from "../vendor/preact.js";
-import { get, session } from "./api.js";
+import { findOut, get, session } from "./api.js";
 import { cell } from "./cell.js";
+import { now } from "./clock.js";
 
 const RETRY_MS = [500, 1000, 2000, 3000, 5000];
 const SILENCE_MS = 45000; // the server pings every 20 s; the browser answers without telling us
 const GATHER_MS = 250; // notices that come together fetch once
 
 /** {open, since}: whether the line stands, and since when (ms). */
-export const line = cell({ open: false, since: Date.now() });
+export const line = cell({ open: false, since: now() });
 
 const listeners = new Set();
 let socket = null;
@@ -16,7 +17,7 @@ let attempt = 0;
 let retry = 0;
 
 function say(open) {
-  if (line.get().open !== open) line.set({ open, since: Date.now() });
+  if (line.get().open !== open) line.set({ open, since: now() });
 }
 
 function schedule() {
@@ -43,6 +44,7 @@ function connect() {
     clearTimeout(late);
     attempt = 0;
     say(true);
+    findOut(); // another role, another clock: it may have been started anew
     for (const listener of [...listeners]) listener({ type: "resync" });
   };
   socket.onmessage = hear;
@@ -98,7 +100,7 @@ export function useData(path, { every = 30000, quiet = false } = {}) {
     const ask = async () => {
       try {
         const data = await get(path, { signal: stop.signal });
-        if (mine === turn.current) setState({ data, at: Date.now(), error: null, loading: false });
+        if (mine === turn.current) setState({ data, at: now(), error: null, loading: false });
       } catch (error) {
         if (mine === turn.current && !stop.signal.aborted) {
           setState((old) => ({ ...old, error, loading: false }));

@@ -1,7 +1,7 @@
 // The parts that screens are made of. Text always goes in as text, never as HTML.
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { cell, useCell } from "./cell.js";
-import { ago, dateOf, time } from "./format.js";
+import { ago, dateOf, fullTime, time } from "./format.js";
 import { t } from "./i18n.js";
 
 const ICONS = {
@@ -43,6 +43,10 @@ export function Card({ title, actions, children, tone }) {
     ${children}</section>`;
 }
 
+/** One of a few, as buttons that say which is pressed. options: [[value, label]]. */
+export const Tabs = ({ label, value, options, onChange }) => html`<div class="tabs" role="group" aria-label=${label}>${options.map(([key, text]) => html`<button type="button" key=${key}
+  aria-pressed=${value === key ? "true" : "false"} onClick=${() => onChange(key)}>${text}</button>`)}</div>`;
+
 export function Stat({ label, value, hint, to, tone }) {
   const inside = html`<span class="stat-label">${label}</span><span class="stat-value">${value}</span>${hint && html`<span class="stat-hint">${hint}</span>`}`;
   return to ? html`<a class=${`stat ${tone ?? ""}`} href=${to}>${inside}</a>` : html`<div class=${`stat ${tone ?? ""}`}>${inside}</div>`;
@@ -63,7 +67,7 @@ export function Age({ at }) {
 
 export const Time = ({ value, seconds }) => {
   const date = dateOf(value);
-  return date ? html`<time datetime=${date.toISOString()} title=${date.toLocaleString()}>${time(value, { seconds })}</time>` : "–";
+  return date ? html`<time datetime=${date.toISOString()} title=${fullTime(date)}>${time(value, { seconds })}</time>` : "–";
 };
 
 export const Loading = () => html`<p class="empty" aria-busy="true">${t("loading")}</p>`;
@@ -85,16 +89,18 @@ export function Shown({ source, children }) {
     ${children(source.data)}</div>`;
 }
 
-/** A labelled control. `error` is tied to it for who listens instead of looking. */
+/** A labelled control. `error` is tied to it for who listens instead of looking; `suggestions` are offered while one types. */
 let fields = 0;
-export function Field({ label, hint, error, children, as = "input", ...rest }) {
+export function Field({ label, hint, error, children, suggestions, class: look = "", as = "input", ...rest }) {
   const id = useRef(null);
   id.current ??= `field-${++fields}`;
+  if (suggestions) rest.list = `${id.current}-list`;
   const described = [hint && `${id.current}-hint`, error && `${id.current}-error`].filter(Boolean).join(" ") || null;
   const control = as === "select" ? html`<select id=${id.current} aria-describedby=${described} aria-invalid=${error ? "true" : null} ...${rest}>${children}</select>`
     : as === "textarea" ? html`<textarea id=${id.current} aria-describedby=${described} aria-invalid=${error ? "true" : null} ...${rest}></textarea>`
     : html`<input id=${id.current} aria-describedby=${described} aria-invalid=${error ? "true" : null} ...${rest} />`;
-  return html`<div class="field"><label for=${id.current}>${label}</label>${control}
+  return html`<div class=${`field ${look}`}><label for=${id.current}>${label}</label>${control}
+    ${suggestions && html`<datalist id=${`${id.current}-list`}>${suggestions.map((one) => html`<option value=${one} />`)}</datalist>`}
     ${hint && html`<p id=${`${id.current}-hint`} class="hint">${hint}</p>`}
     ${error && html`<p id=${`${id.current}-error`} class="error">${error}</p>`}</div>`;
 }
@@ -121,31 +127,6 @@ export function Dialog({ title, onClose, children, wide }) {
     ${children}</dialog>`;
 }
 
-/** Asks for a reason, then runs `action(reason)`; errors stay in the dialog. */
-export function Reason({ title, text, confirm, danger, reasons = [], action, onClose }) {
-  const [reason, setReason] = useState(reasons[0] ?? "");
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState(null);
-  const submit = async (event) => {
-    event.preventDefault();
-    setBusy(true);
-    try {
-      await action(reason.trim());
-      onClose();
-    } catch (failure) {
-      setError(failure);
-      setBusy(false);
-    }
-  };
-  return html`<${Dialog} title=${title} onClose=${onClose}><form onSubmit=${submit}>
-    <p>${text}</p>
-    <${Field} label=${t("reason")} list="reasons" required maxlength="200" value=${reason} onInput=${(event) => setReason(event.target.value)} autofocus />
-    <datalist id="reasons">${reasons.map((one) => html`<option value=${one} />`)}</datalist>
-    <${Fault} error=${error} />
-    <div class="foot"><${Button} onClick=${onClose}>${t("cancel")}<//><${Button} kind=${danger ? "danger" : "primary"} type="submit" busy=${busy}>${confirm}<//></div>
-  </form><//>`;
-}
-
 /**
  * A table that becomes a list of cards where there is no room; a card leaves out what is "–".
  * columns: {key, label, cell(row), number}; `tall`: it scrolls in itself.
@@ -165,12 +146,22 @@ export function Table({ columns, rows, keyOf, caption, onOpen, tall }) {
 
 const messages = cell([]);
 let sequence = 0;
+const UNDO_MS = 10000, TOLD_MS = 5000;
 
-/** Says something for a while. `undo` gives a button that takes it back. */
+/** Says something for a while. `undo`, which may throw an error in words, gives a button that takes it back. */
 export function say(text, { tone = "good", undo } = {}) {
   const id = ++sequence;
   messages.set([...messages.get(), { id, text, tone, undo }]);
-  setTimeout(() => forget(id), undo ? 10000 : 5000);
+  setTimeout(() => forget(id), undo ? UNDO_MS : TOLD_MS);
+}
+
+/** Runs what a button asks for outside of a form; an error is told. */
+export async function attempt(action) {
+  try {
+    await action();
+  } catch (error) {
+    say(error.message, { tone: "bad" });
+  }
 }
 
 const forget = (id) => messages.set(messages.get().filter((message) => message.id !== id));
@@ -181,6 +172,9 @@ export function Messages() {
     <span>${message.text}</span>
     ${message.undo && html`<button type="button" class="button" onClick=${() => {
       forget(message.id);
-      message.undo();
+      attempt(async () => {
+        await message.undo();
+        say(t("undone"));
+      });
     }}>${t("undo")}</button>`}</div>`)}</div>`;
 }

@@ -1,36 +1,15 @@
 // Who may use this central: people with passwords, programs with tokens.
 import { html, useState } from "../vendor/preact.js";
 import { post, put, remove } from "../lib/api.js";
+import { FormDialog, Reason } from "../lib/form.js";
 import { t } from "../lib/i18n.js";
 import { useData } from "../lib/live.js";
-import { LEAST } from "../lib/password.js";
-import { Badge, Button, Card, Dialog, Fault, Field, Reason, Shown, Table, Time, say } from "../lib/ui.js";
+import { newPassword } from "../lib/password.js";
+import { Badge, Button, Card, Dialog, Shown, Table, Time, say } from "../lib/ui.js";
 
 const ROLES = ["viewer", "operator", "admin", "edge", "metrics"];
-const roleOptions = (roles) => roles.map((role) => html`<option value=${role}>${t(`role.${role}`)}</option>`);
-
-/** A form in a dialog that sends its values and shows what went wrong. */
-function Ask({ title, fields, fresh, confirm, action, onClose }) {
-  const [values, setValues] = useState(fresh);
-  const [error, setError] = useState(null);
-  const [busy, setBusy] = useState(false);
-  const submit = async (event) => {
-    event.preventDefault();
-    setBusy(true);
-    try {
-      await action(values);
-      onClose();
-    } catch (failure) {
-      setError(failure);
-      setBusy(false);
-    }
-  };
-  return html`<${Dialog} title=${title} onClose=${onClose}><form onSubmit=${submit}>
-    ${fields.map(({ name, options, ...rest }) => html`<${Field} key=${name} as=${options ? "select" : "input"} ...${rest} value=${values[name]}
-      onInput=${(event) => setValues({ ...values, [name]: event.target.value })}>${options && roleOptions(options)}<//>`)}
-    <${Fault} error=${error} />
-    <div class="foot"><${Button} onClick=${onClose}>${t("cancel")}<//><${Button} kind="primary" type="submit" busy=${busy}>${confirm}<//></div></form><//>`;
-}
+const roleField = (roles, more) => ({ name: "role", label: t("accounts.role"), options: roles.map((role) => [role, t(`role.${role}`)]), ...more });
+const PEOPLE = ROLES.slice(0, 3);
 
 /** What is shown once and never again. */
 const Secret = ({ title, text, secret, onClose }) => html`<${Dialog} title=${title} onClose=${onClose}><p>${text}</p>
@@ -45,10 +24,9 @@ function Accounts() {
     source.reload();
     setTimeout(() => setOpen({ kind: "secret", name: made.name ?? name, secret: made.password }), 0);
   };
-  const change = (body) => async (values) => {
-    await put(`/api/v1/accounts/${encodeURIComponent(open.row.name)}`, body(values));
+  const change = async ({ name }, values) => {
+    await put(`/api/v1/accounts/${encodeURIComponent(name)}`, values);
     source.reload();
-    say(t("list.saved", { name: open.row.name }));
   };
   const columns = [
     { key: "name", label: t("login.name"), cell: (row) => html`<bdi>${row.name}</bdi>` },
@@ -60,12 +38,17 @@ function Accounts() {
   ];
   return html`<${Card} title=${t("accounts.people")} actions=${html`<${Button} kind="primary" onClick=${() => setOpen({ kind: "add" })}>${t("add")}<//>`}>
     <${Shown} source=${source}>${(data) => html`<${Table} caption=${t("accounts.people")} columns=${columns} rows=${data.accounts} keyOf=${(row) => row.name} />`}<//>
-    ${open?.kind === "add" && html`<${Ask} title=${t("accounts.add")} confirm=${t("add")} fresh=${{ name: "", role: "operator" }} onClose=${close} action=${add}
-      fields=${[{ name: "name", label: t("login.name"), required: true, maxlength: 63, autocomplete: "off" }, { name: "role", label: t("accounts.role"), options: ROLES.slice(0, 3), hint: t("accounts.role_hint") }]} />`}
-    ${open?.kind === "role" && html`<${Ask} title=${open.row.name} confirm=${t("save")} fresh=${{ role: open.row.role }} onClose=${close} action=${change(({ role }) => ({ role }))}
-      fields=${[{ name: "role", label: t("accounts.role"), options: ROLES.slice(0, 3) }]} />`}
-    ${open?.kind === "password" && html`<${Ask} title=${open.row.name} confirm=${t("save")} fresh=${{ password: "" }} onClose=${close} action=${change(({ password }) => ({ password }))}
-      fields=${[{ name: "password", label: t("accounts.new_password"), type: "password", required: true, minlength: LEAST, autocomplete: "new-password", hint: t("accounts.password_hint") }]} />`}
+    ${open?.kind === "add" && html`<${FormDialog} title=${t("accounts.add")} confirm=${t("add")} fresh=${{ name: "", role: "operator" }} onClose=${close} action=${add}
+      fields=${[{ name: "name", label: t("login.name"), required: true, maxlength: 63, autocomplete: "off" }, roleField(PEOPLE, { hint: t("accounts.role_hint") })]} />`}
+    ${open?.kind === "role" && html`<${FormDialog} title=${`${t("accounts.role")}: ${open.row.name}`} fresh=${{ role: open.row.role }} onClose=${close} fields=${[roleField(PEOPLE)]} action=${async ({ role }) => {
+      const row = open.row;
+      await change(row, { role });
+      say(t("list.saved", { name: row.name }), { undo: () => change(row, { role: row.role }) });
+    }} />`}
+    ${open?.kind === "password" && html`<${FormDialog} title=${`${t("login.password")}: ${open.row.name}`} fresh=${{ password: "" }} onClose=${close} fields=${[newPassword("password")]} action=${async ({ password }) => {
+      await change(open.row, { password });
+      say(t("list.saved", { name: open.row.name }));
+    }} />`}
     ${open?.kind === "remove" && html`<${Reason} title=${t("remove")} text=${t("accounts.remove", { name: open.row.name })} confirm=${t("remove")} danger onClose=${close}
       action=${async (reason) => {
         await remove(`/api/v1/accounts/${encodeURIComponent(open.row.name)}`, { reason });
@@ -92,8 +75,8 @@ function Tokens() {
   return html`<${Card} title=${t("accounts.tokens")} actions=${html`<${Button} onClick=${() => setOpen({ kind: "add" })}>${t("add")}<//>`}>
     <p class="soft">${t("accounts.tokens_lead")}</p>
     <${Shown} source=${source}>${(data) => html`<${Table} caption=${t("accounts.tokens")} columns=${columns} rows=${data.tokens} keyOf=${(row) => row.name} />`}<//>
-    ${open?.kind === "add" && html`<${Ask} title=${t("accounts.add_token")} confirm=${t("add")} fresh=${{ name: "", role: "viewer" }} onClose=${close} action=${add}
-      fields=${[{ name: "name", label: t("accounts.token"), required: true, maxlength: 63, autocomplete: "off" }, { name: "role", label: t("accounts.role"), options: ROLES }]} />`}
+    ${open?.kind === "add" && html`<${FormDialog} title=${t("accounts.add_token")} confirm=${t("add")} fresh=${{ name: "", role: "viewer" }} onClose=${close} action=${add}
+      fields=${[{ name: "name", label: t("accounts.token"), required: true, maxlength: 63, autocomplete: "off" }, roleField(ROLES)]} />`}
     ${open?.kind === "remove" && html`<${Reason} title=${t("accounts.revoke")} text=${t("accounts.revoke_text", { name: open.row.name })} confirm=${t("accounts.revoke")} danger onClose=${close}
       action=${async (reason) => {
         await remove(`/api/v1/tokens/${encodeURIComponent(open.row.name)}`, { reason });

@@ -1,20 +1,22 @@
 // Who pays by the month. A valid subscription makes the exit free, at every central.
 import { html } from "../vendor/preact.js";
+import { dayOf, now } from "../lib/clock.js";
+import { dayText } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { ListScreen } from "../lib/list.js";
 import { Badge, Plate } from "../lib/ui.js";
-import { STATES, stateBadge } from "./people.js";
+import { stateBadge, states } from "./people.js";
 
 const TYPES = ["monthly", "company", "regular"];
-const FIELDS = [
-  { name: "plate_number", label: "cards.plate", required: true },
-  { name: "owner_name", label: "cards.owner" },
-  { name: "type", label: "cards.type", options: TYPES.map((type) => [type, `cards.type.${type}`]) },
-  { name: "phone", label: "people.phone", type: "tel" },
-  { name: "start_date", label: "cards.start", type: "date" },
-  { name: "end_date", label: "cards.end", type: "date" },
-  { name: "status", label: "people.status", options: STATES },
-  { name: "note", label: "cards.note" },
+const fields = () => [
+  { name: "plate_number", label: t("cards.plate"), required: true, maxlength: 32, autocomplete: "off" },
+  { name: "owner_name", label: t("cards.owner"), maxlength: 200 },
+  { name: "type", label: t("cards.type"), options: TYPES.map((type) => [type, t(`cards.type.${type}`)]) },
+  { name: "phone", label: t("people.phone"), type: "tel", maxlength: 200 },
+  { name: "start_date", label: t("cards.start"), type: "date" },
+  { name: "end_date", label: t("cards.end"), type: "date" },
+  { name: "status", label: t("people.status"), options: states() },
+  { name: "note", label: t("cards.note"), maxlength: 200 },
 ];
 
 /** The kind of customer in words; what is free text stays as it is. */
@@ -29,16 +31,15 @@ function validity(row, today) {
 }
 
 export default function Cards({ who }) {
-  const now = new Date();
-  const today = new Date(now.getTime() - now.getTimezoneOffset() * 60000).toISOString().slice(0, 10);
+  const today = dayOf(now());
   const columns = [
     { key: "plate", label: t("cards.plate"), cell: (row) => html`<${Plate} text=${row.plate_number} />` },
-    { key: "owner", label: t("cards.owner"), cell: (row) => html`<bdi>${row.owner_name}</bdi>` },
+    { key: "owner", label: t("cards.owner"), cell: (row) => (row.owner_name ? html`<bdi>${row.owner_name}</bdi>` : "–") },
     { key: "type", label: t("cards.type"), cell: (row) => html`<bdi>${kindOfCard(row.type)}</bdi>` },
-    { key: "dates", label: t("cards.dates"), cell: (row) => `${row.start_date || "…"} – ${row.end_date || "…"}` },
-    { key: "phone", label: t("people.phone"), cell: (row) => html`<bdi>${row.phone}</bdi>` },
+    { key: "dates", label: t("cards.dates"), cell: (row) => (row.start_date || row.end_date ? `${dayText(row.start_date)} – ${dayText(row.end_date)}` : t("cards.always")) },
+    { key: "phone", label: t("people.phone"), cell: (row) => (row.phone ? html`<bdi>${row.phone}</bdi>` : "–") },
     { key: "validity", label: t("people.status"), cell: (row) => validity(row, today) },
   ];
-  return html`<${ListScreen} title=${t("nav.cards")} lead=${t("cards.lead")} path="/api/subscriptions" member="subscriptions" fields=${FIELDS} columns=${columns}
+  return html`<${ListScreen} title=${t("nav.cards")} lead=${t("cards.lead")} path="/api/subscriptions" member="subscriptions" fields=${fields()} columns=${columns}
     fresh=${{ status: "active", type: "monthly" }} may=${who.roles.includes("admin")} nameOf=${(row) => row.plate_number} />`;
 }

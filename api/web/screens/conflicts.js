@@ -1,11 +1,11 @@
 // What the rules decided against somebody, and how to decide otherwise.
-import { html, useState } from "../vendor/preact.js";
+import { html } from "../vendor/preact.js";
 import { query } from "../lib/api.js";
 import { Corrections } from "../lib/correct.js";
 import { money } from "../lib/format.js";
 import { has, t } from "../lib/i18n.js";
 import { useData } from "../lib/live.js";
-import { href } from "../lib/router.js";
+import { href, replace } from "../lib/router.js";
 import { Badge, Button, Card, Empty, Field, Plate, Shown, Time } from "../lib/ui.js";
 import { Status } from "./visits.js";
 
@@ -31,18 +31,15 @@ function Conflict({ conflict, may, onDone }) {
       ${conflict.other_event_id && html`<${Side} title=${t("conflicts.other")} visit=${conflict.other} may=${may} onDone=${onDone} />`}</div><//>`;
 }
 
-export default function Conflicts({ who }) {
-  const [code, setCode] = useState("");
-  const [cursor, setCursor] = useState("");
+export default function Conflicts({ who, query: place }) {
+  const code = place.code ?? "", cursor = place.cursor ?? "";
+  const show = (change) => replace("conflicts", null, { code, cursor, ...change });
   const source = useData(`/api/v1/conflicts${query({ code, cursor, limit: PAGE })}`, { every: 30000 });
   return html`<div class="screen"><div class="head"><div><h1>${t("nav.conflicts")}</h1><p>${t("conflicts.lead")}</p></div>
-      <${Field} label=${t("conflicts.kind")} as="select" value=${code} onInput=${(event) => {
-        setCursor("");
-        setCode(event.target.value);
-      }}><option value="">${t("visits.all")}</option>${CODES.map((one) => html`<option value=${one}>${t(`conflict.${one}`)}</option>`)}<//></div>
-    <${Shown} source=${source}>${(data) => (data.conflicts.length === 0 ? html`<${Empty}>${t("conflicts.none")}<//>`
-      : html`<div class="list">${data.conflicts.map((conflict) => html`<${Conflict} key=${`${conflict.code} ${conflict.event_id} ${conflict.position.node}/${conflict.position.epoch}/${conflict.position.seq}`}
+      <${Field} label=${t("conflicts.kind")} as="select" value=${code} onInput=${(event) => show({ cursor: "", code: event.target.value })}><option value="">${t("visits.all")}</option>${CODES.map((one) => html`<option value=${one}>${t(`conflict.${one}`)}</option>`)}<//></div>
+    <${Shown} source=${source}>${(data) => (data.conflicts.length === 0 && !data.next ? html`<${Empty}>${t("conflicts.none")}<//>`
+      : html`<div class="screen"><div class="list">${data.conflicts.map((conflict) => html`<${Conflict} key=${`${conflict.code} ${conflict.event_id} ${conflict.position.node}/${conflict.position.epoch}/${conflict.position.seq}`}
           conflict=${conflict} may=${who.roles.includes("operator")} onDone=${source.reload} />`)}</div>
-        <p class="bar">${cursor && html`<${Button} onClick=${() => setCursor("")}>${t("newest")}<//>`}
-          ${data.next && html`<${Button} onClick=${() => setCursor(data.next)}>${t("older")}<//>`}</p>`)}<//></div>`;
+        <p class="bar">${cursor && html`<${Button} onClick=${() => show({ cursor: "" })}>${t("newest")}<//>`}
+          ${data.next && html`<${Button} onClick=${() => show({ cursor: data.next })}>${t("older")}<//>`}</p></div>`)}<//></div>`;
 }

@@ -2,7 +2,8 @@
 import { html, useState } from "../vendor/preact.js";
 import { query } from "../lib/api.js";
 import { Feed } from "../lib/feed.js";
-import { bytes, number } from "../lib/format.js";
+import { now, skew, zone } from "../lib/clock.js";
+import { bytes, number, span, time } from "../lib/format.js";
 import { has, t, tCode } from "../lib/i18n.js";
 import { useData } from "../lib/live.js";
 import { Age, Badge, Button, Card, Empty, Field, Shown, Stat, Table, Time } from "../lib/ui.js";
@@ -35,29 +36,26 @@ function Audit() {
       setCursor(null);
       setAuthor(event.target.value.trim());
     }} />
-    <${Shown} source=${source}>${(data) => html`${data.entries.length === 0 ? html`<${Empty}>${t("list.no_match")}<//>`
+    <${Shown} source=${source}>${(data) => html`<div>${data.entries.length === 0 ? html`<${Empty}>${t("list.no_match")}<//>`
       : html`<${Table} caption=${t("health.audit")} columns=${columns} rows=${data.entries} keyOf=${(entry) => `${entry.time} ${entry.kind} ${entry.subject}`} />`}
       <p class="bar">${cursor && html`<${Button} onClick=${() => setCursor(null)}>${t("newest")}<//>`}
-        ${data.next && html`<${Button} onClick=${() => setCursor(data.next)}>${t("older")}<//>`}</p>`}<//><//>`;
+        ${data.next && html`<${Button} onClick=${() => setCursor(data.next)}>${t("older")}<//>`}</p></div>`}<//><//>`;
 }
 
-/** The value of a metric without labels; null when it is not known. */
-function metric(text, name) {
-  const line = (text ?? "").split("\n").find((one) => one.startsWith(`parkmesh_${name} `));
-  return line ? Number(line.split(" ")[1]) : null;
-}
+const CLOCK_MS = 60000; // a machine whose clock is further off than that shows ages that surprise
 
 export default function Health({ who }) {
-  const metrics = useData("/metrics", { every: 15000, quiet: true });
   const source = useData("/api/status", { every: 5000, quiet: true });
   return html`<div class="screen"><div class="head"><div><h1>${t("nav.health")}</h1><p>${t("health.lead")}</p></div></div>
-    <${Shown} source=${source}>${(data) => html`<div class="grid two"><${Warnings} list=${data.warnings ?? []} />
-      <div class="stats"><${Stat} label=${t("health.central")} value=${data.node} /><${Stat} label=${t("mesh.version")} value=${data.version} />
+    <${Shown} source=${source}>${(data) => html`<div class="screen"><div class="grid two"><${Warnings} list=${data.warnings ?? []} />
+      <div class="stats"><${Stat} label=${t("health.ready")} value=${t(data.ready ? "health.yes" : "health.no")} hint=${t("health.up", { span: span(data.uptime_s * 1000) })} tone=${data.ready ? "good" : "bad"} />
+        <${Stat} label=${t("health.disk")} value=${bytes(data.disk.free_bytes)} hint=${data.disk.total_bytes == null ? null : t("health.of", { whole: bytes(data.disk.total_bytes) })} tone=${(data.disk.free_bytes ?? Infinity) < LITTLE_DISK ? "warn" : ""} />
+        <${Stat} label=${t("health.database")} value=${bytes(data.disk.database_bytes)} hint=${t("health.wal", { size: bytes(data.disk.wal_bytes) })} />
         <${Stat} label=${t("health.events")} value=${number(data.events)} />
-        <${Stat} label=${t("health.database")} value=${bytes(metric(metrics.data, "database_bytes"))} />
-        <${Stat} label=${t("health.disk")} value=${bytes(metric(metrics.data, "disk_free_bytes"))} tone=${(metric(metrics.data, "disk_free_bytes") ?? Infinity) < LITTLE_DISK ? "warn" : ""} />
-        <${Stat} label=${t("health.ready")} value=${t(data.ready ? "health.yes" : "health.no")} tone=${data.ready ? "good" : "bad"} /></div></div>
-      <${Age} at=${source.at} />`}<//>
+        <${Stat} label=${t("health.clock")} value=${time(now(), { seconds: true })} hint=${zone()} />
+        <${Stat} label=${t("mesh.version")} value=${data.version} hint=${data.node} /></div></div>
+      ${Math.abs(skew()) > CLOCK_MS && html`<p class="note" role="status">${t("health.skew", { span: span(Math.abs(skew())) })}</p>`}
+      <${Age} at=${source.at} /></div>`}<//>
     <${Feed} />
     ${who.roles.includes("admin") && html`<${Audit} />`}</div>`;
 }

@@ -2,6 +2,7 @@
 import { html, useState } from "../vendor/preact.js";
 import { findOut, post } from "../lib/api.js";
 import { useCell } from "../lib/cell.js";
+import { useSubmit } from "../lib/form.js";
 import { LANGUAGES, language, setLanguage, t } from "../lib/i18n.js";
 import { Button, Fault, Field } from "../lib/ui.js";
 
@@ -9,19 +10,10 @@ export function Login() {
   const code = useCell(language);
   const [name, setName] = useState("");
   const [password, setPassword] = useState("");
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState(null);
-  const submit = async (event) => {
-    event.preventDefault();
-    setBusy(true);
-    try {
-      await post("/api/v1/login", { name, password });
-      await findOut();
-    } catch (failure) {
-      setError(failure);
-      setBusy(false);
-    }
-  };
+  const { submit, busy, error } = useSubmit(async () => {
+    await post("/api/v1/login", { name, password });
+    await findOut();
+  });
   return html`<main class="login"><form onSubmit=${submit}>
     <img src="/web/icon.svg" alt="" width="56" height="56" />
     <h1>ParkMesh</h1>

@@ -2,7 +2,9 @@
 import { html, useState } from "../vendor/preact.js";
 import { number } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
+import { folded } from "../lib/list.js";
 import { useData } from "../lib/live.js";
+import { href } from "../lib/router.js";
 import { Age, Badge, Card, Empty, Field, Plate, Shown, Table, Time } from "../lib/ui.js";
 
 /** How full, as a bar; the number beside it says the same. */
@@ -14,7 +16,7 @@ export function Meter({ part, whole }) {
 function Lot({ lot }) {
   const { occupied, total_capacity: capacity, available, vehicles } = lot.occupancy;
   const columns = [
-    { key: "plate", label: t("visits.plate"), cell: (car) => html`<${Plate} text=${car.plate_view} /> ${car.is_anomaly && html`<${Badge} tone="warn">${t("lots.anomaly")}<//>`}` },
+    { key: "plate", label: t("visits.plate"), cell: (car) => html`<span><a href=${href("visits", null, { q: car.plate_view })}><${Plate} text=${car.plate_view} /></a> ${car.is_anomaly && html`<${Badge} tone="warn">${t("lots.anomaly")}<//>`}</span>` },
     { key: "entry", label: t("visits.entry"), cell: (car) => html`<${Time} value=${car.entry_time} />` },
     { key: "seen", label: t("lots.seen"), cell: (car) => html`<${Time} value=${car.location_time} />` },
   ];
@@ -27,10 +29,10 @@ function Lot({ lot }) {
 export default function Lots() {
   const source = useData("/api/parking/occupancy", { every: 15000 });
   const [text, setText] = useState("");
-  const wanted = (lot) => !text || lot.camera.name.toLowerCase().includes(text.toLowerCase());
+  const wanted = (lot) => !text || folded(lot.camera.name).includes(folded(text));
   return html`<div class="screen"><div class="head"><div><h1>${t("nav.lots")}</h1><p>${t("lots.lead")}</p></div></div>
-    <${Shown} source=${source}>${(data) => html`
+    <${Shown} source=${source}>${(data) => html`<div class="screen">
       ${data.parking_lots.length > 6 && html`<${Field} label=${t("list.search")} type="search" value=${text} onInput=${(event) => setText(event.target.value)} />`}
       ${data.parking_lots.length === 0 ? html`<${Empty}>${t("home.no_lots")}<//>` : html`<div class="grid">${data.parking_lots.filter(wanted).map((lot) => html`<${Lot} key=${lot.camera.name} lot=${lot} />`)}</div>`}
-      <${Age} at=${source.at} />`}<//></div>`;
+      <${Age} at=${source.at} /></div>`}<//></div>`;
 }

@@ -1,11 +1,12 @@
 // All centrals: who is connected, who is equal, what waits for whom; and adding one.
-import { html, useState } from "../vendor/preact.js";
-import { post, put, remove } from "../lib/api.js";
+import { html, useRef, useState } from "../vendor/preact.js";
+import { get, post, put, remove } from "../lib/api.js";
+import { FormDialog, Reason } from "../lib/form.js";
 import { number, span } from "../lib/format.js";
-import { t, tCode } from "../lib/i18n.js";
+import { has, t, tCode } from "../lib/i18n.js";
 import { useData } from "../lib/live.js";
 import { Map as MeshMap } from "../lib/map.js";
-import { Age, Badge, Button, Card, Dialog, Empty, Fault, Field, Reason, Shown, Table, Time, say } from "../lib/ui.js";
+import { Age, Badge, Button, Card, Dialog, Empty, Fault, Shown, Table, Time, attempt, say } from "../lib/ui.js";
 
 const TONES = { connected: "good", connecting: "info", disconnected: "bad", rejected: "bad", pending: "warn" };
 const SYNC_TONES = { equal: "good", behind: "warn", ahead: "warn", both: "warn", unknown: "quiet" };
@@ -16,9 +17,12 @@ function Equality({ peer }) {
     ${(peer.behind > 0 || peer.ahead > 0) && html` <span class="soft">${t("mesh.lag", { behind: number(peer.behind), ahead: number(peer.ahead) })}${lag}</span>`}</span>`;
 }
 
+/** The kind of link in words; one that this page does not know under its own name. */
+const linkText = (link) => (has(`mesh.link.${link}`) ? t(`mesh.link.${link}`) : link);
+
 const columns = () => [
-  { key: "id", label: t("mesh.central"), cell: (peer) => html`<span><strong class="lot" translate="no">${peer.peer_id}</strong> <span class="soft">${peer.peer_ip}:${peer.p2p_port}</span></span>` },
-  { key: "state", label: t("mesh.state"), cell: (peer) => html`<span><${Badge} tone=${TONES[peer.status] ?? "quiet"}>${t(`mesh.state.${peer.status}`)}<//> ${peer.link !== "mesh" && html`<span class="soft">${peer.link}</span>`}
+  { key: "id", label: t("mesh.central"), cell: (peer) => html`<span><strong class="lot" translate="no">${peer.peer_id}</strong> <span class="soft" translate="no">${peer.peer_ip}:${peer.p2p_port}</span></span>` },
+  { key: "state", label: t("mesh.state"), cell: (peer) => html`<span><${Badge} tone=${TONES[peer.status] ?? "quiet"}>${t(`mesh.state.${peer.status}`)}<//> <span class="soft">${linkText(peer.link)}</span>
     ${peer.last_error && html`<br /><span class="soft">${tCode(peer.code, peer.last_error)}</span>`}</span>` },
   { key: "sync", label: t("mesh.sync"), cell: (peer) => html`<${Equality} peer=${peer} />` },
   { key: "rtt", label: t("mesh.rtt"), number: true, cell: (peer) => (peer.rtt_ms == null ? "–" : `${number(peer.rtt_ms)} ms`) },
@@ -27,97 +31,86 @@ const columns = () => [
   { key: "since", label: t("mesh.since"), cell: (peer) => html`<${Time} value=${peer.since} />` },
 ];
 
-/** Address, who it says it is, both sides, and how far the first catching up is. */
-function Add({ onClose, onDone }) {
-  const [ip, setIp] = useState("");
-  const [port, setPort] = useState("8000");
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState(null);
-  const [added, setAdded] = useState(null);
-  const status = useData(added ? "/api/p2p/status" : null, { every: 1000, quiet: true });
-  const peer = status.data?.peers.find((one) => one.peer_id === added?.peer.id);
-  const submit = async (event) => {
-    event.preventDefault();
-    setBusy(true);
-    setError(null);
-    try {
-      setAdded(await post("/api/p2p/add-peer", { ip: ip.trim(), api_port: Number(port) }));
-      onDone();
-    } catch (failure) {
-      setError(failure);
-    }
-    setBusy(false);
-  };
-  if (added) {
-    return html`<${Dialog} title=${t("mesh.add")} onClose=${onClose}><ol class="list">
-      <li><${Badge} tone="good">1<//> ${t("mesh.add.found", { id: added.peer.id, ip: added.peer.ip })}</li>
-      <li><${Badge} tone=${added.registration_success ? "good" : "warn"}>2<//> ${t(added.registration_success ? "mesh.add.accepted" : "mesh.add.waiting")}</li>
-      <li><${Badge} tone=${peer?.connected ? "good" : "info"}>3<//> ${t(peer?.connected ? "mesh.add.linked" : "mesh.add.linking")} ${peer?.last_error && html`<span class="soft">${tCode(peer.code, peer.last_error)}</span>`}</li>
-      <li><${Badge} tone=${peer?.sync === "equal" ? "good" : "info"}>4<//> ${peer?.sync === "equal" ? t("mesh.add.equal") : t("mesh.add.syncing", { n: number(peer?.lag_events ?? 0) })}</li></ol>
-      <div class="foot"><${Button} kind="primary" onClick=${onClose}>${t("close")}<//></div><//>`;
-  }
-  return html`<${Dialog} title=${t("mesh.add")} onClose=${onClose}><form onSubmit=${submit}><p>${t("mesh.add.lead")}</p>
-    <${Field} label=${t("mesh.address")} required maxlength="64" autocomplete="off" autofocus placeholder="192.168.1.20" value=${ip} onInput=${(event) => setIp(event.target.value)} />
-    <${Field} label=${t("mesh.api_port")} type="number" min="1" max="65535" autocomplete="off" required value=${port} onInput=${(event) => setPort(event.target.value)} />
-    <${Fault} error=${error} />
-    <div class="foot"><${Button} onClick=${onClose}>${t("cancel")}<//><${Button} kind="primary" type="submit" busy=${busy}>${t("mesh.add.go")}<//></div></form><//>`;
+/** How far a central that was just added has come; `added` is what adding it answered. */
+function Progress({ added, onClose }) {
+  const status = useData("/api/p2p/status", { every: 1000, quiet: true });
+  const most = useRef(0); // the longest way that was seen
+  const peer = status.data?.peers.find((one) => one.peer_id === added.peer.id);
+  const left = peer?.lag_events ?? 0;
+  most.current = Math.max(most.current, left);
+  const equal = peer?.sync === "equal";
+  return html`<${Dialog} title=${t("mesh.add")} onClose=${onClose}><div role="status"><ol class="list steps">
+    <li><${Badge} tone="good">1<//> <span>${t("mesh.add.found", { id: added.peer.id, ip: added.peer.ip })}</span></li>
+    <li><${Badge} tone=${added.registration_success ? "good" : "warn"}>2<//> <span>${t(added.registration_success ? "mesh.add.accepted" : "mesh.add.waiting", { id: added.peer.id })}</span></li>
+    <li><${Badge} tone=${peer?.connected ? "good" : "info"}>3<//> <span>${t(peer?.connected ? "mesh.add.linked" : "mesh.add.linking")} ${peer?.last_error && html`<span class="soft">${tCode(peer.code, peer.last_error)}</span>`}</span></li>
+    <li><${Badge} tone=${equal ? "good" : "info"}>4<//> <span>${equal ? t("mesh.add.equal") : t("mesh.add.syncing", { n: number(left) })}</span></li></ol></div>
+    ${peer?.connected && html`<progress aria-label=${t("mesh.sync")} max=${Math.max(1, most.current)} value=${equal ? Math.max(1, most.current) : most.current - left} />`}
+    <div class="foot"><${Button} kind="primary" onClick=${onClose}>${t("close")}<//></div><//>`;
 }
 
+const portField = (name, label) => ({ name, label, type: "number", min: 1, max: 65535, required: true, autocomplete: "off" });
+const addressField = (name) => ({ name, label: t("mesh.address"), required: true, maxlength: 64, autocomplete: "off", spellcheck: false, placeholder: "192.168.1.20" });
+
+const change = (body) => put("/api/p2p/config", body);
+
 /** This central's own id, address and ports: the same check as the file's, and saved at once. */
-function Own({ onClose }) {
+function Own({ onClose, onMoved }) {
   const source = useData("/api/p2p/config", { every: 0, quiet: true });
-  const [values, setValues] = useState(null);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState(null);
-  const own = values ?? source.data?.config.this_central;
-  const set = (name, read = (text) => text) => (event) => setValues({ ...own, [name]: read(event.target.value) });
-  const submit = async (event) => {
-    event.preventDefault();
-    setBusy(true);
-    try {
-      const { id, ip, p2p_port, api_port } = own;
-      await put("/api/p2p/config", { this_central: { id, ip, p2p_port, api_port } });
-      say(t("mesh.own.saved"));
-      onClose();
-    } catch (failure) {
-      setError(failure);
-      setBusy(false);
-    }
+  if (!source.data) return html`<${Fault} error=${source.error} />`;
+  const { id, ip, p2p_port, api_port } = source.data.config.this_central;
+  return html`<${FormDialog} title=${t("mesh.own")} lead=${t("mesh.own.lead")} fresh=${{ id, ip, p2p_port, api_port }} onClose=${onClose}
+    fields=${[{ name: "id", label: t("mesh.id"), required: true, maxlength: 63, spellcheck: false }, addressField("ip"), portField("p2p_port", t("mesh.p2p_port")), portField("api_port", t("mesh.api_port"))]}
+    action=${async (values) => {
+      await change({ this_central: { id: values.id, ip: values.ip, p2p_port: Number(values.p2p_port), api_port: Number(values.api_port) } });
+      // Whoever looks at it at the port that has gone needs the new one.
+      if (Number(values.api_port) !== api_port && Number(location.port || 80) === api_port) onMoved(`${location.protocol}//${location.hostname}:${values.api_port}/`);
+      else say(t("mesh.own.saved"), { undo: () => change({ this_central: { id, ip, p2p_port, api_port } }) });
+    }} />`;
+}
+
+/** Where another central is. */
+function Other({ peer, onClose, onDone }) {
+  const store = async (values) => {
+    const { config } = await get("/api/p2p/config");
+    const peers = config.peer_centrals.map((one) => (one.id === peer.peer_id ? { ...one, ip: values.ip.trim(), p2p_port: Number(values.p2p_port), api_port: Number(values.api_port) } : one));
+    await change({ peer_centrals: peers });
+    onDone();
   };
-  return html`<${Dialog} title=${t("mesh.own")} onClose=${onClose}><${Fault} error=${source.error} />${own && html`<form onSubmit=${submit}><p>${t("mesh.own.lead")}</p>
-    <${Field} label=${t("mesh.id")} required maxlength="63" value=${own.id} onInput=${set("id")} />
-    <${Field} label=${t("mesh.address")} required maxlength="64" value=${own.ip} onInput=${set("ip")} />
-    <${Field} label=${t("mesh.p2p_port")} type="number" min="1" max="65535" required value=${own.p2p_port} onInput=${set("p2p_port", Number)} />
-    <${Field} label=${t("mesh.api_port")} type="number" min="1" max="65535" required value=${own.api_port} onInput=${set("api_port", Number)} />
-    <${Fault} error=${error} />
-    <div class="foot"><${Button} onClick=${onClose}>${t("cancel")}<//><${Button} kind="primary" type="submit" busy=${busy}>${t("save")}<//></div></form>`}<//>`;
+  const before = { ip: peer.peer_ip, p2p_port: peer.p2p_port, api_port: peer.peer_port };
+  return html`<${FormDialog} title=${`${t("edit")}: ${peer.peer_id}`} fresh=${before} onClose=${onClose}
+    fields=${[addressField("ip"), portField("p2p_port", t("mesh.p2p_port")), portField("api_port", t("mesh.api_port"))]} action=${async (values) => {
+      await store(values);
+      say(t("mesh.own.saved"), { undo: () => store(before) });
+    }} />`;
 }
 
 function Asking({ may }) {
   const source = useData("/api/v1/peers", { every: 5000, quiet: true });
   const asking = (source.data?.peers ?? []).filter((peer) => peer.state === "pending" || peer.asks);
   if (asking.length === 0) return null;
-  const act = async (what) => {
-    try {
-      await what();
-      source.reload();
-    } catch (error) {
-      say(error.message, { tone: "bad" });
-    }
-  };
+  const act = (what) => attempt(async () => {
+    await what();
+    source.reload();
+  });
   return html`<${Card} title=${t("mesh.asking")} tone="warn"><ul class="list">${asking.map((peer) => html`<li key=${peer.id} class="bar"><strong translate="no">${peer.id}</strong>
     <span>${t(`mesh.asks.${peer.asks ?? "join"}`)}</span>${peer.has_secret && html`<${Badge} tone="good">${t("mesh.has_secret")}<//>`}
     ${may && html`<${Button} kind="primary" aria-label=${`${t("mesh.accept")}: ${peer.id}`} onClick=${() => act(() => post(`/api/v1/peers/${encodeURIComponent(peer.id)}/accept`, {}))}>${t("mesh.accept")}<//>
       <${Button} aria-label=${`${t("mesh.dismiss")}: ${peer.id}`} onClick=${() => act(() => remove(`/api/v1/peers/${encodeURIComponent(peer.id)}`))}>${t("mesh.dismiss")}<//>`}</li>`)}</ul><//>`;
 }
 
-async function test(peer) {
-  try {
-    const answer = await post(`/api/p2p/test-connection?peer_id=${encodeURIComponent(peer.peer_id)}`, undefined);
-    say(answer.rtt_ms == null ? answer.message : t("mesh.test.good", { id: peer.peer_id, ms: number(answer.rtt_ms) }));
-  } catch (error) {
-    say(error.message, { tone: "bad" });
-  }
+const test = (peer) => attempt(async () => {
+  const answer = await post(`/api/p2p/test-connection?peer_id=${encodeURIComponent(peer.peer_id)}`, undefined);
+  say(answer.rtt_ms == null ? answer.message : t("mesh.test.good", { id: peer.peer_id, ms: number(answer.rtt_ms) }));
+});
+
+/** Takes one out; the way back is to add it again. */
+async function takeOut(peer, onDone) {
+  await remove(`/api/v1/peers/${encodeURIComponent(peer.peer_id)}`);
+  onDone();
+  say(t("mesh.removed", { id: peer.peer_id }), { undo: async () => {
+    await post("/api/p2p/add-peer", { ip: peer.peer_ip, api_port: peer.peer_port });
+    onDone();
+  } });
 }
 
 export default function Mesh({ who }) {
@@ -126,20 +119,27 @@ export default function Mesh({ who }) {
   const [open, setOpen] = useState(null);
   const may = who.roles.includes("admin");
   const close = () => setOpen(null);
-  const actions = { key: "actions", label: t("list.actions"), cell: (peer) => html`<span class="bar"><${Button} aria-label=${`${t("mesh.test")}: ${peer.peer_id}`} onClick=${() => test(peer)}>${t("mesh.test")}<//>
-    <${Button} aria-label=${`${t("remove")}: ${peer.peer_id}`} onClick=${() => setOpen(peer)}>${t("remove")}<//></span>` };
+  const button = (peer, text, onClick) => html`<${Button} aria-label=${`${text}: ${peer.peer_id}`} onClick=${onClick}>${text}<//>`;
+  const actions = { key: "actions", label: t("list.actions"), cell: (peer) => html`<span class="bar">${button(peer, t("mesh.test"), () => test(peer))}
+    ${button(peer, t("edit"), () => setOpen({ kind: "other", peer }))}${button(peer, t("remove"), () => setOpen({ kind: "remove", peer }))}</span>` };
   return html`<div class="screen"><div class="head"><div><h1>${t("nav.mesh")}</h1><p>${t("mesh.lead")}</p></div>
-      ${may && html`<div class="bar"><${Button} onClick=${() => setOpen("own")}>${t("mesh.own")}<//><${Button} kind="primary" onClick=${() => setOpen("add")}>${t("mesh.add")}<//></div>`}</div>
+      ${may && html`<div class="bar"><${Button} onClick=${() => setOpen({ kind: "own" })}>${t("mesh.own")}<//><${Button} kind="primary" onClick=${() => setOpen({ kind: "add" })}>${t("mesh.add")}<//></div>`}</div>
     <${Asking} may=${may} />
-    <${Shown} source=${status}>${(data) => html`<div class="list">${data.peers.filter((peer) => !peer.connected).map((peer) => html`<p key=${peer.peer_id} class="note warn" role="status">${t("mesh.alone")} ${peer.ahead > 0 && t("mesh.waits", { n: number(peer.ahead), id: peer.peer_id })}</p>`)}</div>
-      ${data.peers.length === 0 ? html`<${Empty}>${t("mesh.none")}<//>` : html`
+    <${Shown} source=${status}>${(data) => html`<div class="screen">${data.running === false && html`<p class="note" role="status">${t("mesh.stopped")}</p>`}
+      ${data.peers.length === 0 ? html`<${Empty}>${t("mesh.none")}<//>` : html`<div class="screen">
         ${matrix.data && html`<${Card} title=${t("mesh.map")}><${MeshMap} matrix=${matrix.data} /><//>`}
-        <${Table} caption=${t("nav.mesh")} columns=${may ? [...columns(), actions] : columns()} rows=${data.peers} keyOf=${(peer) => peer.peer_id} />`}
-      <${Age} at=${status.at} />`}<//>
-    ${open === "add" && html`<${Add} onClose=${close} onDone=${status.reload} />`}
-    ${open === "own" && html`<${Own} onClose=${close} />`}
-    ${open?.peer_id && html`<${Reason} title=${t("remove")} text=${t("mesh.remove", { id: open.peer_id })} confirm=${t("remove")} danger onClose=${close} action=${async () => {
-      await remove(`/api/v1/peers/${encodeURIComponent(open.peer_id)}`);
-      status.reload();
-    }} />`}</div>`;
+        <${Table} caption=${t("nav.mesh")} columns=${may ? [...columns(), actions] : columns()} rows=${data.peers} keyOf=${(peer) => peer.peer_id} /></div>`}
+      <${Age} at=${status.at} /></div>`}<//>
+    ${open?.kind === "add" && html`<${FormDialog} title=${t("mesh.add")} lead=${t("mesh.add.lead")} confirm=${t("mesh.add.go")} fresh=${{ ip: "", api_port: "8000" }} onClose=${close}
+      fields=${[addressField("ip"), portField("api_port", t("mesh.api_port"))]} action=${async ({ ip, api_port }) => {
+        const added = await post("/api/p2p/add-peer", { ip: ip.trim(), api_port: Number(api_port) });
+        status.reload();
+        setTimeout(() => setOpen({ kind: "added", added }));
+      }} />`}
+    ${open?.kind === "added" && html`<${Progress} added=${open.added} onClose=${close} />`}
+    ${open?.kind === "own" && html`<${Own} onClose=${close} onMoved=${(to) => setTimeout(() => setOpen({ kind: "moved", to }))} />`}
+    ${open?.kind === "moved" && html`<${Dialog} title=${t("mesh.own")} onClose=${close}><p>${t("mesh.moved")}</p><p><a href=${open.to}>${open.to}</a></p><//>`}
+    ${open?.kind === "other" && html`<${Other} peer=${open.peer} onClose=${close} onDone=${status.reload} />`}
+    ${open?.kind === "remove" && html`<${Reason} title=${t("remove")} text=${t("mesh.remove", { id: open.peer.peer_id })} confirm=${t("remove")} danger onClose=${close}
+      action=${() => takeOut(open.peer, status.reload)} />`}</div>`;
 }

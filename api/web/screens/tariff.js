@@ -1,6 +1,7 @@
 // What parking costs. One tariff for all centrals; fees taken never change.
 import { html, useEffect, useState } from "../vendor/preact.js";
 import { call } from "../lib/api.js";
+import { useSubmit } from "../lib/form.js";
 import { money, span } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { Button, Card, Fault, Field, say } from "../lib/ui.js";
@@ -13,49 +14,46 @@ const feeOf = (fees, minutes) => {
 
 const EXAMPLES = [20, 45, 120, 480, 1440];
 
+const toValues = (fees) => ({ minutes: Math.round(fees.fee_base * 60), fee: fees.fee_per_hour, reason: "" });
+const toFees = (values) => ({ fee_base: Number(values.minutes) / 60, fee_per_hour: Number(values.fee) });
+
 export default function Tariff({ who }) {
-  const [state, setState] = useState({ fees: null, etag: null, source: null });
+  const [state, setState] = useState({ fees: null, etag: null });
   const [values, setValues] = useState(null);
-  const [error, setError] = useState(null);
-  const [busy, setBusy] = useState(false);
+  const [failed, setFailed] = useState(null);
   const may = who.roles.includes("admin");
   const load = async () => {
     try {
       const { data, etag } = await call("GET", "/api/parking/fees");
-      setState({ fees: data.fees, etag, source: data.source });
-      setValues({ minutes: Math.round(data.fees.fee_base * 60), fee: data.fees.fee_per_hour, reason: "" });
-      setError(null);
+      setState({ fees: data.fees, etag });
+      setValues(toValues(data.fees));
+      setFailed(null);
     } catch (failure) {
-      setError(failure);
+      setFailed(failure);
     }
   };
   useEffect(() => {
     load();
   }, []);
-  const submit = async (event) => {
-    event.preventDefault();
-    setBusy(true);
-    try {
-      await call("PUT", "/api/parking/fees", {
-        body: { fees: { fee_base: Number(values.minutes) / 60, fee_per_hour: Number(values.fee) }, reason: values.reason },
-        headers: state.etag ? { "If-Match": state.etag } : {},
-      });
-      say(t("tariff.saved"));
-      await load();
-    } catch (failure) {
-      setError(failure);
-    }
-    setBusy(false);
+  /** Puts them unless somebody else was faster than whoever saw `etag`. */
+  const store = async (fees, reason, seen) => {
+    const { etag } = await call("PUT", "/api/parking/fees", { body: { fees, reason }, headers: seen ? { "If-Match": seen } : {} });
+    await load();
+    return etag;
   };
+  const { submit, busy, error } = useSubmit(async () => {
+    const before = state.fees;
+    const after = await store(toFees(values), values.reason, state.etag);
+    say(t("tariff.saved"), { undo: () => store(before, t("undo"), after) });
+  });
   const set = (name) => (event) => setValues({ ...values, [name]: event.target.value });
-  const shown = values && { fee_base: Number(values.minutes) / 60, fee_per_hour: Number(values.fee) };
   return html`<div class="screen"><div class="head"><div><h1>${t("nav.tariff")}</h1><p>${t("tariff.lead")}</p></div></div>
-    <${Fault} error=${error} retry=${load} />
+    <${Fault} error=${failed} retry=${load} />
     ${values && html`<div class="grid"><${Card} title=${t("tariff.in_force")}><form class="form" onSubmit=${submit}>
         <${Field} label=${t("tariff.free")} type="number" min="0" max="525600" step="1" required disabled=${!may} value=${values.minutes} onInput=${set("minutes")} />
         <${Field} label=${t("tariff.hour")} type="number" min="0" max="1000000000" step="1" required disabled=${!may} value=${values.fee} onInput=${set("fee")} />
-        ${may && html`<${Field} label=${t("reason")} required maxlength="200" value=${values.reason} onInput=${set("reason")} />
-          <div class="foot"><${Button} kind="primary" type="submit" busy=${busy}>${t("save")}<//></div>`}</form><//>
+        ${may && html`<${Field} label=${t("reason")} required maxlength="200" class="wide" value=${values.reason} onInput=${set("reason")} />
+          <${Fault} error=${error} /><div class="foot"><${Button} kind="primary" type="submit" busy=${busy}>${t("save")}<//></div>`}</form><//>
       <${Card} title=${t("tariff.examples")}><ul class="list">${EXAMPLES.map((minutes) => html`<li key=${minutes} class="bar"><span>${span(minutes * 60000)}</span>
-        <strong class="end">${money(feeOf(shown, minutes))}</strong></li>`)}</ul><//></div>`}</div>`;
+        <strong class="end">${money(feeOf(toFees(values), minutes))}</strong></li>`)}</ul><//></div>`}</div>`;
 }

@@ -1,78 +1,36 @@
 // All visits of all centrals: a list that stays still while it is read, and one car's whole story.
-import { html, useEffect, useRef, useState } from "../vendor/preact.js";
-import { get, query as search } from "../lib/api.js";
+import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact.js";
+import { query as search } from "../lib/api.js";
+import { useCell } from "../lib/cell.js";
+import { dayStart, now, startOf } from "../lib/clock.js";
 import { Corrections } from "../lib/correct.js";
 import { kindText } from "../lib/feed.js";
-import { money, span } from "../lib/format.js";
-import { has, t } from "../lib/i18n.js";
-import { onNotice, useData } from "../lib/live.js";
+import { money, number, span } from "../lib/format.js";
+import { has, language, t } from "../lib/i18n.js";
+import { useData } from "../lib/live.js";
+import { usePages } from "../lib/pages.js";
 import { reduce } from "../lib/plate.js";
 import { go, href, replace } from "../lib/router.js";
-import { Badge, Button, Card, Empty, Fault, Field, Loading, Plate, Shown, Table, Time } from "../lib/ui.js";
+import { LongTable } from "../lib/rows.js";
+import { Badge, Button, Card, Empty, Fault, Field, Loading, Plate, Shown, Tabs, Time } from "../lib/ui.js";
 
-const PAGE = 50, LATER_PAGE = 200;
 const PART = 3; // characters from which parts of plates are looked for
-const PAUSE_MS = 200;
-const GATHER_MS = 400; // new rows that come together are fetched once
+const SAID_MS = 5000; // between two things that are said to who listens
 const TONES = { IN: "info", OUT: "good", SUPERSEDED: "warn", DELETED: "bad" };
 
-export const Status = ({ visit }) => html`<${Badge} tone=${TONES[visit.status]}>${t(`visits.status.${visit.status}`)}<//>
-  ${visit.is_anomaly && html` <${Badge} tone="warn">${t("lots.anomaly")}<//>`}${visit.suspect && html` <${Badge} tone="warn">${t("visits.suspect")}<//>`}`;
+export const Status = ({ visit }) => html`<span><${Badge} tone=${TONES[visit.status]}>${t(`visits.status.${visit.status}`)}<//>
+  ${visit.is_anomaly && html` <${Badge} tone="warn">${t("lots.anomaly")}<//>`}${visit.suspect && html` <${Badge} tone="warn">${t("visits.suspect")}<//>`}</span>`;
 
-function midnight() {
-  const day = new Date();
-  day.setHours(0, 0, 0, 0);
-  return day.toISOString();
-}
+const isDay = (text) => /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text));
 
-/** The address's filters as the API's parameters. */
-function parametersOf({ q = "", status = "", today = "", central = "" }) {
+/** The address's filters as the API's parameters. Days are the central's, both included. */
+function parametersOf({ q = "", status = "", today = "", central = "", from = "", to = "" }) {
   const plate = reduce(q);
   const how = !plate ? {} : plate.length >= PART ? { plate_part: plate, lookalike: true } : { plate_prefix: plate };
-  return { ...how, status, central, from: today ? midnight() : "", by: today && status === "OUT" ? "left" : "" };
-}
-
-/** Whether somebody reads: scrolled down, or the mouse or the keyboard is in the rows. */
-const isRead = () => scrollY >= 40 || document.querySelector(".table-wrap:is(:hover, :focus-within)") !== null;
-
-/** Pages of the list. New rows are counted, and shown when asked for. */
-function usePages(parameters) {
-  const key = search({ ...parameters, limit: PAGE });
-  const [state, setState] = useState({ rows: undefined, next: "", error: null, fresh: 0 });
-  const turn = useRef(0);
-  const soon = useRef(0);
-  const load = async (cursor) => {
-    const mine = ++turn.current;
-    try {
-      const data = await get(`/api/v1/visits${search({ ...parameters, limit: cursor ? LATER_PAGE : PAGE, cursor })}`);
-      if (mine !== turn.current) return;
-      setState((old) => ({ rows: cursor ? [...(old.rows ?? []), ...data.visits] : data.visits, next: data.next, error: null, fresh: cursor ? old.fresh : 0 }));
-    } catch (error) {
-      if (mine === turn.current) setState((old) => ({ ...old, error }));
-    }
-  };
-  useEffect(() => {
-    const timer = setTimeout(() => load(""), PAUSE_MS);
-    return () => {
-      clearTimeout(timer);
-      turn.current++;
-    };
-  }, [key]);
-  useEffect(() => onNotice(() => {
-    if (isRead()) setState((old) => ({ ...old, fresh: old.fresh + 1 }));
-    else {
-      // Not put off by further notices: under load they never pause.
-      soon.current ||= setTimeout(() => {
-        soon.current = 0;
-        if (isRead()) setState((old) => ({ ...old, fresh: old.fresh + 1 }));
-        else load("");
-      }, GATHER_MS);
-    }
-  }), [key]);
-  return { ...state, more: () => load(state.next), first: () => {
-    scrollTo({ top: 0 });
-    load("");
-  } };
+  const first = isDay(from) ? startOf(from) : null, after = isDay(to) ? startOf(to, 1) : null;
+  const days = today ? { from: new Date(dayStart(now())).toISOString() }
+    : { from: first == null ? "" : new Date(first).toISOString(), to: after == null ? "" : new Date(after).toISOString() };
+  return { ...how, status, central, ...days, by: (days.from || days.to) && status === "OUT" ? "left" : "" };
 }
 
 const COLUMNS = () => [
@@ -82,26 +40,60 @@ const COLUMNS = () => [
   { key: "exit", label: t("visits.exit"), cell: (visit) => (visit.exit_time ? html`<span><${Time} value=${visit.exit_time} /> <bdi class="soft at" title=${visit.exit_camera_name}>${visit.exit_camera_name ?? visit.exit_central ?? ""}</bdi></span>` : "–") },
   { key: "duration", label: t("visits.duration"), number: true, cell: (visit) => (visit.duration_s == null ? "–" : span(visit.duration_s * 1000)) },
   { key: "fee", label: t("visits.fee"), number: true, cell: (visit) => (visit.status === "OUT" ? money(visit.fee) : "–") },
-  { key: "lot", label: t("visits.lot"), cell: (visit) => (visit.lot ? html`<bdi class="lot">${visit.lot}</bdi>` : "–") },
+  { key: "lot", label: t("visits.lot"), cell: (visit) => (visit.lot ? html`<bdi class="lot" title=${visit.lot}>${visit.lot}</bdi>` : "–") },
 ];
 
 const STATES = ["", "IN", "OUT", "SUPERSEDED", "DELETED"];
 
+/** Days and central: what is not asked for every minute. */
+function More({ query, filter }) {
+  const mesh = useData("/api/p2p/status", { every: 0, quiet: true });
+  const centrals = [mesh.data?.this_central?.id, ...(mesh.data?.peers ?? []).map((peer) => peer.peer_id)].filter(Boolean);
+  return html`<details class="more-filters" open=${!!(query.from || query.to || query.central)}><summary>${t("visits.more")}</summary><div class="bar">
+    <${Field} label=${t("visits.from")} type="date" value=${query.from ?? ""} onInput=${(event) => filter({ from: event.target.value, today: "" })} />
+    <${Field} label=${t("visits.to")} type="date" value=${query.to ?? ""} onInput=${(event) => filter({ to: event.target.value, today: "" })} />
+    <${Field} label=${t("mesh.central")} as="select" value=${query.central ?? ""} onInput=${(event) => filter({ central: event.target.value })}><option value="">${t("visits.all")}</option>
+      ${[...new Set([...centrals, query.central].filter(Boolean))].map((id) => html`<option value=${id}>${id}</option>`)}<//></div></details>`;
+}
+
+/** Says which rows came by themselves, every few seconds at most: then those of all of them. */
+function Arrivals({ pages, arrived }) {
+  const [text, setText] = useState("");
+  const heard = useRef({ n: 0, plate: "", timer: 0, at: 0 });
+  useEffect(() => () => clearTimeout(heard.current.timer), []);
+  useEffect(() => {
+    if (!arrived?.size) return;
+    const { current } = heard;
+    current.n += arrived.size;
+    current.plate = pages[0].rows.find((row) => arrived.has(row.event_id)).plate_view;
+    current.timer ||= setTimeout(() => {
+      setText(t("visits.arrived", { n: number(current.n), plate: current.plate }));
+      Object.assign(current, { n: 0, timer: 0, at: Date.now() });
+    }, Math.max(0, current.at + SAID_MS - Date.now()));
+  }, [arrived]);
+  return html`<p class="hidden" role="status">${text}</p>`;
+}
+
+const keyOf = (visit) => visit.event_id;
+
 function List({ query }) {
   const parameters = parametersOf(query);
   const list = usePages(parameters);
+  const columns = useMemo(COLUMNS, [useCell(language)]);
   const filter = (change) => replace("visits", null, { ...query, ...change });
+  const count = list.pages?.reduce((sum, page) => sum + page.rows.length, 0) ?? 0;
   return html`<div class="screen"><div class="head"><div><h1>${t("nav.visits")}</h1><p>${t("visits.lead")}</p></div>
       <div class="bar"><a class="button" href=${`/api/v1/visits${search({ ...parameters, format: "csv" })}`} download="visits.csv">${t("visits.export")}</a></div></div>
-    <div class="bar"><${Field} label=${t("visits.search")} type="search" value=${query.q ?? ""} maxlength="32" spellcheck="false" autocomplete="off" onInput=${(event) => filter({ q: event.target.value })} />
-      <div class="tabs" role="group" aria-label=${t("people.status")}>${STATES.map((state) => html`<button type="button" key=${state} aria-pressed=${(query.status ?? "") === state ? "true" : "false"}
-        onClick=${() => filter({ status: state })}>${t(state ? `visits.status.${state}` : "visits.all")}</button>`)}
-        <button type="button" aria-pressed=${query.today ? "true" : "false"} onClick=${() => filter({ today: query.today ? "" : "1" })}>${t("visits.today")}</button></div></div>
+    <div class="bar filters"><${Field} label=${t("visits.search")} type="search" value=${query.q ?? ""} maxlength="32" spellcheck="false" autocomplete="off" onInput=${(event) => filter({ q: event.target.value })} />
+      <${Tabs} label=${t("people.status")} value=${query.status ?? ""} onChange=${(status) => filter({ status })} options=${STATES.map((state) => [state, t(state ? `visits.status.${state}` : "visits.all")])} />
+      <div class="tabs"><button type="button" aria-pressed=${query.today ? "true" : "false"} onClick=${() => filter({ today: query.today ? "" : "1", from: "", to: "" })}>${t("visits.today")}</button></div></div>
+    <${More} query=${query} filter=${filter} />
     <${Fault} error=${list.error} retry=${list.first} />
-    <div role="status" class="fresh-rows">${list.fresh > 0 && html`<${Button} kind="primary" icon="up" onClick=${list.first}>${t("visits.fresh", { n: list.fresh })}<//>`}</div>
-    ${list.rows === undefined ? html`<${Loading} />` : list.rows.length === 0 ? html`<${Empty}>${t("visits.none")}<//>`
-      : html`<${Table} caption=${t("nav.visits")} columns=${COLUMNS()} rows=${list.rows} keyOf=${(visit) => visit.event_id} />`}
-    ${list.next && html`<p class="bar"><${Button} onClick=${list.more}>${t("older")}<//></p>`}</div>`;
+    <div role="status" class="fresh-rows">${list.fresh > 0 && html`<${Button} kind="primary" icon="up" onClick=${list.first}>${t("visits.fresh", { n: list.full ? `${number(list.fresh)}+` : number(list.fresh) })}<//>`}</div>
+    <${Arrivals} pages=${list.pages} arrived=${list.arrived} />
+    ${list.pages === undefined ? !list.error && html`<${Loading} />` : count === 0 && list.whole ? html`<${Empty}>${t("visits.none")}<//>`
+      : html`<div class=${list.error ? "stale" : "fresh"}><${LongTable} caption=${t("nav.visits")} columns=${columns} pages=${list.pages} keyOf=${keyOf} whole=${list.whole} arrived=${list.arrived} onNear=${list.onNear} onEnd=${list.more} />
+        <p class="bar"><span class="soft">${t(list.whole ? "visits.count" : "visits.count_more", { n: number(count) })}</span>${!list.whole && html`<${Button} onClick=${list.more}>${t("older")}<//>`}</p></div>`}</div>`;
 }
 
 const ruleText = (event) => (has(`rule.${event.rule}`) ? t(`rule.${event.rule}`) : event.decision ?? event.rule);
@@ -119,7 +111,7 @@ function Told({ event }) {
 function Story({ id, who }) {
   const source = useData(`/api/v1/visits/${encodeURIComponent(id)}`, { every: 0 });
   return html`<div class="screen"><p><a class="back" href=${href("visits")}>← ${t("nav.visits")}</a></p>
-    <${Shown} source=${source}>${({ visit, events }) => html`<div class="head"><div><h1><${Plate} text=${visit.plate_view} big /></h1><p><${Status} visit=${visit} /></p></div>
+    <${Shown} source=${source}>${({ visit, events }) => html`<div class="screen"><div class="head"><div><h1><${Plate} text=${visit.plate_view} big /></h1><p><${Status} visit=${visit} /></p></div>
         ${who.roles.includes("operator") && html`<${Corrections} visit=${visit} onDone=${source.reload} />`}</div>
       <div class="grid"><${Card} title=${t("visits.summary")}><dl class="facts">
         <dt>${t("visits.entry")}</dt><dd><${Time} value=${visit.entry_time} seconds /> · <bdi>${visit.entry_camera_name ?? ""}</bdi> · ${visit.entry_central}</dd>
@@ -130,7 +122,7 @@ function Story({ id, who }) {
         ${visit.superseded_by && html`<dt>${t("visits.superseded_by")}</dt><dd><a href=${href("visits", visit.superseded_by)}>${visit.superseded_by}</a></dd>`}
       </dl><//>
       <${Card} title=${t("visits.story")}><ol class="story">${events.map((event) => html`<${Told} key=${`${event.position.node}/${event.position.epoch}/${event.position.seq}`} event=${event} />`)}</ol>
-        <p><button type="button" class="button" onClick=${() => go("visits", null, { q: visit.plate_view })}>${t("visits.same_plate")}</button></p><//></div>`}<//></div>`;
+        <p><button type="button" class="button" onClick=${() => go("visits", null, { q: visit.plate_view })}>${t("visits.same_plate")}</button></p><//></div></div>`}<//></div>`;
 }
 
 export default function Visits({ id, query, who }) {

@@ -1,0 +1,138 @@
+/* The publisher beside a reader of straw: when it asks for what, and when it leaves the log alone.
+ */
+#include "tests/bus/support_central.h"
+
+#include "bus/publisher.h"
+
+#include "proto/bytes.h"
+#include "proto/fact.h"
+#include "proto/feed_pack.h"
+
+#include <arpa/inet.h>
+#include <check.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct stand {
+    zsock_t *facts, *reader;
+    zactor_t *publisher;
+    int port;
+    uint64_t lsn; /* where the feed of straw stands */
+};
+
+/* czmq counts up from the first port of its range, which others of our tests hold. */
+static int free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, len), 0);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    (void)close(fd);
+    return ntohs(address.sin_port);
+}
+
+static void stand_new(struct stand *stand)
+{
+    struct publisher_args args = {.address = "127.0.0.1"};
+
+    stand->lsn = 7;
+    stand->port = free_port();
+    args.port = (uint16_t)stand->port;
+    args.replay_port = (uint16_t)free_port();
+    stand->facts = zsock_new_pub(FACTS_ENDPOINT);
+    stand->reader = zsock_new_router(FEED_READER);
+    ck_assert(stand->facts != NULL && stand->reader != NULL);
+    stand->publisher = zactor_new(publisher_actor, &args);
+    ck_assert_ptr_nonnull(stand->publisher);
+}
+
+static void stand_free(struct stand *stand)
+{
+    zactor_destroy(&stand->publisher);
+    zsock_destroy(&stand->reader);
+    zsock_destroy(&stand->facts);
+}
+
+/* One question of the publisher within `ms`, answered with where the feed stands and no event. */
+static bool answer(struct stand *stand, int ms, struct feed_page_request *request)
+{
+    struct feed_page page = {.state = FEED_PAGE_KNOWN};
+    const struct buffer none = {0};
+    struct buffer out = {0};
+    struct slice asked;
+    zframe_t *who, *bytes;
+
+    zsock_set_rcvtimeo(stand->reader, ms);
+    if (zsock_recv(stand->reader, "ff", &who, &bytes) != 0) {
+        return false;
+    }
+    asked = (struct slice){(const char *)zframe_data(bytes), zframe_size(bytes)};
+    ck_assert_int_eq(feed_page_request_unpack(request, asked), 0);
+    page.token = request->token;
+    page.now = page.next = (struct feed_cursor){3, stand->lsn};
+    ck_assert_int_eq(feed_page_pack(&page, &none, 0, &out), 0);
+    ck_assert_int_eq(zsock_send(stand->reader, "fb", who, out.data, out.len), 0);
+    buffer_free(&out);
+    zframe_destroy(&who);
+    zframe_destroy(&bytes);
+    return true;
+}
+
+START_TEST(with_nobody_there_commits_ask_for_nothing)
+{
+    enum {
+        COMMITS = 300
+    };
+    struct stand stand;
+    struct feed_page_request request;
+    int asked = 0;
+
+    stand_new(&stand);
+    ck_assert(answer(&stand, CENTRAL_PATIENCE_MS, &request));
+    for (int i = 0; i < COMMITS; i++) {
+        stand.lsn++;
+        ck_assert_int_eq(zstr_send(stand.facts, "committed"), 0);
+        if (answer(&stand, 5, &request)) {
+            ck_assert_uint_eq(request.after.feed, 0); /* only where the feed stands */
+            asked++;
+        }
+    }
+    ck_assert_msg(asked < COMMITS / 2, "%d questions for %d commits", asked, COMMITS);
+    stand_free(&stand);
+}
+END_TEST
+
+START_TEST(a_subscriber_makes_it_read)
+{
+    struct stand stand;
+    struct feed_page_request request;
+    zsock_t *subscriber;
+
+    stand_new(&stand);
+    ck_assert(answer(&stand, CENTRAL_PATIENCE_MS, &request));
+    subscriber = zsock_new(ZMQ_SUB);
+    zsock_set_subscribe(subscriber, "v1.");
+    ck_assert_int_eq(zsock_connect(subscriber, "tcp://127.0.0.1:%d", stand.port), 0);
+    do { /* without a fact: what was committed before it came is read at once */
+        ck_assert(answer(&stand, CENTRAL_PATIENCE_MS, &request));
+    } while (request.after.feed == 0);
+    ck_assert_uint_eq(request.after.feed, 3);
+    ck_assert_str_eq(request.topic, "v1.");
+    zsock_destroy(&subscriber);
+    do { /* and it leaves the log alone again */
+        stand.lsn++;
+        (void)zstr_send(stand.facts, "committed");
+        ck_assert(answer(&stand, CENTRAL_PATIENCE_MS, &request));
+    } while (request.after.feed != 0);
+    stand_free(&stand);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {with_nobody_there_commits_ask_for_nothing,
+                                  a_subscriber_makes_it_read};
+    return central_suite("publisher", tests, sizeof tests / sizeof tests[0]);
+}
