@@ -426,5 +426,6 @@ def simulate(cluster):
     expect(status == USAGE and "--cars is a number from 1" in err, status, err)
 
 
-run(manual, configuration_manual, exit_statuses, help_texts, mistakes, asking_for_help, completion, full_disk,
-    offline, nobody_runs, wrong_token, status_screen, alone, colors, peers, accept, send, watch, simulate)
+run(manual, configuration_manual, exit_statuses, help_texts, mistakes, asking_for_help, completion,
+    full_disk, offline, nobody_runs, wrong_token, status_screen, alone, colors, peers, accept, send,
+    watch, simulate)
