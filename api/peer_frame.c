@@ -45,7 +45,7 @@ static void note(struct peer_links *links, struct peer_socket *socket, uint64_t 
 
     (void)pthread_mutex_lock(&links->mutex);
     socket->peer->refused += refused;
-    first = !socket->is_noted;
+    first = !socket->is_noted && peer_links_may_log(socket->peer);
     socket->is_noted = true;
     peer_links_say(socket->peer, "%s: %s", problem_name(problem->code), problem->text);
     (void)pthread_mutex_unlock(&links->mutex);

@@ -13,6 +13,8 @@
 #include <time.h>
 
 #define TEST_POLL_NS 5000000
+#define LINES_MOST 8 /* of the log about one central in a minute: two links that come and go */
+#define LINES_EVERY_MS 60000
 
 /* ---- the table --------------------------------------------------------------------------------
  */
@@ -121,6 +123,17 @@ static void make_room(struct peer *peer)
     }
 }
 
+bool peer_links_may_log(struct peer *peer)
+{
+    int64_t now_ms = clock_mono_ms();
+
+    if (now_ms - peer->lines_ms >= LINES_EVERY_MS) {
+        peer->lines_ms = now_ms;
+        peer->lines = 0;
+    }
+    return peer->lines++ < LINES_MOST;
+}
+
 const char *peer_links_join(struct peer_links *links, const char *id, struct peer_socket *socket)
 {
     int64_t now_ms = clock_mono_ms();
@@ -156,8 +169,10 @@ const char *peer_links_join(struct peer_links *links, const char *id, struct pee
     peer->sockets[peer->socket_count++] = socket;
     peer->wants_rows = true;
     peer->last_error[0] = '\0';
-    log_info("PEER_LINKED", "peer=%s address=%s direction=%s", peer->id.text, socket->address,
-             socket->client != NULL ? "accepted" : "dialled");
+    if (peer_links_may_log(peer)) {
+        log_info("PEER_LINKED", "peer=%s address=%s direction=%s", peer->id.text, socket->address,
+                 socket->client != NULL ? "accepted" : "dialled");
+    }
     peer_links_wake(links);
     return NULL;
 }
@@ -173,7 +188,9 @@ void peer_links_leave(struct peer_links *links, struct peer_socket *socket)
             peer->since_ms = clock_wall_ms();
             peer->wants_rows = peer->wants_rows || peer->waits_for_rows;
             peer->waits_for_rows = false;
-            log_info("PEER_UNLINKED", "peer=%s address=%s", peer->id.text, socket->address);
+            if (peer_links_may_log(peer)) {
+                log_info("PEER_UNLINKED", "peer=%s address=%s", peer->id.text, socket->address);
+            }
             break;
         }
     }

@@ -52,6 +52,8 @@ struct peer {
     struct peer_socket *sockets[PEER_SOCKETS];
     size_t socket_count;
     int64_t since_ms, heard_ms; /* wall */
+    int64_t lines_ms;           /* monotonic; since when `lines` are counted */
+    unsigned lines;             /* of the log, about its links */
     int64_t answered_ms;        /* monotonic; when the newest ping was answered */
     uint64_t sent, received, refused;
     char last_error[200];
@@ -71,8 +73,9 @@ struct peer {
 
     /* the telling thread's */
     struct peer_tell *tell;
-    uint64_t telling; /* number of the socket; 0 = none */
-    uint64_t news;    /* those of links->news that were looked at */
+    uint64_t telling;         /* number of the socket; 0 = none */
+    int64_t listens_until_ms; /* monotonic */
+    uint64_t news;            /* those of links->news that were looked at */
     bool more;
     int64_t retry_ms, mark_due_ms; /* monotonic */
     struct feed_cursor mark;
@@ -107,6 +110,9 @@ void peer_links_leave(struct peer_links *links, struct peer_socket *socket);
 /* The one to speak on, or NULL. */
 struct peer_socket *peer_links_best(const struct peer *peer);
 void peer_links_wake(struct peer_links *links);
+/* Whether the log may have another line about its links: a few each minute, however often it comes
+ * and goes. */
+bool peer_links_may_log(struct peer *peer);
 /* Whether a central of that configured address may come from `address`. May ask the resolver, so
  * without the mutex. */
 bool peer_links_is_at(const char *configured, const char *address);

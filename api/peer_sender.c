@@ -17,6 +17,7 @@
 
 #define MESH_EVERY_MS 1000 /* between two looks at the mesh */
 #define MESH_WAIT_MS 500
+#define LISTEN_MS 3000     /* at a new link, to what it says before it is told anything */
 #define RETRY_MS 200       /* after a database that was busy */
 #define MARK_EVERY_MS 2000 /* between two marks of a peer */
 #define MARK_WAIT_MS 2000
@@ -271,6 +272,7 @@ static struct peer_socket *turn_to_best(struct peer *peer)
     } else if (best->number != peer->telling) {
         peer->telling = best->number;
         peer_tell_restart(peer->tell);
+        peer->listens_until_ms = clock_mono_ms() + LISTEN_MS;
         peer->more = true;
         /* what was said on it before, it may have been the best once, proves nothing of this */
         best->reached = peer_tell_count(peer->tell);
@@ -287,6 +289,13 @@ static struct peer_socket *turn_to_best(struct peer *peer)
 static bool may_say(const struct peer *peer, const struct peer_socket *best)
 {
     return peer_tell_count(peer->tell) - best->reached < LIMIT_PEER_WINDOW;
+}
+
+/* It inserts the rows that it is told without looking at what is inside already. So what it has is
+ * heard first, for a moment: then the losing one of two entries is not told to it any more. */
+static bool listens(const struct sender *sender, const struct peer *peer)
+{
+    return (peer->wants_rows || peer->waits_for_rows) && sender->now_ms < peer->listens_until_ms;
 }
 
 /* What was made already, as far as there is room. True when all of it is on its way. */
@@ -387,7 +396,7 @@ static bool serve(struct sender *sender, struct peer *peer)
     }
     ask_for_rows(sender, peer);
     best = turn_to_best(peer); /* the mutex was given back */
-    if (best == NULL || !say_made(peer, best) || !may_say(peer, best) ||
+    if (best == NULL || !say_made(peer, best) || !may_say(peer, best) || listens(sender, peer) ||
         (!peer->more && peer->news == sender->links->news)) {
         return false;
     }

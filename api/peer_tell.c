@@ -32,6 +32,7 @@ struct peer_tell {
     const struct zone *zone;
 
     bool has_begun;          /* `at` means something */
+    bool was_ours;           /* it went back to the existing system and lacks what it logged here */
     bool is_first;           /* nothing is proven before the walk has ended */
     struct feed_cursor at;   /* told up to here, as far as messages were made */
     struct feed_cursor mark; /* proven; feed 0 = nothing */
@@ -239,10 +240,10 @@ static bool is_peer(const struct peer_tell *tell, struct slice central)
 /* ---- since an instant -------------------------------------------------------------------------
  */
 
-/* What happened at that central alone it knows better. */
+/* What happened at that central alone it knows better, unless it was one of ours meanwhile. */
 static bool is_its_own(const struct peer_tell *tell, const struct visit *visit)
 {
-    return is_peer(tell, visit->source_central) &&
+    return !tell->was_ours && is_peer(tell, visit->source_central) &&
            (visit->status == VISIT_IN || is_peer(tell, visit->exit_central));
 }
 
@@ -338,7 +339,7 @@ static void tell_visit(struct peer_tell *tell, const struct history_news *news)
             flush(tell);
             put_location(tell, &tell->outbox, visit);
         }
-    } else if (!is_peer(tell, visit->source_central) && !visit->is_anomaly &&
+    } else if ((tell->was_ours || !is_peer(tell, visit->source_central)) && !visit->is_anomaly &&
                !note(tell, 'E', visit->event_id)) {
         flush(tell); /* what left before this came must have left there, too */
         put_entry(tell, visit);
@@ -352,8 +353,9 @@ static int take_news(void *context, const struct history_news *news)
     if (is_full(tell)) {
         return 1;
     }
-    if (is_peer(tell, news->central)) {
-        return 0;
+    if (is_peer(tell, news->central) &&
+        !is_peer(tell, slice_text(news->position.stream.node.text))) {
+        return 0; /* it said so itself, to us or to another gateway */
     }
     if (news->event.kind == EVENT_PARKING_LOT_CONFIG) {
         if (news->event.location.data != NULL &&
@@ -419,6 +421,7 @@ static int begin(struct peer_tell *tell, struct history *history, struct problem
         return -1;
     }
     tell->has_begun = true;
+    tell->was_ours = mark.has_log;
     if (mark.told.feed != 0 && feed.is_known) {
         tell->at = tell->mark = mark.told;
         return 0;

@@ -72,7 +72,10 @@ static const char *const QUESTION_SQL[HISTORY_QUESTIONS] = {
     [HISTORY_SYNCED] = "SELECT peer_central_id, last_sync_time, updated_at, last_sync_timestamp"
                        " FROM p2p_sync_state WHERE (?1 IS NULL OR peer_central_id > ?1)"
                        " ORDER BY peer_central_id LIMIT ?2",
-    [HISTORY_MARK] = "SELECT feed, lsn, heard, t FROM peer_mark WHERE peer = ?1",
+    /* Always one row. */
+    [HISTORY_MARK] = "SELECT p.feed, p.lsn, p.heard, p.t, p.peer IS NOT NULL,"
+                     " EXISTS (SELECT 1 FROM stream WHERE node = ?1 AND head > 0)"
+                     " FROM (SELECT 1) LEFT JOIN peer_mark p ON p.peer = ?1",
     [HISTORY_CLOSED_AT] =
         "SELECT h.event_id FROM visit_plate p JOIN history h ON h.id = p.visit"
         " WHERE p.plate = ?1 AND p.first <= ?2 AND p.last >= ?2 AND h.exit_ms = ?2"

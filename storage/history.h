@@ -242,8 +242,9 @@ struct history_mark {
     struct feed_cursor told; /* the last event that the other side has read; feed 0 = none */
     int64_t heard_ms;        /* up to when we have what it holds; EVENT_NONE = never */
     int64_t changed_ms;
+    bool has_log; /* there is a log that it wrote itself: it was a central of ours once */
 };
-/* 1, 0 when nothing is known of that peer, -1. */
+/* 1, 0 when nothing is known of that peer but `has_log`, -1. */
 int history_mark(struct history *history, struct slice peer, struct history_mark *out,
                  struct problem *problem);
 

@@ -20,6 +20,10 @@ int history_mark(struct history *history, struct slice peer, struct history_mark
     sql_bind_text(&sql, peer);
     int found = sql_step(&sql, problem);
     if (found > 0) {
+        out->has_log = sql_int(&sql, 5) != 0;
+        found = sql_int(&sql, 4) != 0;
+    }
+    if (found > 0) {
         out->told = (struct feed_cursor){sql_u64(&sql, 0), sql_u64(&sql, 1)};
         out->heard_ms = sql_optional(&sql, 2);
         out->changed_ms = sql_int(&sql, 3);

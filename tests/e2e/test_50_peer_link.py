@@ -1,10 +1,10 @@
 """Centrals of ours and of the existing system in one mesh: what crosses, who was away, and what an
 existing central cannot be told."""
 
-from cluster import expect_equal, parallel, plate, run, wait_equal_digests, \
+from cluster import expect, expect_equal, now, parallel, plate, run, wait_equal_digests, \
     wait_linked, wait_same, wait_until
 from crossing import Ledger, counted, crossing, wait_inside, wait_right
-from python_stand import PORTS, python_central
+from python_stand import PORTS, must, python_central
 
 VIETNAM = "Asia/Ho_Chi_Minh"
 
@@ -166,5 +166,23 @@ def what_they_cannot_be_told(stage):
     expect_equal(changes, [(0,)], "rows that somebody changed there")
 
 
+def both_ends_of_one_plate(stage):
+    """Two entries of one plate: ours keeps both and shows which one counts, an existing central keeps
+    its own (R-09). The exit closes it everywhere."""
+    (ours,), (theirs,) = mixed(stage, ("central-1",), ("central-2",))
+    car = plate(1)
+    ours.post("/api/p2p/stop")
+    first = must(theirs.entry(car))["event_id"]
+    second = must(ours.entry(car, ts=now() + 30))["event_id"]
+    ours.post("/api/p2p/start")
+    wait_until(lambda: len(ours.visits()) == 2, 30, ours.visits)
+    expect_equal({visit: row[5] for visit, row in ours.visits().items()},
+                 {first: "IN", second: "SUPERSEDED"}, "at ours")
+    left = must(ours.exit(car, ts=now() + 60))
+    expect_equal(left["event_id"], first, "what left")
+    wait_until(lambda: theirs.held()[first][0][4] == "OUT", 30, theirs.held)
+    expect(second not in theirs.held(), "the loser at the existing central", theirs.held())
+
+
 run(thousand_visits_and_outages, cars_that_return, killed_after_the_answer, closed_while_away,
-    what_they_cannot_be_told)
+    what_they_cannot_be_told, both_ends_of_one_plate)

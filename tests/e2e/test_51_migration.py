@@ -1,5 +1,5 @@
 """docs/migration.md, rehearsed: centrals of the existing system are replaced one by one, in place and
-under traffic."""
+under traffic, and one goes back."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ import time
 
 from cluster import SLOW, expect, expect_equal, file_hash, now, plate, run, wait_equal_digests, \
     wait_linked, wait_same, wait_until
-from crossing import Ledger, until_taken, wait_right
+from crossing import Ledger, counted, until_taken, wait_inside, wait_right
 from python_central_rows import Rows
 from python_stand import python_central, python_pair, wait_both_ways
 
@@ -157,6 +157,18 @@ def to_parkmesh(central, secret):
     expect(os.path.exists(central.database + BACKUP), "no copy of the old database")
 
 
+def to_python(central):
+    """Stop ours, put the copy of the old database in its place, start theirs."""
+    central.stop()
+    for name in ("central.db-wal", "central.db-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(central.data, name))
+    os.rename(central.database, central.database + ".parkmesh")
+    os.rename(central.database + BACKUP, central.database)
+    central.go_back()
+    central.start(VIETNAM)
+
+
 def wait_every_link(centrals, seconds=60):
     """Until each of ours sees each of all, over whatever link."""
     ours = [central for central in centrals if central.is_ours()]
@@ -194,4 +206,33 @@ def one_by_one(stage):
     print("      %d old visits, %d of the traffic" % (len(NAMES) * OLD, len(traffic.ledger.cars)))
 
 
-run(one_by_one)
+def and_back(stage):
+    """A central that was replaced goes back to the existing program: it has its old rows, and what
+    happened since, at its own gates too, comes from the other one."""
+    a, b = python_pair(stage, zone=VIETNAM)
+    ledger = Ledger(FIRST_CAR)
+    before = ledger.enter(b)
+    wait_inside([a, b], [before])
+    for central in (a, b):
+        to_parkmesh(central, stage.secret)
+    wait_linked([a, b])
+    ledger.leave(a, before)
+    inside, elsewhere = ledger.enter(b), ledger.enter(a)
+    ledger.leave(b, ledger.enter(b, ago=7200))
+    wait_inside([a, b], [inside, elsewhere])
+    wait_same([a, b])
+
+    to_python(b)
+    answer = a.put("/api/p2p/config", {"peer_centrals": [{"id": b.name, "link": "websocket"}]})
+    expect_equal(answer.status, 200, str(answer))
+    wait_every_link([a, b])
+    truth = a.shown()
+    wait_until(lambda: counted(b, truth)["whole"] == len(truth), 60, lambda: str(counted(b, truth)))
+    expect_equal(len(truth), 4, "visits")
+    ledger.leave(b, elsewhere)
+    ledger.leave(a, inside)
+    wait_right([a], ledger)
+    wait_until(lambda: counted(b, a.shown())["whole"] == 4, 30, lambda: str(counted(b, a.shown())))
+
+
+run(one_by_one, and_back)

@@ -1,5 +1,5 @@
-"""Peers that nobody knows, that send too much, too fast or nothing: what they cost is bounded, and
-nobody else notices."""
+"""Peers that nobody knows, that send garbage, too much, too fast or nothing, or come and go: what
+they cost is bounded, and nobody else notices."""
 
 import contextlib
 import json
@@ -11,7 +11,7 @@ import time
 from cluster import SANITIZED, SLOW, expect, expect_equal, now, parallel, plate, run, wait_until
 from crossing import Ledger, counted, crossing, wait_inside, wait_right
 from python_stand import PORTS, python_central
-from websocket import WebSocket
+from websocket import BINARY, TEXT, WebSocket
 
 VIETNAM = "Asia/Ho_Chi_Minh"
 PATH = "/ws/p2p"
@@ -128,6 +128,56 @@ def strangers(stage):
     stand.bounded()
 
 
+NONSENSE = (
+    {}, {"type": 7}, {"type": "BOGUS"}, {"type": "HEARTBEAT"}, {"type": "VEHICLE_EXIT"},
+    entry(1, data={"plate_id": None}), entry(1, data={"plate_id": 7}),
+    entry(1, data={"plate_id": "A" * 5000}),
+    entry(1, data={"entry_time": "tomorrow"}), entry(1, data={"entry_time": "2026-13-45 99:99:99"}),
+    entry(1, data={"entry_time": None}), entry(1, data=[]), entry(1, event_id="x" * 5000),
+    entry(1, event_id={"a": 1}), entry(1, source_central=[]),
+    {"type": "VEHICLE_EXIT", "source_central": "central-9", "timestamp": 1, "event_id": None,
+     "data": {"plate_id": plate(1), "exit_time": "2026-01-05 08:00:00", "fee": "1e999"}},
+    {"type": "SYNC_RESPONSE", "source_central": "central-9", "timestamp": 1, "event_id": None,
+     "data": {"events": [7, None, {}, {"event_id": "x"}, {"plate_id": plate(1)}]}},
+    {"type": "SYNC_REQUEST", "source_central": "central-9", "timestamp": 1, "event_id": None,
+     "data": {"since_timestamp": "yesterday"}},
+    {"type": "PARKING_LOT_CONFIG", "source_central": "central-9", "timestamp": 1, "event_id": None,
+     "data": {"location_name": "", "capacity": None}},
+    {"type": "HISTORY_DELETE", "source_central": "central-9", "timestamp": 1, "event_id": None,
+     "data": {"history_id": 1}},
+)
+
+
+def nonsense_on_the_link(stage):
+    """What is no message is left out and the rest is taken, on the same link or the next."""
+    stand = Stand(stage)
+    stand.goes_on()
+    before = stand.ours.visits()
+    for _ in range(40):
+        link = stand.dial()
+        with contextlib.suppress(OSError):
+            for message in NONSENSE:
+                say(link, message)
+            say(link, entry(9000))
+        link.close()
+    arrived(stand, 9000)
+    for raw, opcode in ((b"garbage", TEXT), (b"\xff\xff", TEXT), (b"x", BINARY),
+                        (b"[" * 50000, TEXT), (b"", TEXT), (b'{"type": "HEARTBEAT"', TEXT)):
+        for _ in range(10):
+            link = stand.dial()
+            with contextlib.suppress(OSError):
+                link.send(raw, opcode)
+                say(link, {"type": "HEARTBEAT"})
+            link.close()
+    after = stand.ours.visits()
+    told = [row for row in after.values() if row[0] == plate(1)]
+    expect(len(told) <= 1, "what a wrong but idle member does not spoil", told)
+    expect_equal({visit: row for visit, row in after.items()
+                  if row[0] not in (plate(1), plate(9000))}, before, "the other visits")
+    stand.goes_on()
+    stand.bounded()
+
+
 def too_large(stage):
     """Frames without end are not collected."""
     stand = Stand(stage)
@@ -193,6 +243,22 @@ def half_open(stage):
     stand.bounded()
 
 
+def flapping(stage):
+    """It comes and goes, several at once."""
+    stand = Stand(stage)
+
+    def flap(_):
+        with contextlib.suppress(OSError):
+            stand.dial().close()
+    parallel(flap, range(400), threads=8)
+    stand.goes_on()
+    stand.bounded()
+    wait_until(lambda: not stand.connected("central-9"), 90, lambda: str(stand.ours.peers()))
+    link = stand.dial()
+    wait_until(lambda: stand.connected("central-9"), 60, lambda: str(stand.ours.peers()))
+    link.close()
+
+
 def flood(stage):
     """Messages as fast as they go: the gates come first, and so does another peer."""
     stand = Stand(stage)
@@ -237,4 +303,5 @@ def crowd(stage):
     stand.bounded()
 
 
-run(strangers, too_large, who_never_reads, half_open, flood, crowd)
+run(strangers, nonsense_on_the_link, too_large, who_never_reads, half_open, flapping, flood,
+    crowd)
