@@ -83,7 +83,10 @@ static int read_plate(struct camera_event *reading, const json_t *data)
     if (command->gate == GATE_DELETE) {
         return 0;
     }
-    if (plate.len == 0 || plate.len > LIMIT_TEXT) {
+    if (plate.len == 0) {
+        return refuse(reading, PROBLEM_PLATE_UNUSABLE, "data.plate_text: thiếu biển số");
+    }
+    if (plate.len > LIMIT_TEXT) {
         return problem_set(&reading->problem, PROBLEM_PLATE_UNUSABLE, NULL,
                            "Không thể nhận dạng biển số: %.*s", (int)slice_cut(plate, 60),
                            plate.data != NULL ? plate.data : "");

@@ -166,15 +166,21 @@ static void put_peer_exit(struct json_writer *writer, const struct source *sourc
     put_integer(writer, "fee", event->fee);
 }
 
+/* A vehicle in a lot: it was known to be inside, or is from now on (an anomaly). */
 static void put_location(struct json_writer *writer, const struct source *source)
 {
+    bool created = has_status(source->visit, "IN") && source->visit->revision == 1;
+
     if (!source->local) {
         put_string(writer, "type", "history_update");
-        put_string(writer, "action", "location_updated");
+        put_string(writer, "action", created ? "entry_created" : "location_updated");
     }
-    put_string(writer, "event_type", "LOCATION_UPDATE");
+    put_string(writer, "event_type", created ? "ENTRY" : "LOCATION_UPDATE");
     put_text(writer, "event_id", source->event.visit);
     put_text(writer, "plate_id", source->event.plate_id);
+    if (created) {
+        put_flag(writer, "is_anomaly", true);
+    }
     put_text(writer, "location", source->event.location);
     put_time(writer, "location_time", source->event.t_eff);
 }
@@ -279,6 +285,18 @@ static size_t find_visit(const struct fact *fact, struct slice event_id)
     return i;
 }
 
+/* The visit whose place a sighting tells: the one that is inside with its plate. */
+static size_t find_inside(const struct fact *fact, struct slice plate_id)
+{
+    size_t i = 0;
+
+    while (i < fact->visit_count && !(slice_equal(fact->visits[i].plate_id, plate_id) &&
+                                      has_status(&fact->visits[i], "IN"))) {
+        i++;
+    }
+    return i;
+}
+
 /* Marks the visit of an event as told. What arrives by synchronisation is told by its visits. */
 static void add_item(struct notices *notices, const struct fact *fact, size_t index,
                      const struct node_id *node, bool *told)
@@ -302,6 +320,10 @@ static void add_item(struct notices *notices, const struct fact *fact, size_t in
         if (visit < fact->visit_count) {
             source.visit = &fact->visits[visit];
             told[visit] = true;
+        } else if (source.event.kind == EVENT_LOCATION_UPDATE &&
+                   (visit = find_inside(fact, source.event.plate_id)) < fact->visit_count &&
+                   fact->visits[visit].revision > 1) {
+            told[visit] = true; /* another notice would take the place of this one */
         }
         if (put_event(&writer, &source)) {
             finish(notices, &writer);

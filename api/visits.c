@@ -6,6 +6,7 @@
 #include "proto/event.h"
 #include "proto/localtime.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* An answer with more rows than this counts as a dump: it may hold a database handle for long. */
@@ -241,6 +242,37 @@ static void put_seen(struct json_writer *writer, const char *key, struct slice j
     json_decref(value);
 }
 
+/* The row as it was seen, with the new plate; for free(). NULL when there is no new plate, or bytes
+ * that are no text. */
+static char *with_new_plate(const struct history_change *change)
+{
+    const struct slice *id = &change->new_plate_id, *view = &change->new_plate_view;
+    char *text = NULL;
+    json_t *row;
+
+    if (id->data == NULL || view->data == NULL || change->old_data.len == 0 ||
+        (slice_equal(change->old_plate_id, *id) && slice_equal(change->old_plate_view, *view))) {
+        return NULL;
+    }
+    row = json_read_object(change->old_data, NULL);
+    if (row != NULL && json_object_set_new(row, "plate_id", json_stringn(id->data, id->len)) == 0 &&
+        json_object_set_new(row, "plate_view", json_stringn(view->data, view->len)) == 0) {
+        text = json_dumps(row, JSON_COMPACT);
+    }
+    json_decref(row);
+    return text;
+}
+
+/* The row that a change of the plate was to make. A change of times alone is not told here; the
+ * visit's story has it. */
+static void put_wanted(struct json_writer *writer, const struct history_change *change)
+{
+    char *text = change->new_data.len == 0 ? with_new_plate(change) : NULL;
+
+    put_seen(writer, "new_data", text != NULL ? slice_text(text) : change->new_data);
+    free(text);
+}
+
 static int each_change(void *context, const struct history_change *change)
 {
     struct listing *listing = context;
@@ -256,7 +288,7 @@ static int each_change(void *context, const struct history_change *change)
     put_text(writer, "new_plate_id", change->new_plate_id);
     put_text(writer, "new_plate_view", change->new_plate_view);
     put_seen(writer, "old_data", change->old_data);
-    put_seen(writer, "new_data", change->new_data);
+    put_wanted(writer, change);
     put_text(writer, "changed_at", change->changed_at);
     put_text(writer, "changed_by", change->changed_by);
     put_text(writer, "reason", change->reason);

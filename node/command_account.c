@@ -90,13 +90,12 @@ static int reset_running(const struct reset *reset, struct problem *problem)
     }
     own_api_close(&api);
     explicit_bzero(text, sizeof text);
-    if (body == NULL) {
+    if (body == NULL && own_api_may_pass(problem->code)) {
         (void)snprintf(problem->hint, sizeof problem->hint,
                        "stop the central, reset, start it again");
-        return -1;
     }
     json_decref(body);
-    return 0;
+    return body != NULL ? 0 : -1;
 }
 
 static int do_reset(struct reset *reset, bool as_json)

@@ -12,6 +12,7 @@ struct finding {
     bool is_good;
     struct config config;
     struct buffer errors, warnings;
+    struct problem problem; /* of the file itself, when there are no errors in it */
 };
 
 static json_t *text(const struct buffer *buffer)
@@ -21,8 +22,10 @@ static json_t *text(const struct buffer *buffer)
 
 static void print_json(const struct finding *found)
 {
+    bool is_unread = !found->is_good && found->errors.len == 0;
+    json_t *errors = is_unread ? json_string(found->problem.text) : text(&found->errors);
     json_t *object = json_pack("{s:s, s:b, s:o, s:o}", "file", found->path, "ok", found->is_good,
-                               "errors", text(&found->errors), "warnings", text(&found->warnings));
+                               "errors", errors, "warnings", text(&found->warnings));
 
     if (object != NULL && found->is_good) {
         (void)json_object_set_new(object, "id", json_string(found->config.id.text));
@@ -49,18 +52,17 @@ int command_check(const struct command_line *line)
 {
     struct finding found = {.path = line->operand_count > 0 ? line->operands[0]
                                                             : command_line_config(line)};
-    struct problem problem = {.code = PROBLEM_OK};
 
     config_init(&found.config);
-    found.is_good =
-        config_check(&found.config, found.path, &found.errors, &found.warnings, &problem) == 0;
+    found.is_good = config_check(&found.config, found.path, &found.errors, &found.warnings,
+                                 &found.problem) == 0;
     if (line->values[FLAG_JSON] != NULL) {
         print_json(&found);
     } else {
         print(&found);
     }
     if (!found.is_good && found.errors.len == 0) {
-        (void)command_line_complain(&problem); /* its status is that of every error here */
+        (void)command_line_complain(&found.problem); /* its status is that of every error here */
     }
     config_free(&found.config);
     buffer_free(&found.errors);

@@ -60,23 +60,18 @@ static const struct command_entry *find(char **words, size_t count, size_t *used
     return NULL;
 }
 
-static bool takes(const struct command_entry *entry, enum flag flag)
-{
-    return flag == FLAG_HELP || (entry->flags & FLAG_BIT(flag)) != 0;
-}
-
 static void offer_rest(const struct command_entry *entry, const char *before, const char *start)
 {
     for (enum flag flag = 0; flag < FLAG_COUNT; flag++) {
         const struct flag_text *text = flags_get(flag);
-        if (before != NULL && takes(entry, flag) && text->value != NULL &&
+        if (before != NULL && command_line_takes(entry, flag) && text->value != NULL &&
             strcmp(text->name, before) == 0) {
             offer_words(text->words != NULL ? text->words : "", start);
             return;
         }
     }
     for (enum flag flag = 0; flag < FLAG_COUNT && start[0] == '-'; flag++) {
-        if (takes(entry, flag)) {
+        if (command_line_takes(entry, flag)) {
             offer(flags_get(flag)->name, strlen(flags_get(flag)->name), start);
         }
     }

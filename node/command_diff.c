@@ -49,8 +49,10 @@ int command_diff(const struct command_line *line)
     if (body != NULL) {
         status = tell(body, peer, line->values[FLAG_JSON] != NULL);
     } else {
-        /* it is the argument that names nobody */
-        problem.code = problem.code == PROBLEM_NOT_FOUND ? PROBLEM_USAGE : problem.code;
+        if (problem.code == PROBLEM_NOT_FOUND) { /* it is the argument that names nobody */
+            problem.code = PROBLEM_USAGE;
+            (void)snprintf(problem.hint, sizeof problem.hint, "parkmesh peers list shows them");
+        }
         status = command_line_complain(&problem);
     }
     json_decref(body);

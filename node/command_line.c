@@ -76,6 +76,37 @@ static int unknown_command(const char *group, const char *word, struct problem *
                        word);
 }
 
+/* "run, check, status": the words that may stand first, or behind the word of a group. */
+static void list_words(const char *group, char *out, size_t size)
+{
+    char name[NAME_BYTES], last[NAME_BYTES] = "";
+    size_t used = 0;
+
+    out[0] = '\0';
+    for (const struct command_entry *entry = command_line_table(); entry->name != NULL; entry++) {
+        if (group != NULL && !is_of_group(entry, group)) {
+            continue;
+        }
+        part_of(entry, group, name);
+        if (strcmp(name, last) != 0 && used < size) {
+            used += (size_t)snprintf(out + used, size - used, "%s%s", used > 0 ? ", " : "", name);
+        }
+        (void)snprintf(last, sizeof last, "%s", name);
+    }
+}
+
+static int need_word(const char *group, struct problem *problem)
+{
+    char words[200], hint[300];
+
+    list_words(group, words, sizeof words);
+    (void)snprintf(hint, sizeof hint, "%s; parkmesh %s%s--help says what they do", words,
+                   group != NULL ? group : "", group != NULL ? " " : "");
+    return group != NULL
+               ? problem_set(problem, PROBLEM_USAGE, hint, "\"%s\" needs another word", group)
+               : problem_set(problem, PROBLEM_USAGE, hint, "which command?");
+}
+
 static bool is_help(const char *word)
 {
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
@@ -95,9 +126,7 @@ static int take_name(struct command_line *line, int *argc, char ***argv, struct 
             return 0;
         }
         if (*argc < 2) {
-            char hint[NAME_BYTES];
-            (void)snprintf(hint, sizeof hint, "parkmesh %s --help", word);
-            return problem_set(problem, PROBLEM_USAGE, hint, "\"%s\" needs another word", word);
+            return need_word(word, problem);
         }
         if (is_help((*argv)[1])) {
             line->want = COMMAND_LINE_HELP;
@@ -117,7 +146,7 @@ static int take_name(struct command_line *line, int *argc, char ***argv, struct 
 
 /* ---- flags ----------------------------------------------------------------------------------- */
 
-static bool may(const struct command_entry *entry, enum flag flag)
+bool command_line_takes(const struct command_entry *entry, enum flag flag)
 {
     return flag == FLAG_HELP || (entry->flags & FLAG_BIT(flag)) != 0;
 }
@@ -132,7 +161,8 @@ static enum flag find_flag(const struct command_entry *entry, const char *word)
     }
     for (enum flag flag = 0; flag < FLAG_COUNT; flag++) {
         const char *name = flags_get(flag)->name;
-        if (may(entry, flag) && strlen(name) == len && strncmp(name, word, len) == 0) {
+        if (command_line_takes(entry, flag) && strlen(name) == len &&
+            strncmp(name, word, len) == 0) {
             return flag;
         }
     }
@@ -149,7 +179,7 @@ static int unknown_flag(const struct command_entry *entry, const char *word,
     (void)snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
     for (enum flag flag = 0; flag < FLAG_COUNT; flag++) {
         size_t far = spelling_distance(flags_get(flag)->name, name);
-        if (may(entry, flag) && far < near) {
+        if (command_line_takes(entry, flag) && far < near) {
             near = far;
             nearest = flags_get(flag)->name;
         }
@@ -248,7 +278,7 @@ int command_line_parse(struct command_line *line, int argc, char **argv, struct 
 {
     *line = (struct command_line){.want = COMMAND_LINE_RUN};
     if (argc < 2) {
-        return problem_set(problem, PROBLEM_USAGE, "parkmesh --help", "which command?");
+        return need_word(NULL, problem);
     }
     argc--;
     argv++;

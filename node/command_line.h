@@ -32,6 +32,9 @@ struct command_entry {
     command_line_fn run;
 };
 
+/* Whether a flag may be given with a command. */
+bool command_line_takes(const struct command_entry *entry, enum flag flag);
+
 /* The table, ended by a NULL name. */
 const struct command_entry *command_line_table(void);
 

@@ -16,6 +16,7 @@ struct question {
     const char *method;
     char path[PATH_BYTES];
     struct slice body;
+    bool is_about_one; /* that the operand names */
 };
 
 /* Prints an answer for people. */
@@ -32,6 +33,10 @@ static int ask(const struct command_line *line, const struct question *question,
         answer = own_api_ask(&api, question->method, question->path, question->body, &problem);
     }
     if (answer == NULL) {
+        if (problem.hint[0] == '\0' && question->is_about_one) {
+            (void)snprintf(problem.hint, sizeof problem.hint,
+                           "parkmesh peers list shows who is known");
+        }
         status = command_line_complain(&problem);
     } else if (line->values[FLAG_JSON] != NULL) {
         command_line_json(answer);
@@ -55,7 +60,7 @@ static int wrong(const char *what, const char *value)
 static int ask_about(const struct command_line *line, const char *method, const char *before,
                      const char *behind, tell_fn tell)
 {
-    struct question question = {.method = method};
+    struct question question = {.method = method, .is_about_one = true};
     struct node_id id;
 
     if (!node_id_parse(slice_text(line->operands[0]), &id)) {

@@ -51,6 +51,8 @@ static int send_flags(const struct command_line *line, struct sender *sender,
                       struct problem *problem)
 {
     json_t *event = flag_event(line);
+
+    sender->place = "event";
     int rc = sender_add(sender, 1, event, problem);
 
     json_decref(event);

@@ -86,9 +86,10 @@ static const struct command_entry TABLE[] = {
      .statuses =
          "0 answered, 64 usage, 69 no central runs, 75 try again, 77 wrong token,\n"
          "78 configuration. With --check: 0 OK, 1 WARNING (a peer away or more than 100\n"
-         "events behind, less than 1 GiB free, a warning), 2 CRITICAL (no central runs, not\n"
-         "ready, several peers and none connected, less than 100 MiB free, DUPLICATE_ID,\n"
-         "STATE_DIVERGED, CHAIN_BROKEN, CHAIN_MISMATCH, DISK_FULL), 3 UNKNOWN.",
+         "events behind, less than 1 GiB free, a warning but MESH_WITHOUT_SECRET), 2 CRITICAL\n"
+         "(no central runs, not ready, several peers and none connected, less than 100 MiB\n"
+         "free, DUPLICATE_ID, STATE_DIVERGED, CHAIN_BROKEN, CHAIN_MISMATCH, DISK_FULL),\n"
+         "3 UNKNOWN.",
      .run = command_status},
     {.name = "peers list",
      .operands = "",

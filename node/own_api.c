@@ -94,13 +94,14 @@ int own_api_refused(int status, struct slice answer, struct problem *problem)
     json_t *body = json_read_object(answer, &unread);
     const char *code = own_api_text(body, "code"), *text = own_api_text(body, "error");
     const char *resume = own_api_text(body, "resume"); /* of an unknown cursor */
+    const char *hint = own_api_text(body, "hint");
 
     if (text[0] == '\0') {
         text = own_api_text(body, "detail");
     }
     (void)problem_set(problem, code[0] != '\0' ? problem_parse(code) : PROBLEM_INTERNAL,
-                      own_api_text(body, "hint"), "%s (HTTP %d)",
-                      text[0] != '\0' ? text : "the central refused", status);
+                      strncmp(hint, "GET ", 4) != 0 ? hint : NULL, /* which is for programs */
+                      "%s (HTTP %d)", text[0] != '\0' ? text : "the central refused", status);
     if (resume[0] != '\0') {
         (void)snprintf(problem->hint, sizeof problem->hint, "go on with --after %s", resume);
     }

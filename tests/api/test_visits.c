@@ -177,6 +177,12 @@ START_TEST(test_dump_is_streamed)
 }
 END_TEST
 
+static void expect_plate(const json_t *visit, const char *plate)
+{
+    ck_assert_str_eq(json_string_value(json_object_get(visit, "plate_id")), plate);
+    ck_assert_str_eq(json_string_value(json_object_get(visit, "event_id")), "c1_1_51A00001");
+}
+
 START_TEST(test_changes)
 {
     struct stand stand;
@@ -194,7 +200,8 @@ START_TEST(test_changes)
     ck_assert_str_eq(json_string_value(json_object_get(row, "new_plate_id")), "51A99999");
     ck_assert_str_eq(json_string_value(json_object_get(row, "old_plate_id")), "51A00001");
     ck_assert_str_eq(json_string_value(json_object_get(row, "reason")), "misread");
-    ck_assert(json_is_object(json_object_get(row, "old_data")));
+    expect_plate(json_object_get(row, "old_data"), "51A00001");
+    expect_plate(json_object_get(row, "new_data"), "51A99999");
     json_decref(answer);
     stand_free(&stand);
 }

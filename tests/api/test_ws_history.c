@@ -125,8 +125,12 @@ START_TEST(test_notices)
          "\"data\":{\"type\":\"p2p_exit_synced\",\"event_type\":\"EXIT\",\"event_id\":\"v1\","
          "\"exit_central\":\"c2\",\"exit_edge\":3,"},
         {"c1", FACT_LOCAL, EVENT_LOCATION_UPDATE, "IN",
+         "\"data\":{\"event_type\":\"ENTRY\",\"event_id\":\"v1\",\"plate_id\":\"51F20417\","
+         "\"is_anomaly\":true,"},
+        {"c1", FACT_LOCAL, EVENT_LOCATION_UPDATE, "SUPERSEDED",
          "\"data\":{\"event_type\":\"LOCATION_UPDATE\","},
-        {"c2", FACT_LIVE, EVENT_LOCATION_UPDATE, "IN", "\"action\":\"location_updated\""},
+        {"c2", FACT_LIVE, EVENT_LOCATION_UPDATE, "IN", "\"action\":\"entry_created\""},
+        {"c2", FACT_LIVE, EVENT_LOCATION_UPDATE, "SUPERSEDED", "\"action\":\"location_updated\""},
         {"c1", FACT_LOCAL, EVENT_HISTORY_UPDATE, "IN", "\"type\":\"updated\""},
         {"c2", FACT_LIVE, EVENT_HISTORY_DELETE, "DELETED",
          "\"type\":\"deleted\",\"event_type\":\"EXIT\",\"history_id\":9,\"event_id\":\"v1\""},
@@ -142,6 +146,36 @@ START_TEST(test_notices)
         ck_assert_msg(told.count == 1 && strstr(told.text, rows[i].part) != NULL, "%zu: %d %s", i,
                       told.count, told.text);
     }
+}
+END_TEST
+
+/* The row of a vehicle that was seen in a lot changes with the sighting: one notice, the
+ * sighting's, for the last one is all that a page gets within 100 ms. */
+START_TEST(test_a_sighting_is_one_notice)
+{
+    struct buffer run = {0};
+    struct fact_event item = {.lsn = 1, .origin = FACT_LOCAL};
+    struct fact_visit visit = visit_row("v1", "IN");
+    struct fact fact = {
+        .batch = 1, .items = &item, .item_count = 1, .visits = &visit, .visit_count = 1};
+    struct node_id self = {"c1"};
+    struct told told = {.count = 0};
+    struct event event;
+
+    ck_assert_int_eq(random_start(), 0);
+    event_init(&event, EVENT_LOCATION_UPDATE);
+    event.visit = slice_text("v2");
+    event.plate_id = slice_text("51F20417");
+    event.location = slice_text("B1");
+    event.t_eff = 3600000;
+    pack_run("c1", &event, &run);
+    item.run = buffer_slice(&run);
+    visit.revision = 2;
+    notice_each(&fact, &self, tell, &told);
+    ck_assert_int_eq(told.count, 1);
+    ck_assert_ptr_nonnull(strstr(told.text, "\"event_type\":\"LOCATION_UPDATE\""));
+    ck_assert_ptr_nonnull(strstr(told.text, "\"location\":\"B1\""));
+    buffer_free(&run);
 }
 END_TEST
 
@@ -326,6 +360,7 @@ int main(void)
     int failed;
 
     tcase_add_test(tests, test_notices);
+    tcase_add_test(tests, test_a_sighting_is_one_notice);
     tcase_add_test(tests, test_many_changes_are_one_notice);
     tcase_add_test(tests, test_a_page_is_told);
     tcase_add_test(tests, test_notices_are_coalesced);

@@ -95,7 +95,9 @@ def help_texts(cluster):
 def mistakes(cluster):
     """What is wrong, and what was probably meant; nothing on stdout."""
     del cluster
-    for words, what in (((), "which command"), (("chekc",), 'did you mean "parkmesh check"'),
+    for words, what in (((), "which command"), ((), "hint: run, check, secret, "),
+                        (("peers",), "hint: list, add, accept, test, remove; "),
+                        (("chekc",), 'did you mean "parkmesh check"'),
                         (("secret", "nwe"), 'did you mean "parkmesh secret new"'),
                         (("verify", "--jsno"), "did you mean --json"),
                         (("run", "--log-format", "xml"), "text json"),
@@ -163,6 +165,8 @@ def offline(cluster):
     expect(status == 78 and "has errors" in err, status, err)
     status, out, err = program("diff", "--peer", "b", "--config", central.config_file + "x")
     expect(status == 78 and "CONFIG_UNREADABLE" in err, status, err)
+    status, out, _ = program("check", "--json", central.config_file + "x")
+    expect(status == 78 and "there is no file" in json.loads(out)["errors"], status, out)
     expect(len(json.loads(program("secret", "new", "--json")[1])["secret"]) >= 16, "secret")
 
 
@@ -246,6 +250,21 @@ def status_screen(cluster):
     expect(status == 1 and "WARNING" in out and "central-b not connected" in out, status, out)
 
 
+def alone(cluster):
+    """A central without peers and secret is well; what names nobody says where to look."""
+    central = one(cluster)
+    status, out, _ = ask(central, "status", "--check")
+    if answered(central, "status")["disk"]["free_bytes"] > 1 << 30:
+        expect(status == 0 and out.startswith("PARKMESH OK"), status, out)
+    expect("MESH_WITHOUT_SECRET" in ask(central, "status")[1], "it is shown all the same")
+    for words in (("diff", "--peer", "b"), ("peers", "test", "b"), ("peers", "accept", "b"),
+                  ("peers", "remove", "b")):
+        status, out, err = ask(central, *words)
+        expect(status != 0 and not out and "hint: parkmesh peers list" in err, words, status, err)
+    status, out, err = ask(central, "account", "reset", "nobody", "--data", central.data)
+    expect(status == REFUSED and not out and "NOT_FOUND" in err and "hint" not in err, status, err)
+
+
 def colors(cluster):
     """Only on a terminal, never with NO_COLOR."""
     central = cluster.new("central-1")
@@ -327,7 +346,7 @@ def send(cluster):
     status, out, _ = ask(central, "send", "--type", "EXIT", "--plate", "51f 204 17", "--json")
     expect(status == 0 and json.loads(out)["action"] == "EXIT", status, out)
     status, out, err = ask(central, "send", "--plate", "51")
-    expect(status == 65 and not out and "line 1: PLATE_UNUSABLE" in err, status, out, err)
+    expect(status == 65 and not out and "event 1: PLATE_UNUSABLE" in err, status, out, err)
     for words in (("--type", "EXIT"), ("--plate", "51F20417", "file"),
                   ("--plate", "51F20417", "--type", "FLY"), ("no-such-file",)):
         status, out, err = ask(central, "send", *words)
@@ -395,4 +414,4 @@ def simulate(cluster):
 
 
 run(manual, configuration_manual, help_texts, mistakes, asking_for_help, completion, full_disk,
-    offline, nobody_runs, wrong_token, status_screen, colors, peers, accept, send, watch, simulate)
+    offline, nobody_runs, wrong_token, status_screen, alone, colors, peers, accept, send, watch, simulate)
