@@ -224,7 +224,7 @@ static void fill(void)
     tell(peer_row(PEER, "left-a", plates[3], at(2, 0, 0), at(12, 0, 0), 0));
     tell(peer_row(PEER, "both", plates[4], at(12, 0, 0), at(13, 0, 0), 0));
     tell(peer_entry(PEER, "came", plates[5], at(14, 0, 0)));
-    tell(peer_entry(PEER, "loser", plates[5], at(14, 5, 0)));
+    tell(peer_entry("central-8", "loser", plates[5], at(14, 5, 0)));
     tell(peer_entry(PEER, "deleted", plates[6], at(14, 0, 0)));
     struct command change = house_change(COMMAND_DELETE, "deleted", NULL);
     tell(change);
