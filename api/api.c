@@ -12,6 +12,7 @@
 #include "api/gateway.h"
 #include "api/hang_up.h"
 #include "api/meter.h"
+#include "api/peer_links.h"
 #include "api/refusals.h"
 #include "api/respond.h"
 #include "api/route.h"
@@ -35,6 +36,7 @@
 
 #define API_STOP_MS 1000 /* for answers under way */
 #define API_STOP_POLL_NS 2000000
+#define PEER_PATH "/ws/p2p"
 #define API_THREAD_WORKER 1 /* civetweb's thread_type of those that call begin_request */
 
 struct api {
@@ -107,12 +109,29 @@ static bool admit(struct request *request, bool upgrade)
     return true;
 }
 
+/* On the port for other centrals there is nothing else. */
+static bool is_peer_port(const struct request *request)
+{
+    return request->gateway->peer_port != 0 &&
+           request->info->server_port == request->gateway->peer_port;
+}
+
+/* Any path but those that civetweb would take for another WebSocket of ours. */
+static bool may_be_peer(const char *path)
+{
+    return strncasecmp(path, "/ws/", 4) != 0 || strcmp(path, PEER_PATH) == 0;
+}
+
 /* The route to follow, or NULL after an answer. */
 static const struct route *find(struct request *request, bool upgrade)
 {
     struct slice path = slice_text(request->info->local_uri_raw);
     const struct route *route;
     char allow[64];
+
+    if (is_peer_port(request)) {
+        path = slice_text(upgrade && may_be_peer(request->info->local_uri) ? PEER_PATH : "");
+    }
 
     switch (
         route_find(request, upgrade ? "WS" : request->info->request_method, path, &route, allow)) {
@@ -286,6 +305,7 @@ static void copy_options(struct gateway *gateway, const struct api_options *opti
     (void)snprintf(gateway->database, sizeof gateway->database, "%s", options->database);
     gateway->cameras = options->cameras;
     gateway->is_open = options->is_open;
+    gateway->peer_port = options->peer_port;
     gateway->body_bytes = chosen(options->body_bytes, LIMIT_HTTP_BODY);
     gateway->any_origin = options->is_open;
     (void)snprintf(gateway->version, sizeof gateway->version, "%s",
@@ -305,6 +325,21 @@ static void copy_options(struct gateway *gateway, const struct api_options *opti
     }
 }
 
+/* "127.0.0.1:8000,127.0.0.1:9003" */
+static void put_ports(const struct api_options *options, char *out, size_t size)
+{
+    for (size_t i = 0; i < API_LISTENERS && options->listeners[i] != NULL; i++) {
+        size_t used = strlen(out);
+        (void)snprintf(out + used, size - used, "%s%s", used > 0 ? "," : "", options->listeners[i]);
+        used = strlen(out);
+        if (options->peer_port != 0) {
+            (void)snprintf(out + used, size - used, ",%.*s:%u",
+                           (int)strcspn(options->listeners[i], ":"), options->listeners[i],
+                           (unsigned)options->peer_port);
+        }
+    }
+}
+
 static int start_server(struct api *api, const struct api_options *options, struct problem *problem)
 {
     const struct mg_callbacks callbacks = {.begin_request = begin_request,
@@ -312,7 +347,7 @@ static int start_server(struct api *api, const struct api_options *options, stru
                                            .log_message = take_log,
                                            .init_thread = start_thread,
                                            .exit_thread = end_thread};
-    char threads[16], ports[API_LISTENERS * 64] = "";
+    char threads[16], ports[2 * API_LISTENERS * 64] = "";
     const char *settings[] = {"listening_ports",
                               ports,
                               "num_threads",
@@ -347,11 +382,7 @@ static int start_server(struct api *api, const struct api_options *options, stru
                               "no",
                               NULL};
 
-    for (size_t i = 0; i < API_LISTENERS && options->listeners[i] != NULL; i++) {
-        size_t used = strlen(ports);
-        (void)snprintf(ports + used, sizeof ports - used, "%s%s", used > 0 ? "," : "",
-                       options->listeners[i]);
-    }
+    put_ports(options, ports, sizeof ports);
     (void)snprintf(threads, sizeof threads, "%u",
                    (unsigned)(chosen(options->http_threads, LIMIT_HTTP_THREADS) +
                               push_places(api->gateway.push)));
@@ -400,10 +431,12 @@ struct api *api_start(const struct api_options *options, struct problem *problem
     api->ws_feed = ws_feed_new(api->gateway.push, api->gateway.readers);
     api->ws_cameras = ws_cameras_new(api->gateway.push, options->cameras);
     api->ws_edge = ws_edge_new(api->gateway.push, &api->gateway);
+    api->gateway.peer_links = peer_links_new(&api->gateway, &options->peers);
     (void)mg_init_library(0); /* counts users; without features it cannot fail */
     if (start_server(api, options, problem) != 0) {
         goto exit_library;
     }
+    peer_links_start(api->gateway.peer_links);
     return api;
 
 exit_library:
@@ -413,6 +446,7 @@ exit_library:
     push_destroy(&api->gateway.push);
     ws_cameras_destroy(&api->ws_cameras);
     ws_edge_destroy(&api->ws_edge);
+    peer_links_destroy(&api->gateway.peer_links);
     ws_history_destroy(&api->ws_history);
     ws_feed_destroy(&api->ws_feed);
     hashing_destroy(&api->gateway.hashing);
@@ -440,6 +474,16 @@ void api_set_ready(struct api *api, bool ready)
 void api_set_trust(struct api *api, const struct api_trust *trust)
 {
     trust_set(api->gateway.trust, trust);
+}
+
+void api_set_peers(struct api *api, const struct api_peers *peers)
+{
+    peer_links_set(api->gateway.peer_links, peers);
+}
+
+void api_run_peers(struct api *api, bool runs)
+{
+    peer_links_run(api->gateway.peer_links, runs);
 }
 
 void api_set_mesh_key(struct api *api, const uint8_t *key)
@@ -484,6 +528,7 @@ void api_stop(struct api **api)
     wait_for_answers(gateway);
     atomic_store(&gateway->abandon, true);
     ws_cameras_stop((*api)->ws_cameras);
+    peer_links_stop(gateway->peer_links);
     push_stop(gateway->push);
     hang_up((*api)->context);
     mg_stop((*api)->context);
@@ -494,6 +539,7 @@ void api_stop(struct api **api)
     push_destroy(&gateway->push);
     ws_cameras_destroy(&(*api)->ws_cameras);
     ws_edge_destroy(&(*api)->ws_edge);
+    peer_links_destroy(&gateway->peer_links);
     ws_history_destroy(&(*api)->ws_history);
     ws_feed_destroy(&(*api)->ws_feed);
     hashing_destroy(&gateway->hashing);

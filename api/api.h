@@ -27,6 +27,28 @@ struct api_trust {
     size_t proxy_count;
 };
 
+/* How a central is to be reached. */
+enum api_link {
+    API_LINK_AUTO, /* the mesh when it speaks it, else as the existing centrals do */
+    API_LINK_MESH,
+    API_LINK_WEBSOCKET /* as the existing centrals do */
+};
+
+struct api_peer {
+    struct node_id id;
+    char ip[64]; /* numeric or a name */
+    uint16_t api_port;
+    enum api_link link;
+    char timezone[64]; /* of the times that it writes; "" = this process's */
+};
+
+/* Who may be linked by WebSocket. */
+struct api_peers {
+    const struct api_peer *items;
+    size_t count; /* at most LIMIT_PEERS */
+    bool is_open; /* also centrals that are none of them */
+};
+
 /* Texts are borrowed for the duration of api_start only. */
 struct api_options {
     const char *listeners[API_LISTENERS]; /* "127.0.0.1:8000"; NULL-terminated */
@@ -40,6 +62,8 @@ struct api_options {
     const char *api_token; /* who sends it is an administrator; NULL = none */
     struct api_trust trust;
     const char *cors_origins[API_ORIGINS + 1]; /* "http://10.0.0.5:3000" or "*"; NULL-terminated */
+    struct api_peers peers;
+    uint16_t peer_port; /* on the listeners' addresses, for centrals that dial any path; 0 = none */
     /* 0 = the default of limits.h */
     uint32_t http_threads, ws_clients, readers, body_bytes, ws_ping_ms;
 };
@@ -57,6 +81,12 @@ void api_set_mesh_key(struct api *api, const uint8_t *key);
 
 /* Follows changed addresses. Any thread. */
 void api_set_trust(struct api *api, const struct api_trust *trust);
+
+/* Follows changed centrals: links that are not wanted any more end, others begin. Any thread. */
+void api_set_peers(struct api *api, const struct api_peers *peers);
+
+/* False: nobody is linked by WebSocket until it is true again, as after the start. Any thread. */
+void api_run_peers(struct api *api, bool runs);
 
 /* Refuses new work (503 STOPPING), lets answers under way finish (at most a second), closes
  * WebSockets with 1001, stops. Main thread; the node must still be running. */

@@ -23,6 +23,7 @@
 
 struct asking;
 struct meter;
+struct peer_links;
 struct refusals;
 struct seals;
 
@@ -48,6 +49,8 @@ struct gateway {
     struct meter *meter;       /* counters for GET /metrics */
     struct refusals *refusals; /* how many are logged */
     struct push *push;
+    struct peer_links *peer_links; /* WebSockets of other centrals */
+    uint16_t peer_port;            /* on which they may dial any path; 0 = none */
     struct progress *progress;
     struct cameras *cameras; /* borrowed from whoever started the server */
     atomic_uint streams;     /* videos being relayed */

@@ -6,6 +6,7 @@
 
 #include "api/disk.h"
 #include "api/meter.h"
+#include "api/peer_links.h"
 #include "api/respond.h"
 #include "api/route.h"
 #include "proto/clock.h"
@@ -13,6 +14,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SECONDS(us) ((double)(us) / 1e6)
@@ -214,6 +216,34 @@ static void put_peers(struct buffer *out, const struct mesh_report *report)
     }
 }
 
+/* WebSockets of centrals of the existing system. True while there is one. */
+static bool put_links(struct buffer *out, struct peer_links *links)
+{
+    struct peer_link_report *reports = bytes_allocate(PEER_LINK_REPORTS, sizeof *reports);
+    size_t count = peer_links_report(links, reports, PEER_LINK_REPORTS);
+    bool used = false;
+
+    head(out, "peer_websockets", "gauge", "WebSockets open to a peer without the mesh.");
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(reports[i].link, "websocket") == 0 || reports[i].sockets > 0) {
+            used = used || reports[i].sockets > 0;
+            (void)buffer_printf(out, "parkmesh_peer_websockets{peer=\"%s\"} %u\n",
+                                reports[i].id.text, reports[i].sockets);
+        }
+    }
+    head(out, "peer_websocket_messages_refused_total", "counter",
+         "Messages and rows that meant nothing.");
+    for (size_t i = 0; i < count; i++) {
+        if (reports[i].received > 0) {
+            (void)buffer_printf(
+                out, "parkmesh_peer_websocket_messages_refused_total{peer=\"%s\"} %" PRIu64 "\n",
+                reports[i].id.text, reports[i].refused);
+        }
+    }
+    free(reports);
+    return used;
+}
+
 static void put_mesh(struct buffer *out, const struct mesh_report *report)
 {
     gauge(out, "mesh_up", "1 while links to other centrals are on.", report->running ? 1 : 0);
@@ -229,11 +259,12 @@ static void put_mesh(struct buffer *out, const struct mesh_report *report)
 }
 
 /* One sample a code, of ourselves and all peers. */
-static void put_warnings(struct buffer *out, const struct mesh_report *report)
+static void put_warnings(struct buffer *out, const struct mesh_report *report, bool has_websockets)
 {
     uint64_t counts[PROBLEM_COUNT] = {0};
 
     counts[report->problem]++;
+    counts[PROBLEM_LINK_UNAUTHENTICATED] += has_websockets;
     for (size_t i = 0; i < report->count; i++) {
         counts[report->peers[i].problem] += report->peers[i].state != PEER_PENDING;
     }
@@ -267,7 +298,7 @@ void metrics_get(struct request *request)
     put_sessions(&out, gateway->identity);
     put_disk(&out, gateway->database);
     put_mesh(&out, &report);
-    put_warnings(&out, &report);
+    put_warnings(&out, &report, put_links(&out, gateway->peer_links));
     mesh_report_free(&report);
     writer = respond_json(request);
     json_put_raw(&writer, buffer_slice(&out));

@@ -1,5 +1,6 @@
 #include "api/handlers.h"
 
+#include "api/peer_links.h"
 #include "api/peer_news.h"
 #include "api/respond.h"
 #include "api/supervise.h"
@@ -7,6 +8,9 @@
 #include "proto/event.h"
 #include "proto/localtime.h"
 #include "proto/report.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 /* ---- configuration and start/stop: the supervisor -------------------------------------------- */
 
@@ -145,14 +149,83 @@ static void put_time(struct json_writer *writer, const char *key, int64_t ms)
     json_set_text(writer, key, text);
 }
 
-static void put_peer(struct json_writer *writer, const struct peer_report *peer)
+/* The WebSockets of centrals of the existing system, beside what the mesh reports. */
+struct links {
+    struct peer_link_report *items;
+    size_t count;
+};
+
+static const struct peer_link_report *find_link(const struct links *links, const struct node_id *id)
+{
+    for (size_t i = 0; i < links->count; i++) {
+        if (node_id_compare(&links->items[i].id, id) == 0) {
+            return &links->items[i];
+        }
+    }
+    return NULL;
+}
+
+/* What there is to say of a peer that has a WebSocket: nothing of logs and clocks. */
+static struct peer_report peer_of(const struct peer_link_report *link, uint16_t p2p_port)
+{
+    struct peer_report peer = {.id = link->id,
+                               .p2p_port = p2p_port,
+                               .api_port = link->api_port,
+                               .state = link->sockets > 0     ? PEER_CONNECTED
+                                        : link->since_ms != 0 ? PEER_DISCONNECTED
+                                                              : PEER_UNKNOWN,
+                               .since_ms = link->since_ms,
+                               .last_heard_ms = link->heard_ms,
+                               .lag_s = -1,
+                               .rtt_ms = -1,
+                               .clock_offset_ms = EVENT_NONE,
+                               .sent = link->sent,
+                               .received = link->received};
+
+    memcpy(peer.ip, link->ip, sizeof peer.ip);
+    memcpy(peer.direction, link->direction, sizeof peer.direction);
+    memcpy(peer.last_error, link->last_error, sizeof link->last_error);
+    return peer;
+}
+
+/* One of which the mesh knows nothing. */
+static bool stands_alone(const struct mesh_report *report, const struct peer_link_report *link)
+{
+    for (size_t i = 0; i < report->count; i++) {
+        if (report->peers[i].state != PEER_PENDING &&
+            node_id_compare(&report->peers[i].id, &link->id) == 0) {
+            return false;
+        }
+    }
+    return link->sockets > 0 || strcmp(link->link, "websocket") == 0;
+}
+
+/* What the mesh says now counts more than what was known of it a second ago. */
+static void put_link(struct json_writer *writer, const struct peer_report *peer,
+                     const struct peer_link_report *link)
+{
+    bool is_mesh = link == NULL || (link->sockets == 0 && peer->state == PEER_CONNECTED);
+
+    json_set_text(writer, "link", is_mesh ? "mesh" : link->link);
+    json_set_text(writer, "link_reason",
+                  is_mesh && peer->state == PEER_CONNECTED ? "đang nối bằng mạng lưới ParkMesh"
+                  : link != NULL                           ? link->why
+                                                           : "");
+    if (link != NULL && link->sockets > 0) {
+        json_set_int(writer, "sockets", link->sockets);
+        json_set_int(writer, "messages_refused", (int64_t)link->refused);
+    }
+}
+
+static void put_peer(struct json_writer *writer, const struct peer_report *peer,
+                     const struct peer_link_report *link)
 {
     json_put_open(writer, '{');
     json_set_text(writer, "peer_id", peer->id.text);
     json_set_text(writer, "peer_ip", peer->ip);
     json_set_int(writer, "peer_port", peer->api_port);
     json_set_int(writer, "p2p_port", peer->p2p_port);
-    json_set_text(writer, "link", "mesh");
+    put_link(writer, peer, link);
     json_set_text(writer, "status", peer_state_name(peer->state));
     json_set_bool(writer, "connected", peer->state == PEER_CONNECTED);
     put_time(writer, "since", peer->since_ms);
@@ -176,28 +249,59 @@ static void put_peer(struct json_writer *writer, const struct peer_report *peer)
     json_put_close(writer, '}');
 }
 
+/* Those of the mesh report; one that has a WebSocket is shown as that. */
 static void put_peers(struct json_writer *writer, const char *key, const struct mesh_report *report,
-                      bool pending)
+                      const struct links *links, bool pending)
 {
     json_put_key(writer, key);
     json_put_open(writer, '[');
     for (size_t i = 0; i < report->count; i++) {
-        if ((report->peers[i].state == PEER_PENDING) == pending) {
-            put_peer(writer, &report->peers[i]);
+        const struct peer_report *peer = &report->peers[i];
+        const struct peer_link_report *link = find_link(links, &peer->id);
+        if ((peer->state == PEER_PENDING) != pending) {
+            continue;
+        }
+        if (link != NULL && link->sockets > 0) {
+            struct peer_report linked = peer_of(link, peer->p2p_port);
+            put_peer(writer, &linked, link);
+        } else {
+            put_peer(writer, peer, pending ? NULL : link);
+        }
+    }
+    for (size_t i = 0; i < links->count && !pending; i++) {
+        if (stands_alone(report, &links->items[i])) {
+            struct peer_report peer = peer_of(&links->items[i], 0);
+            put_peer(writer, &peer, &links->items[i]);
         }
     }
     json_put_close(writer, ']');
 }
 
-static void respond_report(struct request *request, const struct mesh_report *report)
+static void count_peers(const struct mesh_report *report, const struct links *links, int64_t *total,
+                        int64_t *connected)
+{
+    *total = *connected = 0;
+    for (size_t i = 0; i < report->count; i++) {
+        const struct peer_link_report *link = find_link(links, &report->peers[i].id);
+        *total += report->peers[i].state != PEER_PENDING;
+        *connected += report->peers[i].state == PEER_CONNECTED ||
+                      (report->peers[i].state != PEER_PENDING && link != NULL && link->sockets > 0);
+    }
+    for (size_t i = 0; i < links->count; i++) {
+        if (stands_alone(report, &links->items[i])) {
+            *total += 1;
+            *connected += links->items[i].sockets > 0;
+        }
+    }
+}
+
+static void respond_report(struct request *request, const struct mesh_report *report,
+                           const struct links *links)
 {
     struct json_writer writer = respond_json(request);
-    int64_t total = 0, connected = 0;
+    int64_t total, connected;
 
-    for (size_t i = 0; i < report->count; i++) {
-        total += report->peers[i].state != PEER_PENDING;
-        connected += report->peers[i].state == PEER_CONNECTED;
-    }
+    count_peers(report, links, &total, &connected);
     json_put_open(&writer, '{');
     json_set_bool(&writer, "success", true);
     json_set_text(&writer, "this_central", request->gateway->node.text);
@@ -211,8 +315,8 @@ static void respond_report(struct request *request, const struct mesh_report *re
     json_set_int(&writer, "events", (int64_t)report->events);
     json_set_text(&writer, "address", report->address);
     json_set_text(&writer, "last_error", report->error);
-    put_peers(&writer, "peers", report, false);
-    put_peers(&writer, "pending", report, true);
+    put_peers(&writer, "peers", report, links, false);
+    put_peers(&writer, "pending", report, links, true);
     json_put_key(&writer, "warnings");
     json_put_open(&writer, '[');
     sync_put_warnings(&writer, request->gateway, report);
@@ -224,14 +328,17 @@ static void respond_report(struct request *request, const struct mesh_report *re
 /* A stopped mesh has nobody to ask; that is an answer, not an error. */
 void p2p_status(struct request *request)
 {
+    struct links links = {.items = bytes_allocate(PEER_LINK_REPORTS, sizeof *links.items)};
     struct mesh_report report;
 
     if (sync_report(request, false, &report) != 0) {
         (void)slice_copy(slice_text("the mesh is stopped or does not answer"), report.error,
                          sizeof report.error); /* fits */
     }
-    respond_report(request, &report);
+    links.count = peer_links_report(request->gateway->peer_links, links.items, PEER_LINK_REPORTS);
+    respond_report(request, &report, &links);
     mesh_report_free(&report);
+    free(links.items);
 }
 
 /* ---- GET /api/p2p/sync-state ----------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 
 #include "api/asking.h"
 #include "api/handlers.h"
+#include "api/peer_links.h"
 #include "api/respond.h"
 #include "api/seals.h"
 #include "api/supervise.h"
@@ -125,6 +126,7 @@ void peers_info(struct request *request)
     json_set_text(&writer, "ip", own.ip);
     json_set_int(&writer, "api_port", own.api_port);
     json_set_int(&writer, "p2p_port", own.p2p_port);
+    json_set_text(&writer, "software", "parkmesh"); /* not which version: anybody may ask */
     json_put_close(&writer, '}');
     json_put_close(&writer, '}');
     respond_send(request, 200);
@@ -415,6 +417,19 @@ static void respond_probe(struct request *request, const struct node_id *peer,
     respond_problem(request, &problem);
 }
 
+/* False when it is not linked that way. */
+static bool test_websocket(struct request *request, const char *name, struct probe_report *report)
+{
+    int64_t rtt_ms = peer_links_test(request->gateway->peer_links, name);
+
+    if (rtt_ms == -1) {
+        return false;
+    }
+    report->state = rtt_ms >= 0 ? PROBE_ANSWERED : PROBE_WAITING;
+    report->rtt_ms = rtt_ms;
+    return true;
+}
+
 void peers_test(struct request *request)
 {
     struct probe_question question = {.since_ms = clock_mono_ms()};
@@ -428,6 +443,8 @@ void peers_test(struct request *request)
     }
     if (!node_id_parse(slice_text(name), &question.peer)) {
         respond_parameter(request, "query", "peer_id", "the id of a central is needed", "missing");
+    } else if (test_websocket(request, name, &report)) {
+        respond_probe(request, &question.peer, &report);
     } else if (poll_link(request, &question, &report, &problem) != 0) {
         respond_problem(request, &problem);
     } else {

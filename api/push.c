@@ -126,6 +126,19 @@ bool push_offer(struct push_client *client, struct slice text)
     return taken;
 }
 
+void push_ping(struct push_client *client, struct slice payload)
+{
+    struct push_message *message;
+
+    payload.len = payload.len > PUSH_PING_BYTES ? PUSH_PING_BYTES : payload.len;
+    message = push_queue_message(payload);
+    message->opcode = MG_WEBSOCKET_OPCODE_PING;
+    (void)pthread_mutex_lock(&client->channel->push->mutex);
+    (void)push_queue_put(client, message);
+    push_queue_release(message);
+    (void)pthread_mutex_unlock(&client->channel->push->mutex);
+}
+
 void push_notify(struct push_client *client, struct slice text)
 {
     struct push_message *message = push_queue_message(text);

@@ -5,9 +5,9 @@
  * FACTS_ENDPOINT and hands each fact to the channels that somebody listens to.
  *
  * What a client has to keep to is the same everywhere: text frames of UTF-8 (else 1003, 1007), no
- * message over LIMIT_WS_FRAME (1009), an answer to the ping that comes every LIMIT_WS_PING_MS, and
- * the session, token or camera's address of the handshake still valid, with the same role (1008;
- * looked up every LIMIT_WS_CALLER_MS).
+ * message over LIMIT_WS_FRAME or what the channel allows (1009), an answer to the ping that comes
+ * every LIMIT_WS_PING_MS, and the session, token or camera's address of the handshake still valid,
+ * with the same role (1008; looked up every LIMIT_WS_CALLER_MS).
  */
 #ifndef API_PUSH_H
 #define API_PUSH_H
@@ -38,7 +38,8 @@ enum push_code {
     PUSH_TRY_LATER = 1013
 };
 
-#define PUSH_TAG 64 /* bytes of a tag, with the NUL */
+#define PUSH_TAG 64         /* bytes of a tag, with the NUL */
+#define PUSH_PING_BYTES 125 /* payload of a control frame */
 
 /*
  * One channel. Every hook may be NULL. A client's hooks: `open` first, `close` last and alone;
@@ -51,6 +52,8 @@ struct push_options {
     uint32_t clients_max; /* places of its own; 0 = shares those of push_new with the others */
     uint32_t notice_ms;   /* between two notices (push_notice) to one client */
     uint32_t silence_ms;  /* without a message until `silence`, and between its calls; 0 = never */
+    uint32_t frame_max;   /* bytes of one message from a client; 0 = LIMIT_WS_FRAME */
+    bool any_path;        /* also whatever path no other channel has; push_admit is asked first */
     void *context;        /* for the hooks; outlives the push */
 
     /* Before the handshake. 0 = go on; -1 after it answered the request itself. */
@@ -59,6 +62,8 @@ struct push_options {
     void (*open)(void *context, struct push_client *client, struct request *request);
     /* A whole message. After push_close: those that were sent before the client heard of it. */
     void (*text)(void *context, struct push_client *client, struct slice text);
+    /* The answer to a push_ping: everything queued before it has been read. Worker thread. */
+    void (*pong)(void *context, struct push_client *client, struct slice payload);
     void (*silence)(void *context, struct push_client *client);
     /* The queue is empty, and: `open` has just ended, push_offer was refused, or push_wake was
      * called since. */
@@ -122,6 +127,8 @@ uint32_t push_count(struct push_channel *channel);
 void push_send(struct push_client *client, struct slice text);
 /* Queues while half of the queue is free, else returns false; `room` comes when it is empty. */
 bool push_offer(struct push_client *client, struct slice text);
+/* Queues a ping; `pong` gets its payload back, at most PUSH_PING_BYTES. */
+void push_ping(struct push_client *client, struct slice payload);
 /* As push_notice. */
 void push_notify(struct push_client *client, struct slice text);
 /* Has `room` called. */

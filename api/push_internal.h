@@ -13,11 +13,11 @@
 #include <pthread.h>
 
 #define PUSH_CHANNELS 8
-#define PUSH_PING_BYTES 125 /* payload of a control frame */
 
 /* One message, shared by the queues of all clients; freed with its last reference. */
 struct push_message {
     unsigned refs;
+    int opcode; /* text, or a ping that waits its turn */
     size_t len;
     char text[];
 };
@@ -53,6 +53,7 @@ struct push_client {
     int64_t notice_due_ms, ping_due_ms, silence_due_ms; /* monotonic */
     int64_t caller_due_ms; /* likewise: when the caller is looked up again */
     bool heard;            /* since the last ping */
+    bool busy;             /* its last message is being dealt with, nothing is read meanwhile */
 
     struct buffer fragments; /* of a message; worker thread only */
     bool fragmented;

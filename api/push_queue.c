@@ -2,6 +2,7 @@
 #include "proto/clock.h"
 #include "proto/log.h"
 
+#include <civetweb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,6 +12,7 @@ struct push_message *push_queue_message(struct slice text)
     struct push_message *message = bytes_allocate(1, sizeof *message + text.len);
 
     message->refs = 1;
+    message->opcode = MG_WEBSOCKET_OPCODE_TEXT;
     message->len = text.len;
     memcpy(message->text, text.data, text.len);
     return message;

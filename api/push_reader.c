@@ -63,6 +63,11 @@ static int on_connect(const struct mg_connection *connection, void *argument)
     return fits && find_socket(connection) >= 0 ? 0 : 1;
 }
 
+static uint32_t frame_max(const struct push_channel *channel)
+{
+    return channel->options.frame_max != 0 ? channel->options.frame_max : LIMIT_WS_FRAME;
+}
+
 static struct push_client *client_new(struct push_channel *channel,
                                       struct mg_connection *connection, const struct caller *caller)
 {
@@ -79,7 +84,7 @@ static struct push_client *client_new(struct push_channel *channel,
     client->caller_due_ms = caller->how == CALLER_SESSION || caller->how == CALLER_TOKEN
                                 ? now_ms + LIMIT_WS_CALLER_MS
                                 : INT64_MAX;
-    buffer_init(&client->fragments, LIMIT_WS_FRAME);
+    buffer_init(&client->fragments, frame_max(channel));
     (void)pthread_cond_init(&client->changed, &channel->push->monotonic); /* cannot fail */
     return client;
 }
@@ -201,6 +206,15 @@ static void take_close(struct push_client *client, const char *data, size_t len)
     (void)pthread_mutex_unlock(&client->channel->push->mutex);
 }
 
+static void set_busy(struct push_client *client, bool busy)
+{
+    (void)pthread_mutex_lock(&client->channel->push->mutex);
+    client->silence_due_ms = clock_mono_ms() + client->channel->options.silence_ms;
+    client->busy = busy;
+    client->heard = true;
+    (void)pthread_mutex_unlock(&client->channel->push->mutex);
+}
+
 static void take_text(struct push_client *client, struct slice text)
 {
     const struct push_options *options = &client->channel->options;
@@ -209,12 +223,11 @@ static void take_text(struct push_client *client, struct slice text)
         refuse(client, PUSH_NOT_TEXT);
         return;
     }
-    (void)pthread_mutex_lock(&client->channel->push->mutex);
-    client->silence_due_ms = clock_mono_ms() + options->silence_ms;
-    (void)pthread_mutex_unlock(&client->channel->push->mutex);
+    set_busy(client, true);
     if (options->text != NULL) {
         options->text(options->context, client, text);
     }
+    set_busy(client, false);
 }
 
 /* A part of a message; civetweb hands out fragments one by one. */
@@ -228,7 +241,7 @@ static void take_data(struct push_client *client, int opcode, bool last, struct 
         refuse(client, PUSH_PROTOCOL);
         return;
     }
-    if (part.len > LIMIT_WS_FRAME) {
+    if (part.len > frame_max(client->channel)) {
         refuse(client, PUSH_TOO_BIG);
         return;
     }
@@ -263,6 +276,9 @@ static void take_frame(struct push_client *client, int bits, char *data, size_t 
         take_ping(client, data, len);
     } else if (opcode != MG_WEBSOCKET_OPCODE_PONG) {
         take_data(client, opcode, last, (struct slice){data, len});
+    } else if (client->channel->options.pong != NULL) {
+        client->channel->options.pong(client->channel->options.context, client,
+                                      (struct slice){data, len});
     }
 }
 
@@ -337,4 +353,7 @@ void push_reader_register(struct push_channel *channel, struct mg_context *conte
 {
     mg_set_websocket_handler(context, channel->options.path, on_connect, on_ready, on_data,
                              on_close, channel);
+    if (channel->options.any_path) {
+        mg_set_websocket_handler(context, "/**", on_connect, on_ready, on_data, on_close, channel);
+    }
 }

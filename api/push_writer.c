@@ -78,7 +78,7 @@ static void write_unlocked(struct push_client *client, int opcode, const char *d
 
 static void ping(struct push_client *client, int64_t now_ms)
 {
-    if (!client->heard) {
+    if (!client->heard && !client->busy) {
         log_info("WS_SILENT", "path=%s", client->channel->options.path);
         client->channel->silent++;
         push_queue_cut(client);
@@ -136,7 +136,7 @@ static bool take_turn(struct push_client *client, int64_t now_ms)
     }
     message = push_queue_take(client, now_ms);
     if (message != NULL) {
-        write_unlocked(client, MG_WEBSOCKET_OPCODE_TEXT, message->text, message->len);
+        write_unlocked(client, message->opcode, message->text, message->len);
         push_queue_release(message);
         return true;
     }

@@ -83,6 +83,7 @@ static const struct route ROUTES[] = {
     {"WS", "/ws/history", ROLE_VIEWER, NULL},
     {"WS", "/ws/cameras", ROLE_VIEWER, NULL},
     {"WS", "/ws/edge", ROLE_OPERATOR | ROLE_EDGE, NULL},
+    {"WS", "/ws/p2p", ROLE_ANYONE, NULL},
 };
 
 /* The segment at the start of `path` (after its '/'); `path` moves behind it. */

@@ -4,6 +4,7 @@
  */
 #include "api/handlers.h"
 
+#include "api/peer_links.h"
 #include "api/respond.h"
 #include "proto/clock.h"
 #include "proto/event.h"
@@ -58,6 +59,11 @@ void sync_put_warnings(struct json_writer *writer, const struct gateway *gateway
     if (gateway->is_open) {
         sync_put_warning(writer, PROBLEM_OPEN_WITHOUT_AUTH,
                          "HTTP mở cho mọi máy trong mạng mà không cần đăng nhập");
+    }
+    if (peer_links_used(gateway->peer_links)) {
+        sync_put_warning(writer, PROBLEM_LINK_UNAUTHENTICATED,
+                         "Đang nối bằng WebSocket với central thuộc hệ thống cũ: kết nối này không "
+                         "được xác thực, chỉ dùng trong thời gian chuyển đổi");
     }
     if (report->problem != PROBLEM_OK) {
         sync_put_warning(writer, report->problem, report->problem_text);

@@ -18,13 +18,22 @@ struct config_limits {
     uint32_t http_threads, ws_clients, readers, body_bytes;
 };
 
+/* One of peer_centrals. */
+struct config_peer {
+    struct node_id id;
+    char ip[64]; /* numeric or a name */
+    uint16_t p2p_port, api_port;
+    char link[16];     /* "auto", "mesh", "websocket"; "" = "auto" */
+    char timezone[64]; /* of the times that it writes over a WebSocket; "" = this central's */
+};
+
 struct config {
     /* this_central */
     struct node_id id;
     char ip[64]; /* what others dial: numeric or a name; never "auto" here (resolved on reading) */
     uint16_t p2p_port, api_port;
 
-    struct replica_peer *peers;
+    struct config_peer *peers;
     size_t peer_count;
 
     char mesh_secret[256];      /* "" = none */
@@ -43,8 +52,10 @@ struct config {
     struct config_limits limits;
     struct camera_settings cameras;
     uint16_t bus_port, replay_port;
+    char ws_peers[8];                   /* "open", "off"; "" = "off" */
+    uint16_t ws_peer_port;              /* 0 = none */
     char bus_bind[64], bus_secret[256]; /* "" = loopback; no encryption */
-    /* Checked and kept, not used yet: ws_peers, ws_peer_port and a peer's link and timezone */
+    /* Checked and kept, not used yet */
     int64_t retention_days; /* 0 = for ever */
 };
 

@@ -36,9 +36,15 @@ static json_t *peers_json(const struct config *config)
 {
     json_t *peers = need(json_array());
     for (size_t i = 0; i < config->peer_count; i++) {
-        const struct replica_peer *peer = &config->peers[i];
+        const struct config_peer *peer = &config->peers[i];
         json_t *object = need(json_object());
         add_address(object, peer->id.text, peer->ip, peer->p2p_port, peer->api_port);
+        if (peer->link[0]) {
+            add(object, "link", json_string(peer->link));
+        }
+        if (peer->timezone[0]) {
+            add(object, "timezone", json_string(peer->timezone));
+        }
         if (json_array_append_new(peers, object)) {
             abort(); /* out of memory */
         }

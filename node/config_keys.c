@@ -12,7 +12,7 @@
 
 #define CONFIG_MEMBER(member) offsetof(struct config, member), sizeof((struct config *)0)->member
 #define PEER_MEMBER(member) \
-    offsetof(struct replica_peer, member), sizeof((struct replica_peer *)0)->member
+    offsetof(struct config_peer, member), sizeof((struct config_peer *)0)->member
 
 #define CAMERA_MEMBER(member) \
     offsetof(struct camera_setting, member), sizeof((struct camera_setting *)0)->member
@@ -37,7 +37,6 @@
     {                \
         .name = NULL \
     }
-#define UNUSED 0, 0
 
 static const struct config_key THIS_CENTRAL[] = {
     TEXT("id", "PARKMESH_ID", config_check_id, CONFIG_MEMBER(id)),
@@ -52,8 +51,8 @@ static const struct config_key PEER[] = {
     TEXT("ip", NULL, config_check_peer_ip, PEER_MEMBER(ip)),
     NUMBER("p2p_port", NULL, CONFIG_UINT16, 1, 65535, PEER_MEMBER(p2p_port)),
     NUMBER("api_port", NULL, CONFIG_UINT16, 1, 65535, PEER_MEMBER(api_port)),
-    TEXT("link", NULL, config_check_link, UNUSED),
-    TEXT("timezone", NULL, config_check_timezone, UNUSED),
+    TEXT("link", NULL, config_check_link, PEER_MEMBER(link)),
+    TEXT("timezone", NULL, config_check_timezone, PEER_MEMBER(timezone)),
     END,
 };
 
@@ -105,8 +104,8 @@ const struct config_key CONFIG_KEYS[] = {
     SECRET("api_token", "PARKMESH_API_TOKEN", config_check_token, CONFIG_MEMBER(api_token)),
     GROUP("cors_origins", CONFIG_ORIGINS, NULL),
     GROUP("trusted_proxies", CONFIG_PROXIES, NULL),
-    TEXT("ws_peers", NULL, config_check_ws_peers, UNUSED),
-    NUMBER("ws_peer_port", NULL, CONFIG_UINT16, 1, 65535, UNUSED),
+    TEXT("ws_peers", NULL, config_check_ws_peers, CONFIG_MEMBER(ws_peers)),
+    NUMBER("ws_peer_port", NULL, CONFIG_UINT16, 1, 65535, CONFIG_MEMBER(ws_peer_port)),
     NUMBER("retention_days", NULL, CONFIG_INT64, 0, 36500, CONFIG_MEMBER(retention_days)),
     GROUP("bus", CONFIG_OBJECT, BUS),
     GROUP("cameras", CONFIG_OBJECT, CAMERAS),

@@ -258,7 +258,7 @@ static void read_peers(struct reading *reading, const json_t *value, const struc
     for (size_t i = 0; i < config->peer_count; i++) {
         const struct config_path element = {path, NULL, i};
         const json_t *peer = json_array_get(value, i);
-        config->peers[i] = (struct replica_peer){.p2p_port = 9000, .api_port = 8000};
+        config->peers[i] = (struct config_peer){.p2p_port = 9000, .api_port = 8000};
         if (!json_is_object(peer)) {
             wrong_type(reading, &element, peer, "an object, {...}", NULL);
             continue;

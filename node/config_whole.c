@@ -60,15 +60,10 @@ static const struct listener *same_port(const struct listener *listeners, size_t
  */
 static void check_ports(struct config *config, const json_t *document, struct config_report *report)
 {
-    uint16_t ws_peer_port = 0;
-    const json_t *ws = json_object_get(document, "ws_peer_port");
-    if (json_is_integer(ws) && json_integer_value(ws) > 0 && json_integer_value(ws) < 65536) {
-        ws_peer_port = (uint16_t)json_integer_value(ws);
-    }
     const struct listener listeners[] = {
         {"this_central", "p2p_port", "PARKMESH_P2P_PORT", &config->p2p_port},
         {"this_central", "api_port", "PARKMESH_API_PORT", &config->api_port},
-        {NULL, "ws_peer_port", NULL, &ws_peer_port},
+        {NULL, "ws_peer_port", NULL, &config->ws_peer_port},
         {"bus", "port", "PARKMESH_BUS_PORT", &config->bus_port},
         {"bus", "replay_port", "PARKMESH_BUS_REPLAY_PORT", &config->replay_port},
     };
@@ -106,23 +101,16 @@ static void check_ports(struct config *config, const json_t *document, struct co
     }
 }
 
-/* Is this peer reached by WebSocket only? Then its p2p_port means nothing. */
-static bool is_websocket(const json_t *peer)
-{
-    const char *link = json_string_value(json_object_get(peer, "link"));
-    return link && strcmp(link, "websocket") == 0;
-}
-
 /* One peer against this central and the peers before it. */
-static void check_peer(const struct config *config, const json_t *peers, size_t index,
-                       struct config_report *report)
+static void check_peer(const struct config *config, size_t index, struct config_report *report)
 {
-    const struct replica_peer *peer = &config->peers[index];
+    const struct config_peer *peer = &config->peers[index];
     const struct config_path list = {NULL, "peer_centrals", 0};
     const struct config_path element = {&list, NULL, index};
     const struct config_path id = {&element, "id", 0};
     const struct config_path ip = {&element, "ip", 0};
-    bool dials = peer->ip[0] && peer->p2p_port && !is_websocket(json_array_get(peers, index));
+    /* of one that is reached by WebSocket only, p2p_port means nothing */
+    bool dials = peer->ip[0] && peer->p2p_port && strcmp(peer->link, "websocket") != 0;
     struct config_wrong wrong;
     if (peer->id.text[0] && strcmp(peer->id.text, config->id.text) == 0) {
         (void)config_is_wrong(&wrong, "list the other centrals only, each with an id of its own",
@@ -136,7 +124,7 @@ static void check_peer(const struct config *config, const json_t *peers, size_t 
         config_error(report, &ip, CONFIG_AT_VALUE, &wrong);
     }
     for (size_t i = 0; i < index; i++) {
-        const struct replica_peer *other = &config->peers[i];
+        const struct config_peer *other = &config->peers[i];
         if (peer->id.text[0] && strcmp(peer->id.text, other->id.text) == 0) {
             (void)config_is_wrong(&wrong, "every central has an id of its own",
                                   "\"%s\" is also the id of peer_centrals[%zu]", peer->id.text, i);
@@ -176,14 +164,13 @@ static void warn(const struct config *config, struct config_report *report)
 
 void config_check_whole(struct config *config, const json_t *document, struct config_report *report)
 {
-    const json_t *peers = json_object_get(document, "peer_centrals");
     struct config_wrong wrong;
     if (!config->ip[0] || strcmp(config->ip, "auto") == 0) {
         config_own_address(config->ip);
     }
     check_ports(config, document, report);
     for (size_t i = 0; i < config->peer_count; i++) {
-        check_peer(config, peers, i, report);
+        check_peer(config, i, report);
     }
     if (strcmp(config->auth, "token") == 0 && !config->api_token[0]) {
         (void)config_is_wrong(&wrong, "add \"api_token\"; parkmesh secret new makes a good one",

@@ -13,6 +13,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -103,21 +104,40 @@ static int take_keys(struct services *services, const struct config *config,
     return 0;
 }
 
+/* Those that the mesh may reach; the others have a WebSocket, and never both. */
+static size_t mesh_peers(const struct config *config, struct replica_peer *out)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < config->peer_count; i++) {
+        const struct config_peer *peer = &config->peers[i];
+        if (strcmp(peer->link, "websocket") != 0) {
+            out[count].id = peer->id;
+            memcpy(out[count].ip, peer->ip, sizeof out[count].ip);
+            out[count].p2p_port = peer->p2p_port;
+            out[count++].api_port = peer->api_port;
+        }
+    }
+    return count;
+}
+
 static int configure_mesh(struct services *services, const struct config *config,
                           struct problem *problem)
 {
     struct mesh_config mesh = {.node = config->id,
                                .p2p_port = config->p2p_port,
                                .api_port = config->api_port,
-                               .heartbeat_ms = config->heartbeat_ms,
-                               .peers = config->peers,
-                               .peer_count = config->peer_count};
+                               .heartbeat_ms = config->heartbeat_ms};
+    struct replica_peer *peers;
     struct buffer bytes = {0};
     int rc;
 
     if (take_keys(services, config, problem) != 0) {
         return -1;
     }
+    peers = bytes_allocate(config->peer_count, sizeof *peers);
+    mesh.peers = peers;
+    mesh.peer_count = mesh_peers(config, peers);
     mesh.keys = services->keys;
     config_mesh_bind(config, mesh.bind_ip);
     mesh.fold = FOLD_VERSION;
@@ -130,6 +150,7 @@ static int configure_mesh(struct services *services, const struct config *config
         rc = mesh_answer(services->mesh, problem);
     }
     buffer_free(&bytes);
+    free(peers);
     return rc;
 }
 
@@ -145,13 +166,21 @@ static int start_mesh(struct services *services, const struct config *config,
     return services_mesh_start(services, problem);
 }
 
+static void follow_run(struct services *services, bool runs)
+{
+    services->mesh_runs = runs;
+    if (services->api != NULL) {
+        api_run_peers(services->api, runs);
+    }
+}
+
 int services_mesh_start(struct services *services, struct problem *problem)
 {
     (void)zstr_send(services->mesh, "START"); /* a lost command shows as a missing answer */
     if (mesh_answer(services->mesh, problem) != 0) {
         return -1;
     }
-    services->mesh_runs = true;
+    follow_run(services, true);
     return 0;
 }
 
@@ -161,7 +190,7 @@ int services_mesh_stop(struct services *services, struct problem *problem)
     if (mesh_answer(services->mesh, problem) != 0) {
         return -1;
     }
-    services->mesh_runs = false;
+    follow_run(services, false);
     return 0;
 }
 
@@ -221,9 +250,40 @@ static void follow_trust(struct services *services, const struct config *config)
     api_set_trust(services->api, &trust);
 }
 
+/* The other centrals as the API takes them; `items`, to be freed, holds them. */
+static struct api_peers peers_of(const struct config *config, struct api_peer **items)
+{
+    struct api_peer *peers = bytes_allocate(config->peer_count, sizeof *peers);
+
+    for (size_t i = 0; i < config->peer_count; i++) {
+        const struct config_peer *peer = &config->peers[i];
+        peers[i].id = peer->id;
+        memcpy(peers[i].ip, peer->ip, sizeof peers[i].ip);
+        peers[i].api_port = peer->api_port;
+        peers[i].link = strcmp(peer->link, "websocket") == 0 ? API_LINK_WEBSOCKET
+                        : strcmp(peer->link, "mesh") == 0    ? API_LINK_MESH
+                                                             : API_LINK_AUTO;
+        memcpy(peers[i].timezone, peer->timezone, sizeof peers[i].timezone);
+    }
+    *items = peers;
+    return (struct api_peers){.items = peers,
+                              .count = config->peer_count,
+                              .is_open = strcmp(config->ws_peers, "open") == 0};
+}
+
+static void follow_peers(struct services *services, const struct config *config)
+{
+    struct api_peer *items;
+    struct api_peers peers = peers_of(config, &items);
+
+    api_set_peers(services->api, &peers);
+    free(items);
+}
+
 static int start_api(struct services *services, const struct config *config,
                      struct problem *problem)
 {
+    struct api_peer *items;
     char listeners[API_LISTENERS][80];
     size_t count = config_http_listeners(config, listeners, API_LISTENERS - 1);
     struct addresses addresses;
@@ -250,10 +310,14 @@ static int start_api(struct services *services, const struct config *config,
     options.is_open = strcmp(config->auth, "open") == 0;
     options.api_token = config->api_token;
     options.trust = trust_of(config, &addresses);
+    options.peers = peers_of(config, &items);
+    options.peer_port = config->ws_peer_port;
     services->api = api_start(&options, problem);
+    free(items);
     if (services->api == NULL) {
         return -1;
     }
+    api_run_peers(services->api, services->mesh_runs);
     follow_key(services);
     for (size_t i = 0; i < count; i++) {
         log_info("HTTP_LISTENING", "address=%s auth=%s", listeners[i],
@@ -324,7 +388,7 @@ static bool api_differs(const struct config *old, const struct config *new)
         }
     }
     return strcmp(old->auth, new->auth) != 0 || strcmp(old->api_token, new->api_token) != 0 ||
-           old->cors_count != new->cors_count ||
+           old->ws_peer_port != new->ws_peer_port || old->cors_count != new->cors_count ||
            memcmp(old->cors_origins, new->cors_origins, sizeof old->cors_origins) != 0 ||
            memcmp(&old->limits, &new->limits, sizeof old->limits) != 0;
 }
@@ -388,6 +452,7 @@ int services_change(struct services *services, const struct config *old, const s
     if (!api_differs(old, new)) {
         follow_trust(services, new);
         follow_key(services);
+        follow_peers(services, new);
         return 0;
     }
     api_stop(&services->api);

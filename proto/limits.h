@@ -118,6 +118,29 @@
 #define LIMIT_CAMERA_ID ((INT64_C(1) << 53) - 1)    /* browsers compute with doubles */
 #define LIMIT_CAMERA_NAME 128                       /* bytes; it stands on a button */
 #define LIMIT_CAMERA_FORGET_MS (24LL * 3600 * 1000) /* a silent one that nobody configured */
+/* The link to centrals of the existing system */
+#define LIMIT_WS_PEERS 32       /* sockets from them: two each for a site of ten, more for flaps */
+#define LIMIT_PEER_SOCKETS 4    /* of one central at once; the oldest gives way */
+#define LIMIT_PEER_STRANGERS 32 /* centrals without an entry, where ws_peers is open */
+#define LIMIT_PEER_FRAME \
+    (8 * 1024 * 1024)               /* bytes of a message from them: 5000 rows and to spare */
+#define LIMIT_PEER_SAY (256 * 1024) /* bytes of one to them; they drop a link above 1 MiB */
+#define LIMIT_PEER_ROWS 50          /* visits told at once: each is a commit there */
+#define LIMIT_PEER_ANSWER 5000      /* rows at which they cut an answer */
+#define LIMIT_PEER_UNREAD                                                                         \
+    40                             /* messages that an answered ping leaves unread: their library \
+                                    * holds 32 */
+#define LIMIT_PEER_WINDOW 128      /* messages ahead of the last answered ping */
+#define LIMIT_PEER_PING_MS 30000   /* between pings to a silent one, and between HEARTBEATs */
+#define LIMIT_PEER_PONG_MS 20000   /* then the link is dead: they may be busy for seconds */
+#define LIMIT_PEER_REDIAL_MS 10000 /* the longest pause between attempts to dial */
+#define LIMIT_PEER_IDENTIFY_MS 10000 /* who dialled must have said its name by then */
+#define LIMIT_PEER_RATE 500          /* messages a second that one link may bring for long */
+#define LIMIT_PEER_BURST 5000        /* messages that it may bring at once */
+#define LIMIT_PEER_REASK_MS 60000    /* a SYNC_REQUEST without an answer is repeated then */
+#define LIMIT_PEER_BACK_MS (14LL * 3600 * 1000) /* their clocks' texts are wrong by up to this */
+#define LIMIT_PEER_FIRST_MS (7LL * 24 * 3600 * 1000) /* told and asked at a first meeting */
+
 /* Calls of ours to other machines over HTTP */
 #define LIMIT_CALLS 32             /* at once, of one request: a settings change asks each camera */
 #define LIMIT_CALL_CONNECT_MS 3000 /* a machine in the same network answers in one */

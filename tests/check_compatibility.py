@@ -21,6 +21,7 @@ PAGE = "docs/compatibility.md"
 RECORDED = "tests/e2e/data/http.jsonl"
 REPLAY = "test_30_recorded_http.py:recorded_exchanges"
 SOCKETS = "test_31_recorded_sockets.py:"
+FRAMES = "test_48_peer_frames.py:"
 
 # Letter -> what its defects are about, how many there are.
 DEFECTS = {
@@ -41,8 +42,6 @@ CANNOT_ARISE = {
             "of their own, and no event loop that they share (`design.md`, Threads)",
     "P-03": "Counters are kept by the writer in the commit that changes them; `scripts/bench` "
             "measures them at ten million visits",
-    "S-04": "`/ws/p2p` is not there: centrals talk over CURVE with the operator's secret "
-            "(`test_15_hostile_peer.py`)",
 }
 
 # Route -> tests beside the replay of what was recorded.
@@ -111,6 +110,22 @@ MESSAGES = {
         ("UPDATE", "test_32_edges.py:e_14_edits_are_addressed_by_name"),
         ("DELETE", "test_32_edges.py:e_14_edits_are_addressed_by_name"),
         ("LOCATION_UPDATE", SOCKETS + "edge_messages"),
+    ],
+    "/ws/p2p, from the central": [
+        ("`peer_id`: taken; none: 1008; no JSON: 1000", FRAMES + "accepting"),
+        ("VEHICLE_ENTRY_PENDING, VEHICLE_EXIT, LOCATION_UPDATE, PARKING_LOT_CONFIG",
+         FRAMES + "accepting"),
+        ("VEHICLE_ENTRY_CONFIRMED, HEARTBEAT, CONFIG_UPDATE, SUBSCRIPTION_UPDATE, unknown types: "
+         "no effect", FRAMES + "accepting"),
+        ("HISTORY_UPDATE, HISTORY_DELETE: only with an `event_id`", FRAMES + "accepting"),
+        ("SYNC_REQUEST, SYNC_RESPONSE", FRAMES + "accepting"),
+        ("the same from a central that was dialled", FRAMES + "dialling"),
+    ],
+    "/ws/p2p, to the central": [
+        ("`peer_id`, by who dials", FRAMES + "dialling"),
+        ("SYNC_REQUEST", FRAMES + "accepting"),
+        ("VEHICLE_ENTRY_PENDING", FRAMES + "accepting"),
+        ("SYNC_RESPONSE with the row, then VEHICLE_EXIT", FRAMES + "accepting"),
     ],
 }
 

@@ -93,6 +93,7 @@ static const struct row {
     {"WS", "/ws/history", "voh"},
     {"WS", "/ws/cameras", "voh"},
     {"WS", "/ws/edge", "ohe"},
+    {"WS", "/ws/p2p", ALL}, /* by address and name of a central */
 };
 
 static const struct {

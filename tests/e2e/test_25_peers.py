@@ -40,7 +40,7 @@ def info(cluster):
     answer = a.get("/api/p2p/info", headers=STRANGER)
     expect_equal(answer.status, 200, str(answer))
     expect_equal(answer.json["info"], {"id": "central-1", "ip": a.ip, "api_port": a.api_port,
-                                       "p2p_port": a.p2p_port}, "who it is")
+                                       "p2p_port": a.p2p_port, "software": "parkmesh"}, "who it is")
 
 
 def add_links_both(cluster):
