@@ -123,7 +123,7 @@ static void complain(struct peer_dial *dial, const char *what, const char *why)
     bool is_new;
 
     (void)pthread_mutex_lock(&dial->links->mutex);
-    is_new = strstr(dial->peer->last_error, what) == NULL;
+    is_new = strstr(dial->peer->last_error, what) == NULL && peer_links_may_log(dial->peer);
     peer_links_say(dial->peer, "%s: %s", what, why);
     (void)pthread_mutex_unlock(&dial->links->mutex);
     if (is_new) { /* once, however often it is tried */

@@ -45,7 +45,7 @@ static void note(struct peer_links *links, struct peer_socket *socket, uint64_t 
 
     (void)pthread_mutex_lock(&links->mutex);
     socket->peer->refused += refused;
-    first = !socket->is_noted;
+    first = !socket->is_noted && peer_links_may_log(socket->peer);
     socket->is_noted = true;
     peer_links_say(socket->peer, "%s: %s", problem_name(problem->code), problem->text);
     (void)pthread_mutex_unlock(&links->mutex);
@@ -129,9 +129,12 @@ static int hear(struct peer_links *links, struct peer_socket *socket, struct pee
     rc = peer_hear(hearing, envelope, socket->peer->zone, &rows, &problem);
     set_busy(links, socket, false);
     if (rc != 0) {
-        /* it dials again, and then all rows are asked for */
-        log_warn("PEER_MESSAGE_LOST", "peer=%s code=%s", socket->peer->id.text,
-                 problem_name(problem.code));
+        (void)pthread_mutex_lock(&links->mutex);
+        if (peer_links_may_log(socket->peer)) { /* it dials again, and all rows are asked for */
+            log_warn("PEER_MESSAGE_LOST", "peer=%s code=%s", socket->peer->id.text,
+                     problem_name(problem.code));
+        }
+        (void)pthread_mutex_unlock(&links->mutex);
         return PUSH_TRY_LATER;
     }
     if (hearing->refused > 0) {

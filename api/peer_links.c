@@ -5,6 +5,7 @@
 #include "proto/log.h"
 
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <netdb.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -31,6 +32,27 @@ void peer_links_wake(struct peer_links *links)
 {
     links->is_woken = true;
     (void)pthread_cond_signal(&links->changed);
+}
+
+bool peer_links_may_log(struct peer *peer)
+{
+    int64_t now_ms = clock_mono_ms(), gained = (now_ms - peer->lines_ms) / LIMIT_PEER_LINE_MS;
+
+    if (gained > 0) {
+        peer->lines =
+            peer->lines + gained < LIMIT_PEER_LINES ? peer->lines + gained : LIMIT_PEER_LINES;
+        peer->lines_ms = now_ms;
+    }
+    if (peer->lines <= 0) {
+        peer->unlogged++;
+        return false;
+    }
+    peer->lines--;
+    if (peer->unlogged > 0) {
+        log_info("PEER_LEFT_OUT", "peer=%s lines=%" PRIu64, peer->id.text, peer->unlogged);
+        peer->unlogged = 0;
+    }
+    return true;
 }
 
 void peer_links_say(struct peer *peer, const char *format, ...)
@@ -76,6 +98,8 @@ static struct peer *peer_new(struct peer_links *links, const struct api_peer *en
     peer->entry = *entry;
     peer->is_configured = is_configured;
     peer->zone = zone_new(entry->timezone);
+    peer->lines = LIMIT_PEER_LINES;
+    peer->lines_ms = clock_mono_ms();
     peer->tell = peer_tell_new(links->gateway->node.text, peer->id.text, peer->zone);
     links->peers[links->count++] = peer;
     return peer;
@@ -156,8 +180,10 @@ const char *peer_links_join(struct peer_links *links, const char *id, struct pee
     peer->sockets[peer->socket_count++] = socket;
     peer->wants_rows = true;
     peer->last_error[0] = '\0';
-    log_info("PEER_LINKED", "peer=%s address=%s direction=%s", peer->id.text, socket->address,
-             socket->client != NULL ? "accepted" : "dialled");
+    if (peer_links_may_log(peer)) {
+        log_info("PEER_LINKED", "peer=%s address=%s direction=%s", peer->id.text, socket->address,
+                 socket->client != NULL ? "accepted" : "dialled");
+    }
     peer_links_wake(links);
     return NULL;
 }
@@ -173,7 +199,9 @@ void peer_links_leave(struct peer_links *links, struct peer_socket *socket)
             peer->since_ms = clock_wall_ms();
             peer->wants_rows = peer->wants_rows || peer->waits_for_rows;
             peer->waits_for_rows = false;
-            log_info("PEER_UNLINKED", "peer=%s address=%s", peer->id.text, socket->address);
+            if (peer_links_may_log(peer)) {
+                log_info("PEER_UNLINKED", "peer=%s address=%s", peer->id.text, socket->address);
+            }
             break;
         }
     }
@@ -250,7 +278,8 @@ static void add(struct peer_links *links, const struct api_peer *entry, bool is_
     struct peer *peer;
 
     if (links->count == sizeof links->peers / sizeof links->peers[0]) {
-        log_warn("PEER_LEFT_OUT", "peer=%s", entry->id.text); /* until those that go have gone */
+        log_warn("PEER_ENTRY_LEFT_OUT", "peer=%s",
+                 entry->id.text); /* until those that go have gone */
         return;
     }
     peer = peer_new(links, entry, true);

@@ -55,6 +55,8 @@ struct peer {
     int64_t answered_ms;        /* monotonic; when the newest ping was answered */
     uint64_t sent, received, refused;
     char last_error[200];
+    int64_t lines, lines_ms; /* that may be logged of it now; monotonic, as of when */
+    uint64_t unlogged;       /* left out since the last one */
 
     /* what we ask of it */
     bool wants_rows;      /* a SYNC_REQUEST is due */
@@ -91,8 +93,9 @@ struct peer_links {
     bool is_woken; /* something happened since the last look */
     struct peer *peers[2 * LIMIT_PEERS + LIMIT_PEER_STRANGERS]; /* with those that are gone */
     size_t count;
-    uint64_t sockets; /* ever; numbers them */
-    uint64_t news;    /* facts heard */
+    uint64_t sockets;  /* ever; numbers them */
+    uint64_t news;     /* facts heard */
+    unsigned nameless; /* sockets that have not said who they are */
     int64_t mesh_due_ms, refusal_due_ms;
 };
 
@@ -107,6 +110,8 @@ void peer_links_leave(struct peer_links *links, struct peer_socket *socket);
 /* The one to speak on, or NULL. */
 struct peer_socket *peer_links_best(const struct peer *peer);
 void peer_links_wake(struct peer_links *links);
+/* Whether a line about it is logged now: one that comes and goes all day fills no disk. */
+bool peer_links_may_log(struct peer *peer);
 /* Whether a central of that configured address may come from `address`. May ask the resolver, so
  * without the mutex. */
 bool peer_links_is_at(const char *configured, const char *address);

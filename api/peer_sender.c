@@ -240,7 +240,9 @@ static void keep_alive(struct sender *sender, struct peer *peer, struct peer_soc
     }
     if (socket->waits_since_ms != 0 && !socket->is_busy &&
         sender->now_ms - socket->waits_since_ms > LIMIT_PEER_PONG_MS) {
-        log_info("PEER_SILENT", "peer=%s address=%s", peer->id.text, socket->address);
+        if (peer_links_may_log(peer)) {
+            log_info("PEER_SILENT", "peer=%s address=%s", peer->id.text, socket->address);
+        }
         peer_links_say(peer, "no answer to a ping");
         peer_socket_close(socket, PUSH_POLICY);
         return;
