@@ -16,8 +16,10 @@ struct publisher_topic {
 
 /* A subscriber that is being told what it missed. */
 struct publisher_session {
-    bool is_open, is_reading; /* a page was asked for */
-    uint64_t token;           /* of this session, never given twice */
+    bool is_open;
+    bool is_reading; /* a page was asked for */
+    bool is_judged;  /* its cursor was looked at, for which no credit is needed */
+    uint64_t token;  /* of this session, never given twice */
     size_t id_len;
     char id[256]; /* its routing id */
     struct feed_cursor after;

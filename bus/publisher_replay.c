@@ -117,7 +117,7 @@ static struct publisher_session *session_of(struct publisher *publisher, struct 
 static void begin(struct publisher *publisher, struct publisher_session *session,
                   const struct wish *wish)
 {
-    session->is_open = session->is_reading = false;
+    session->is_open = session->is_reading = session->is_judged = false;
     if (!feed_cursor_parse(wish->after, &session->after) ||
         !slice_copy(wish->topic, session->topic, sizeof session->topic)) {
         (void)say(publisher, session, PROBLEM_FIELD_INVALID,
@@ -193,6 +193,7 @@ static void take_page(struct publisher *publisher, struct publisher_session *ses
     if (page->state == FEED_PAGE_FAILED) {
         return; /* asked again at the next tick */
     }
+    session->is_judged = true;
     if (page->state == FEED_PAGE_UNKNOWN) {
         session->is_open = say_unknown(publisher, session, page) != 0;
         return;
@@ -234,7 +235,8 @@ void publisher_replay_go_on(struct publisher *publisher)
         if (session->is_open && now_ms - session->heard_ms > LIMIT_BUS_SILENCE_MS) {
             session->is_open = false;
         }
-        if (session->is_open && !session->is_reading && session->credit > 0) {
+        if (session->is_open && !session->is_reading &&
+            (session->credit > 0 || !session->is_judged)) {
             session->is_reading = ask(publisher, session) == 0;
         }
     }

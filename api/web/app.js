@@ -4,12 +4,13 @@ import { findOut, post, session } from "./lib/api.js";
 import { useCell } from "./lib/cell.js";
 import { isElsewhere, now, zone } from "./lib/clock.js";
 import { number, span, time } from "./lib/format.js";
-import { LANGUAGES, language, setLanguage, startLanguage, t } from "./lib/i18n.js";
+import { language, startLanguage, t } from "./lib/i18n.js";
 import { line, startLine, useData } from "./lib/live.js";
 import { href, place } from "./lib/router.js";
-import { setTheme, startTheme, theme } from "./lib/theme.js";
+import { startTheme } from "./lib/theme.js";
 import { Help, startKeys } from "./lib/help.js";
 import { Password } from "./lib/password.js";
+import { Language, Theme } from "./lib/choice.js";
 import { Icon, Loading, Messages, say } from "./lib/ui.js";
 import { Login } from "./screens/login.js";
 
@@ -99,7 +100,7 @@ function Apart() {
 /** This central and what its clock shows, with the zone where the browser is in another one. */
 function Site({ id }) {
   useSeconds();
-  return html`<span class="site"><span translate="no">${id}</span> <time>${time(now())}</time>${isElsewhere() && html` <span class="soft zone">${zone()}</span>`}</span>`;
+  return html`<span class="site"><span translate="no">${id}</span> <time class="clock">${time(now())}</time>${isElsewhere() && html` <span class="soft zone">${zone()}</span>`}</span>`;
 }
 
 /** The program was updated under the page: what is loaded later would not fit. */
@@ -120,20 +121,15 @@ async function logout() {
 
 function Header({ who, screen }) {
   const [password, setPassword] = useState(false);
-  const code = useCell(language);
-  const shade = useCell(theme);
   const status = useData("/api/status", { every: 15000, quiet: true });
   return html`<header class="top">
     <a class="brand" aria-label="ParkMesh" href=${href("home")}><img src="/web/icon.svg" alt="" width="28" height="28" /><span>ParkMesh</span></a>
     <${Site} id=${status.data?.node ?? ""} />
     <div class="tools"><${Updated} version=${status.data?.version} />
-      <select aria-label=${t("theme")} value=${shade} onChange=${(event) => setTheme(event.target.value)}>
-        ${["auto", "light", "dark"].map((name) => html`<option value=${name}>${t(`theme.${name}`)}</option>`)}</select>
-      <select aria-label=${t("language")} value=${code} onChange=${(event) => setLanguage(event.target.value)}>
-        ${Object.entries(LANGUAGES).map(([key, name]) => html`<option value=${key} lang=${key}>${name}</option>`)}</select>
+      <${Theme} /><${Language} />
       <${Help} screen=${screen} />
-      ${who.how === "session" && html`<button type="button" class="button who" title=${t("password.change")} onClick=${() => setPassword(true)}><bdi>${who.name}</bdi></button>
-        <button type="button" class="button" onClick=${logout}>${t("logout")}</button>`}
+      ${who.how === "session" && html`<button type="button" class="button who" title=${t("password.change")} aria-label=${`${who.name}: ${t("password.change")}`} onClick=${() => setPassword(true)}><${Icon} name="accounts" /><bdi class="text">${who.name}</bdi></button>
+        <button type="button" class="button" aria-label=${t("logout")} onClick=${logout}><${Icon} name="leave" /><span class="text">${t("logout")}</span></button>`}
     </div>${password && html`<${Password} who=${who} onClose=${() => setPassword(false)} />`}</header>`;
 }
 

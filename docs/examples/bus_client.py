@@ -1,80 +1,80 @@
 #!/usr/bin/env python3
-"""Follows a central's bus and loses nothing: prints each event and visit once, as one JSON line.
+"""Follows a central's bus and keeps each message once: a line "CURSOR JSON" of FILE.
+usage: set -a; eval "$(parkmesh bus)"; bus_client.py TOPIC FILE [CURSOR]
+Without FILE begins behind CURSOR, or now. A line is the effect and the cursor in one write, so that
+kill -9 neither loses nor doubles one. Against power cuts add os.fsync."""
+import json, os, sys, msgpack, zmq
 
-usage: bus_client.py HOST PORT REPLAY_PORT TOPIC FILE [CURSOR]
-The cursor is kept in FILE, after the event was printed. Without it, begins at CURSOR or from now.
-"""
-import json, os, sys
-import msgpack
-import zmq
-
-HOST, PORT, REPLAY_PORT, TOPIC, FILE = sys.argv[1:6]
-PATIENCE_MS, CREDIT = 3000, 500
-CONTEXT = zmq.Context()
+TOPIC, FILE, START = (sys.argv[1:] + [""])[:3]
+PATIENCE_MS, CREDIT, CONTEXT = 3000, 1000, zmq.Context()
 CONTEXT.linger = 0
+LAST = {}  # feed -> last cursor of it that was kept; the newest at the end
+def feed(cursor): return cursor[:16]
+def lsn(cursor): return int(cursor[17:])
+def at(): return next(reversed(LAST.values()))
+def note(cursor): LAST.pop(feed(cursor), None); LAST[feed(cursor)] = cursor
 
+def load():
+    whole, kept = 0, open(FILE, "a+b")
+    kept.seek(0)
+    for line in kept:
+        if line.endswith(b"\n"):
+            whole, _ = whole + len(line), note(line.split(None, 1)[0].decode())
+    kept.truncate(whole)  # a line that was cut off
+    return kept
 
-def lsn(cursor): return int(cursor.split(":")[1])
+def keep(cursor, message=None):
+    text = json.dumps(message, ensure_ascii=False) if message else ""
+    OUT.write(("%s %s\n" % (cursor, text)).encode())
+    OUT.flush(), note(cursor)
 
-def keep(cursor):
-    with open(FILE + ".new", "w", encoding="ascii") as file:
-        file.write(cursor)
-    os.replace(FILE + ".new", FILE)
-    return cursor
+def dial(kind, port):
+    socket = CONTEXT.socket(kind)
+    for key in ("server", "public", "secret"):
+        if "BUS_SERVER_KEY" in os.environ:
+            setattr(socket, "curve_%skey" % key, os.environ["BUS_%s_KEY" % key.upper()].encode())
+    socket.connect("tcp://%s:%s" % (os.environ["BUS_ADDRESS"], os.environ[port]))
+    return socket
 
-
-def handle(event):
-    print(json.dumps(event, ensure_ascii=False), flush=True)
-    return keep(event["cursor"])
-
-
-def replay(cursor):
-    """Handles everything from the cursor to where live begins; returns the cursor of that."""
-    with CONTEXT.socket(zmq.DEALER) as socket:
-        socket.connect("tcp://%s:%s" % (HOST, REPLAY_PORT))
-        socket.send(msgpack.packb({"op": "replay", "after": cursor, "topic": TOPIC, "credit": CREDIT}))
-        used = 0
+def replay():  # from the last cursor to where live begins
+    known, used = list(LAST.values()), 0
+    ask = {"op": "replay", "after": known.pop(), "topic": TOPIC, "credit": CREDIT}
+    with dial(zmq.DEALER, "BUS_REPLAY_PORT") as socket:
+        socket.send(msgpack.packb(ask))
         while socket.poll(PATIENCE_MS):
             message = msgpack.unpackb(socket.recv())
-            if message["type"] in ("event", "visit"):
-                cursor, used = handle(message), used + 1
-                if used == CREDIT // 2:
-                    socket.send(msgpack.packb({"op": "credit", "credit": used}))
-                    used = 0
-            elif message["type"] == "live":
+            if message["type"] == "live":
                 return keep(message["cursor"])
-            elif message["code"] == "CURSOR_UNKNOWN":  # the database was restored from a copy
-                print(cursor, "is unknown, going on at", message["resume"], file=sys.stderr, flush=True)
-                return replay(message["resume"])
+            if message["type"] in ("event", "visit"):
+                keep(message["cursor"], message)
+                used += 1
+                if used % CREDIT == 0: socket.send(msgpack.packb({"op": "credit", "credit": CREDIT}))
+            elif message["code"] == "CURSOR_UNKNOWN":  # restored from a copy: go back in what is ours
+                print(ask["after"], "is unknown there", file=sys.stderr, flush=True)
+                foreign = feed(message["resume"]) != feed(ask["after"])
+                ask["after"] = known.pop() if known and foreign else message["resume"]
+                socket.send(msgpack.packb(ask))
             else:
                 raise ConnectionError(message["text"])
-    raise ConnectionError("no answer on replay port " + REPLAY_PORT)
+    raise ConnectionError("no answer on replay port " + os.environ["BUS_REPLAY_PORT"])
 
+def take(message, links):
+    if not links and message["topic"] == TOPIC:  # a welcome or a position
+        if not message["ok"]: sys.exit(TOPIC + " can never match: begin with v1.<central>.<KIND>")
+        if not LAST: keep(START or message["now"])
+        if feed(message["now"]) != feed(at()) or lsn(message["last"]) > lsn(at()): replay()
+    elif links and LAST:
+        before = msgpack.unpackb(links[0]).get(TOPIC, 1 << 62)
+        if feed(message["cursor"]) != feed(at()) or before > lsn(at()): replay()
+        elif lsn(message["cursor"]) > lsn(at()): keep(message["cursor"], message)
 
-def follow(cursor):
-    with CONTEXT.socket(zmq.SUB) as socket:
-        socket.connect("tcp://%s:%s" % (HOST, PORT))
-        socket.subscribe(TOPIC)
-        while socket.poll(PATIENCE_MS):
-            frames = socket.recv_multipart()
-            message = msgpack.unpackb(frames[1])
-            if message["type"] in ("event", "visit"):
-                if cursor and lsn(message["cursor"]) > lsn(cursor):
-                    missed = msgpack.unpackb(frames[2]).get(TOPIC, 1 << 62) > lsn(cursor)
-                    cursor = replay(cursor) if missed else handle(message)
-            elif message["topic"] == TOPIC:  # a welcome or a position
-                if not message["ok"]:
-                    sys.exit("%s can never match: begin with v1.<central>.<KIND>" % TOPIC)
-                cursor = cursor or keep(message["now"])
-                restarted = message["type"] == "welcome" and message["now"][:16] != cursor[:16]
-                if restarted or lsn(message["last"]) > lsn(cursor):
-                    cursor = replay(cursor)
-    raise ConnectionError("silence on port %s: a wrong address, or no central" % PORT)
-
-
+OUT = load()
 while True:
     try:
-        with open(FILE if os.path.exists(FILE) else os.devnull, encoding="ascii") as kept:
-            follow(kept.read() or (sys.argv[6] if len(sys.argv) > 6 else ""))
-    except ConnectionError as problem:
-        print(problem, file=sys.stderr, flush=True)
+        with dial(zmq.SUB, "BUS_PORT") as live:
+            live.subscribe(TOPIC)
+            while live.poll(PATIENCE_MS):
+                _, body, *rest = live.recv_multipart()
+                take(msgpack.unpackb(body), rest)
+        print("silence: wrong address, port or keys, or no central", file=sys.stderr, flush=True)
+    except ConnectionError as problem: print(problem, file=sys.stderr, flush=True)

@@ -48,20 +48,30 @@ def figures(cluster):
                  "key": str(n)} for n in range(start, start + BATCH)]))
         browser.open(address(a, "visits"))
         browser.wait("main td a", "31E-")
-        took = browser.run_async(
+        took, held, longest = browser.run_async(
             "const done = arguments[arguments.length - 1], started = performance.now();"
-            "const step = () => { const rows = document.querySelectorAll('main tbody tr').length;"
-            " const b = [...document.querySelectorAll('main .bar button')].at(-1);"
-            " if (rows >= 10000 || performance.now() - started > 25000)"
-            "  return done([rows, performance.now() - started]);"
-            " if (b && b.dataset.rows !== String(rows)) { b.dataset.rows = rows; b.click(); }"
-            " setTimeout(step, 20); }; step();")
-        print("  the list opened to %d rows, page by page: %.1f s" % (took[0], took[1] / 1000))
+            "const tasks = []; new PerformanceObserver(l => l.getEntries().forEach(e =>"
+            " tasks.push(e.duration))).observe({type: 'longtask'});"
+            "const step = () => { scrollTo(0, document.body.scrollHeight);"
+            " const rows = document.querySelectorAll('main tbody tr:not(.apart)');"
+            " if (Number(rows[rows.length - 1]?.getAttribute('aria-rowindex')) > arguments[0])"
+            "  return done([performance.now() - started, rows.length, Math.max(0, ...tasks)]);"
+            " if (performance.now() - started > 25000) return done([NaN, rows.length, NaN]);"
+            " requestAnimationFrame(step); }; step();", ROWS)
+        print("  scrolled down to row %d: %.1f s, %d rows in the document, longest task %d ms"
+              % (ROWS, took / 1000, held, longest))
+        jump = browser.run_async(
+            "const done = arguments[arguments.length - 1], started = performance.now();"
+            "scrollTo(0, document.body.scrollHeight / 2);"
+            "const step = () => { const e = document.elementFromPoint(innerWidth / 2, innerHeight / 2);"
+            " e?.closest('tr:not(.apart)') ? done(performance.now() - started)"
+            " : requestAnimationFrame(step); }; step();")
+        print("  a jump to its middle, until rows stand there: %d ms" % jump)
         typed = browser.run_async(
             "const done = arguments[arguments.length - 1], started = performance.now();"
             "const e = document.querySelector('input[type=search]'); e.value = '31E-077.7';"
             "e.dispatchEvent(new Event('input', {bubbles: true}));"
-            "const step = () => document.querySelectorAll('main tbody tr').length <= 200 &&"
+            "const step = () => document.querySelectorAll('main tbody tr').length <= 100 &&"
             " document.querySelector('main td a')?.innerText.startsWith('31E-077.7')"
             " ? done(performance.now() - started) : setTimeout(step, 5); step();")
         print("  from the last key to the rows found among %d: %d ms" % (ROWS, typed))

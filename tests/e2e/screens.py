@@ -2,7 +2,8 @@
 
     PARKMESH=build/parkmesh python3 tests/e2e/screens.py [folder]
 
-Small ones: 960 x 600 with a palette of 256 colours.
+`<screen>-<language>.png` at a desk, `<screen>-<language>-phone.png` on a phone; small ones, with a
+palette of 256 colours.
 """
 
 import collections
@@ -14,9 +15,9 @@ import zlib
 from cluster import ROOT, run
 from page_stand import SCREENS, furnish, good, need_browser, open_browser, show
 
-WIDTH, HEIGHT = 960, 600
+SIZES = {"": (1200, 750), "-phone": (390, 780)}
 FOLDER = os.path.join(ROOT, "docs", "screens")
-LANGUAGES = {"vi": "Ngôn ngữ", "en": "Language"}
+LANGUAGES = ("vi", "en")
 
 
 def _chunks(data):
@@ -83,9 +84,30 @@ def shrink(path):
 
 
 def _picture(browser, language, name):
-    path = os.path.join(FOLDER, "%s-%s.png" % (name, language))
-    browser.screenshot(path)
-    shrink(path)
+    """At every size, from the top of the screen."""
+    for suffix, (width, height) in SIZES.items():
+        browser.size(width, height)
+        browser.run("scrollTo(0, 0)")
+        # A chart is drawn anew for its width.
+        browser.until("a picture that stands", lambda: browser.run_async(
+            "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() =>"
+            " done(document.querySelector('[aria-busy=true]') === null)))"))
+        path = os.path.join(FOLDER, "%s-%s%s.png" % (name, language, suffix))
+        browser.screenshot(path)
+        shrink(path)
+
+
+def _screens(browser, central, code, visit):
+    for screen in SCREENS:
+        show(browser, central, screen)
+        if screen == "home":
+            browser.wait(".chart canvas")
+        if screen == "gate":
+            browser.type("#gate-plate", "51F-204.17")
+            browser.wait("#gate-state time")
+        _picture(browser, code, screen)
+    show(browser, central, "visits/" + visit)
+    _picture(browser, code, "visit")
 
 
 def pictures(cluster):
@@ -93,23 +115,13 @@ def pictures(cluster):
     os.makedirs(FOLDER, exist_ok=True)
     a = furnish(cluster, "ha-noi-1", "ha-noi-2", "hai-phong", visits=30)[0]
     visit = good(a.get("/api/v1/visits?status=OUT&limit=1"))["visits"][0]["event_id"]
-    with open_browser(width=WIDTH, height=HEIGHT) as browser:
-        browser.size(WIDTH, HEIGHT)
+    with open_browser() as browser:
         show(browser, a, "home")
-        for code, label in LANGUAGES.items():
-            browser.choose("header select[aria-label='%s'], header select[aria-label='%s']"
-                           % tuple(LANGUAGES.values()), code)
-            browser.wait("header select[aria-label='%s']" % label)
-            for screen in SCREENS:
-                show(browser, a, screen)
-                if screen == "home":
-                    browser.wait(".chart canvas")
-                if screen == "gate":
-                    browser.type("#gate-plate", "51F-204.17")
-                    browser.wait("#gate-state time")
-                _picture(browser, code, screen)
-            show(browser, a, "visits/" + visit)
-            _picture(browser, code, "visit")
+        for code in LANGUAGES:
+            if code != LANGUAGES[0]:
+                browser.click("header .language")
+            browser.wait("html[lang=%s]" % code)
+            _screens(browser, a, code, visit)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ def languages(cluster):
         browser.open(address(a))
         browser.wait("h1", "Hệ thống đang chạy")
         expect_equal(browser.run("return document.documentElement.lang"), "vi", "language")
-        browser.choose("select[aria-label='Ngôn ngữ']", "en")
+        browser.click("header button", "English")
         browser.wait("nav a", "Centrals")
         expect_equal(browser.run("return document.documentElement.lang"), "en", "language")
         browser.reload()  # the choice stays
@@ -38,7 +38,7 @@ def keyboard(cluster):
         expect_equal(browser.run("return document.activeElement.id"), "main", "after it")
         browser.run("document.querySelector('nav a[href=\"#/mesh\"]').focus()")
         browser.press("enter")
-        browser.wait("h1", "Các máy chủ")
+        browser.wait("h1", "Máy chủ")
 
 
 def page_from_a_folder(cluster):

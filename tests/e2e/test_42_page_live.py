@@ -5,7 +5,7 @@ speed is printed."""
 import threading
 import time
 
-from cluster import expect, expect_equal, now, run, wait_linked
+from cluster import expect, expect_equal, free_port, now, run, wait_linked
 from page_stand import (PASSWORD, ZONE, address, axe, furnish, good, need_browser, open_browser,
                         show)
 
@@ -47,11 +47,41 @@ def add_a_central(cluster):
         browser.click("main button", "Thử: ha-noi-2")
         browser.wait(".message", "ha-noi-2 trả lời sau")
         expect_equal(a.event_count(), b.event_count(), "events")
+        browser.click("main button", "Sửa: ha-noi-2")
+        browser.choose(browser.field("Kiểu kết nối"), "mesh")
+        browser.press("enter")
+        browser.gone("dialog")
+        browser.wait("main td", "Đã kết nối")
+        expect_equal(a.read_config()["peer_centrals"][0]["link"], "mesh", "kind of link")
         browser.click("main button", "Xóa: ha-noi-2")
         browser.type(browser.field("Lý do"), "thử")
         browser.press("enter")
         browser.wait("main .empty", "chạy một mình")
     expect_equal(a.read_config()["peer_centrals"], [], "configured after the removal")
+
+
+def own_address(cluster):
+    """This central's own settings: what is wrong is said, and a new port is where the page goes."""
+    need_browser()
+    a = cluster.new("ha-noi-1")
+    cluster.connect(a, [])
+    a.start(zone=ZONE)
+    port = free_port(a.ip)
+    with open_browser() as browser:
+        show(browser, a, "mesh")
+        browser.click("main button", "Máy chủ này")
+        browser.type(browser.field("Mã máy chủ"), "ha noi/1")
+        browser.press("enter")
+        browser.wait("dialog [role=alert]")
+        browser.type(browser.field("Mã máy chủ"), "ha-noi-1")
+        browser.type(browser.field("Cổng HTTP"), str(port))
+        browser.press("enter")
+        browser.wait("dialog a", str(port))
+        browser.click("dialog a", str(port))
+        browser.wait("h1", "Hệ thống đang chạy")
+        browser.wait("header .site", "ha-noi-1")
+        expect(str(port) in browser.run("return location.origin"), "at the new port")
+    expect_equal(a.read_config()["this_central"]["api_port"], port, "port")
 
 
 def link_cut_and_healed(cluster):
@@ -104,6 +134,7 @@ def correction_seen_elsewhere(cluster):
         there.wait("h1 .plate", "30A-246.8B")
         # Deleted with a reason, and back.
         here.click("main button", "Xóa lượt")
+        here.wait("dialog h2", "Xóa lượt")
         here.press("enter")
         here.wait("main .badge", "Đã xóa")
         here.click("main button", "Khôi phục")
@@ -179,7 +210,7 @@ def session_ends(cluster):
             browser.type("input[name=username]", "lan")
             browser.type("input[name=password]", password)
             browser.press("enter")
-            browser.wait("h1", "Các máy chủ")
+            browser.wait("h1", "Máy chủ")
             good(a.put("/api/v1/accounts/lan", {"password": "mot cau moi de nho"}))
         browser.wait("main.login")
 
@@ -203,5 +234,5 @@ def central_restarts(cluster):
 
 
 if __name__ == "__main__":
-    run(add_a_central, link_cut_and_healed, correction_seen_elsewhere, list_under_load,
-        session_ends, central_restarts)
+    run(add_a_central, own_address, link_cut_and_healed, correction_seen_elsewhere,
+        list_under_load, session_ends, central_restarts)

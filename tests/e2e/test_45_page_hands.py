@@ -80,6 +80,58 @@ def gate_by_keyboard(cluster):
     expect_equal(rows, [("30G11122", "OUT", 50000), ("30G55566", "IN", 0)], "history")
 
 
+def taken_back(cluster):
+    """Each kind of change has a button that takes it back; the log tells both."""
+    need_browser()
+    a = furnish(cluster, "ha-noi-1", visits=1)[0]
+
+    def staff():
+        return {one["name"]: one["status"] for one in good(a.get("/api/staff"))["staff"]}
+
+    def cameras():
+        return good(a.get("/api/config"))["config"]["edge_cameras"]
+
+    with open_browser() as browser:
+        def undo(what, read, changed, before):
+            browser.until(what, lambda: read() == changed)
+            browser.click(".message button", "Hoàn tác")
+            browser.until(what + " taken back", lambda: read() == before)
+            browser.gone(".message button")
+
+        before = staff()
+        show(browser, a, "people")
+        browser.click("main button", "Cho nghỉ: Trần Văn Đức")
+        undo("off duty", staff, {**before, "Trần Văn Đức": "inactive"}, before)
+        browser.click("main button", "Xóa: Lê Minh")
+        browser.type(browser.field("Lý do"), "đã thôi việc")
+        browser.press("enter")
+        undo("removed", staff, {k: v for k, v in before.items() if k != "Lê Minh"}, before)
+        browser.type("input[type=search]", "tran van duc")  # without marks
+        browser.until("one found", lambda: len(browser.texts("main tbody tr")) == 1)
+
+        show(browser, a, "tariff")
+        browser.type(browser.field("Tiền mỗi giờ"), "30000")
+        browser.type(browser.field("Lý do"), "giá mới")
+        browser.press("enter")
+        undo("a fee", lambda: good(a.get("/api/parking/fees"))["fees"]["fee_per_hour"], 30000, 25000)
+
+        before = cameras()
+        show(browser, a, "cameras")
+        browser.click("main button", "Xóa: Cổng Bắc ra")
+        browser.type(browser.field("Lý do"), "đã tháo")
+        browser.press("enter")
+        undo("a camera", cameras, {k: v for k, v in before.items() if k != "2"}, before)
+
+        show(browser, a, "gate")
+        browser.type("#gate-plate", "30G-777.88")
+        browser.press("enter")
+        browser.wait("dialog h2", "Cho xe vào?")
+        browser.press("enter")
+        undo("an entry", lambda: a.rows(
+            "SELECT status FROM history WHERE plate_id = '30G77788'"), [("IN",)], [("DELETED",)])
+        expect_equal(browser.console(), [], "console")
+
+
 def roles(cluster):
     """What a role may not do is not shown; nobody sees anything without logging in."""
     need_browser()
@@ -116,4 +168,4 @@ def roles(cluster):
 
 
 if __name__ == "__main__":
-    run(hostile_text, gate_by_keyboard, roles)
+    run(hostile_text, gate_by_keyboard, taken_back, roles)

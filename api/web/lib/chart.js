@@ -7,6 +7,7 @@ import { theme } from "./theme.js";
 import { Table } from "./ui.js";
 
 const HEIGHT = 220;
+const STEPS = [1, 2, 5].flatMap((step) => Array.from({ length: 10 }, (_, zeros) => step * 10 ** zeros)).sort((one, two) => one - two); // cars and money are whole
 let uplot = null;
 
 async function library() {
@@ -28,7 +29,7 @@ function options(width, labels, names) {
   const strokes = names.map((_, index) => colour(index === names.length - 1 && index > 0 ? "--strong-line" : ["--brand", "--warn"][index]));
   return {
     width, height: HEIGHT, cursor: { y: false }, legend: { show: false },
-    axes: [{ ...axis, values: (_, ticks) => ticks.map((tick) => labels[tick] ?? "") }, { ...axis, size: 56, values: (_, ticks) => ticks.map(short) }],
+    axes: [{ ...axis, values: (_, ticks) => ticks.map((tick) => labels[tick] ?? "") }, { ...axis, size: 56, incrs: STEPS, values: (_, ticks) => ticks.map(short) }],
     scales: { x: { time: false }, y: { range: (_, low, high) => [0, Math.max(5, high * 1.05)] } },
     series: [{}, ...names.map((name, index) => ({ label: name, stroke: strokes[index], width: 2, dash: index === names.length - 1 && index > 0 ? [4, 4] : undefined, points: { show: index < names.length - 1, size: 6 } }))],
   };
@@ -59,5 +60,5 @@ export function Chart({ title, labels, series }) {
   const look = (index) => (index === series.length - 1 && index > 0 ? "key-last" : `key-${index}`);
   return html`<figure class="chart"><figcaption class="bar">${series.map((one, index) => html`<span class=${`key ${look(index)}`}>${one.name}</span>`)}</figcaption>
     <div ref=${place} aria-hidden="true" style=${{ minHeight: `${HEIGHT}px` }} />
-    <details><summary>${t("chart.table")}</summary><${Table} caption=${title} columns=${columns} rows=${rows} keyOf=${(row) => row.label} /></details></figure>`;
+    <details><summary>${t("chart.table")}</summary><${Table} plain caption=${title} columns=${columns} rows=${rows} keyOf=${(row) => row.label} /></details></figure>`;
 }

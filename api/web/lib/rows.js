@@ -63,7 +63,7 @@ class Page extends Component {
     if (!this.state.near) return html`<tbody><tr class="apart" aria-hidden="true" style=${{ height: `${this.height()}px` }}><td colspan=${columns.length} /></tr></tbody>`;
     return html`<tbody>${rows.map((row, index) => html`<tr key=${keyOf(row)} aria-rowindex=${first + index + 2} class=${arrived?.has(keyOf(row)) ? "arrived" : ""}>${columns.map((column) => {
       const value = column.cell(row);
-      return html`<td data-label=${column.label} class=${`${column.number ? "number" : ""} ${value === "–" || value === "" || value == null ? "none" : ""}`}>${value}</td>`;
+      return html`<td data-label=${column.label} class=${`cell-${column.key} ${column.number ? "number" : ""} ${value === "–" || value === "" || value == null ? "none" : ""}`}>${value}</td>`;
     })}</tr>`)}</tbody>`;
   }
 }
@@ -106,7 +106,7 @@ export function LongTable({ pages, columns, keyOf, caption, whole, arrived, onNe
   }, [pages.length]);
   const count = pages.reduce((sum, page) => sum + page.rows.length, 0);
   let first = 0;
-  return html`<div class="table-wrap long" onKeyDown=${onKeyDown}><table aria-rowcount=${whole ? count + 1 : -1}><caption class="hidden">${caption}</caption>
+  return html`<div class="table-wrap cards long" onKeyDown=${onKeyDown}><table aria-rowcount=${whole ? count + 1 : -1}><caption class="hidden">${caption}</caption>
     <colgroup>${columns.map((column) => html`<col class=${`col-${column.key}`} />`)}</colgroup>
     <thead><tr aria-rowindex="1">${columns.map((column) => html`<th scope="col" class=${column.number ? "number" : ""}>${column.label}</th>`)}</tr></thead>
     ${pages.map((page, index) => {

@@ -21,6 +21,10 @@ const ICONS = {
   more: "M5 12h.01M12 12h.01M19 12h.01",
   close: "M6 6l12 12M18 6 6 18",
   help: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18M9.5 9.5A2.5 2.5 0 1 1 13 11.8c-.7.4-1 .9-1 1.7M12 16.5h.01",
+  auto: "M12 3a9 9 0 1 0 0 18zM12 3a9 9 0 0 1 0 18",
+  light: "M12 16a4 4 0 1 0 0-8 4 4 0 0 0 0 8M12 2v2M12 20v2M2 12h2M20 12h2M5 5l1.4 1.4M17.6 17.6 19 19M5 19l1.4-1.4M17.6 6.4 19 5",
+  dark: "M20 14.5A8.5 8.5 0 0 1 9.5 4a8.5 8.5 0 1 0 10.5 10.5",
+  leave: "M10 4H5v16h5M14 8l4 4-4 4M18 12H9",
   up: "M12 19V5M6 11l6-6 6 6",
   down: "M12 5v14M6 13l6 6 6-6",
 };
@@ -129,16 +133,16 @@ export function Dialog({ title, onClose, children, wide }) {
 
 /**
  * A table that becomes a list of cards where there is no room; a card leaves out what is "–".
- * columns: {key, label, cell(row), number}; `tall`: it scrolls in itself.
+ * columns: {key, label, cell(row), number}; `tall`: it scrolls in itself; `plain`: it stays a table.
  */
-export function Table({ columns, rows, keyOf, caption, onOpen, tall }) {
+export function Table({ columns, rows, keyOf, caption, tall, plain }) {
   const region = tall ? { tabindex: 0, role: "region", "aria-label": caption } : {};
-  return html`<div class=${tall ? "table-wrap tall" : "table-wrap"} ...${region}><table><caption class="hidden">${caption}</caption>
+  return html`<div class=${`table-wrap ${tall ? "tall" : ""} ${plain ? "" : "cards"}`} ...${region}><table><caption class="hidden">${caption}</caption>
     <thead><tr>${columns.map((column) => html`<th scope="col" class=${column.number ? "number" : ""}>${column.label}</th>`)}</tr></thead>
-    <tbody>${rows.map((row) => html`<tr key=${keyOf(row)} class=${onOpen ? "open" : ""} onClick=${onOpen && (() => onOpen(row))}>
+    <tbody>${rows.map((row) => html`<tr key=${keyOf(row)}>
       ${columns.map((column) => {
         const value = column.cell(row);
-        return html`<td data-label=${column.label} class=${`${column.number ? "number" : ""} ${value === "–" || value === "" || value == null ? "none" : ""}`}>${value}</td>`;
+        return html`<td data-label=${column.label} class=${`cell-${column.key} ${column.number ? "number" : ""} ${value === "–" || value === "" || value == null ? "none" : ""}`}>${value}</td>`;
       })}</tr>`)}</tbody></table></div>`;
 }
 

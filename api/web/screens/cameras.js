@@ -56,8 +56,8 @@ function Wall({ cameras }) {
 }
 
 const columns = () => [
-  { key: "id", label: t("cameras.id"), cell: (camera) => camera.id },
   { key: "name", label: t("cameras.name"), cell: (camera) => html`<bdi>${camera.name}</bdi>` },
+  { key: "id", label: t("cameras.id"), cell: (camera) => camera.id },
   { key: "type", label: t("cameras.type"), cell: (camera) => (TYPES.includes(camera.type) ? t(`cameras.type.${camera.type}`) : camera.type) },
   { key: "status", label: t("people.status"), cell: (camera) => html`<span><${Badge} tone=${camera.status === "online" ? "good" : "bad"}>${t(`cameras.${camera.status}`)}<//> <span class="soft">${why(camera)}</span></span>` },
   { key: "heard", label: t("cameras.heard"), cell: heard },

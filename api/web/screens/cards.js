@@ -5,7 +5,6 @@ import { dayText } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { ListScreen } from "../lib/list.js";
 import { Badge, Plate } from "../lib/ui.js";
-import { stateBadge, states } from "./people.js";
 
 const TYPES = ["monthly", "company", "regular"];
 const fields = () => [
@@ -15,7 +14,7 @@ const fields = () => [
   { name: "phone", label: t("people.phone"), type: "tel", maxlength: 200 },
   { name: "start_date", label: t("cards.start"), type: "date" },
   { name: "end_date", label: t("cards.end"), type: "date" },
-  { name: "status", label: t("people.status"), options: states() },
+  { name: "status", label: t("people.status"), options: ["active", "inactive"].map((state) => [state, t(`cards.state.${state}`)]) },
   { name: "note", label: t("cards.note"), maxlength: 200 },
 ];
 
@@ -24,7 +23,7 @@ export const kindOfCard = (type) => (TYPES.includes(type) ? t(`cards.type.${type
 
 /** Whether it holds on the day `today` ("YYYY-MM-DD"). */
 function validity(row, today) {
-  if (row.status !== "active") return stateBadge(row);
+  if (row.status !== "active") return html`<${Badge}>${t("cards.state.inactive")}<//>`;
   if (row.start_date && today < row.start_date) return html`<${Badge} tone="info">${t("cards.later")}<//>`;
   if (row.end_date && today > row.end_date) return html`<${Badge} tone="bad">${t("cards.over")}<//>`;
   return html`<${Badge} tone="good">${t("cards.valid")}<//>`;

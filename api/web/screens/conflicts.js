@@ -14,21 +14,21 @@ const CODES = ["CONFLICT", "DUPLICATE", "DOUBLE_EXIT", "ORPHAN_EXIT", "EXTRA_EXI
 const ruleOf = ({ code, text }) => (has(`rule.${code}`) ? t(`rule.${code}`) : text);
 const adviceOf = ({ code, advice }) => (has(`advice.${code}`) ? t(`advice.${code}`) : advice);
 
-function Side({ title, visit, may, onDone }) {
-  if (!visit) return html`<p class="soft">${title}: ${t("conflicts.no_visit")}</p>`;
+function Side({ title, visit, plate, may, onDone }) {
+  if (!visit) return html`<p class="soft">${t("conflicts.no_visit")} <a href=${href("visits", null, { q: plate })}>${t("conflicts.search")}</a></p>`;
   return html`<div class="side"><h3>${title}</h3><p><a href=${href("visits", visit.event_id)}><${Plate} text=${visit.plate_view} /></a> <${Status} visit=${visit} /></p>
-    <dl class="facts"><dt>${t("visits.entry")}</dt><dd><${Time} value=${visit.entry_time} /> · <bdi>${visit.entry_camera_name ?? "–"}</bdi> · ${visit.entry_central}</dd>
-      <dt>${t("visits.exit")}</dt><dd>${visit.exit_time ? html`<${Time} value=${visit.exit_time} /> · <bdi>${visit.exit_camera_name ?? "–"}</bdi> · ${visit.exit_central}` : t("visits.still")}</dd>
+    <dl class="facts"><dt>${t("visits.entry")}</dt><dd><${Time} value=${visit.entry_time} /> · <bdi>${visit.entry_camera_name ?? "–"}</bdi> · <span class="lot">${visit.entry_central}</span></dd>
+      <dt>${t("visits.exit")}</dt><dd>${visit.exit_time ? html`<${Time} value=${visit.exit_time} /> · <bdi>${visit.exit_camera_name ?? "–"}</bdi> · <span class="lot">${visit.exit_central}</span>` : visit.status === "IN" ? t("visits.still") : "–"}</dd>
       <dt>${t("visits.fee")}</dt><dd>${visit.status === "OUT" ? money(visit.fee) : "–"}</dd></dl>
     ${may && html`<${Corrections} visit=${visit} onDone=${onDone} />`}</div>`;
 }
 
 function Conflict({ conflict, may, onDone }) {
-  return html`<${Card} title=${html`<${Badge} tone="warn">${has(`conflict.${conflict.code}`) ? t(`conflict.${conflict.code}`) : conflict.code}<//> <${Plate} text=${conflict.plate_id} />`} actions=${html`<${Time} value=${conflict.time} />`}>
+  return html`<${Card} title=${html`<${Badge} tone="warn">${has(`conflict.${conflict.code}`) ? t(`conflict.${conflict.code}`) : conflict.code}<//> <${Plate} text=${conflict.visit?.plate_view ?? conflict.other?.plate_view ?? conflict.plate_id} />`} actions=${html`<${Time} value=${conflict.time} />`}>
     <p>${ruleOf(conflict)}</p>
     ${conflict.advice && html`<p class="soft">${adviceOf(conflict)}</p>`}
-    <div class="sides"><${Side} title=${t("conflicts.this")} visit=${conflict.visit} may=${may} onDone=${onDone} />
-      ${conflict.other_event_id && html`<${Side} title=${t("conflicts.other")} visit=${conflict.other} may=${may} onDone=${onDone} />`}</div><//>`;
+    <div class="sides"><${Side} title=${t("conflicts.this")} visit=${conflict.visit} plate=${conflict.plate_id} may=${may} onDone=${onDone} />
+      ${conflict.other_event_id && html`<${Side} title=${t("conflicts.other")} visit=${conflict.other} plate=${conflict.plate_id} may=${may} onDone=${onDone} />`}</div><//>`;
 }
 
 export default function Conflicts({ who, query: place }) {

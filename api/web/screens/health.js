@@ -47,13 +47,13 @@ const CLOCK_MS = 60000; // a machine whose clock is further off than that shows 
 export default function Health({ who }) {
   const source = useData("/api/status", { every: 5000, quiet: true });
   return html`<div class="screen"><div class="head"><div><h1>${t("nav.health")}</h1><p>${t("health.lead")}</p></div></div>
-    <${Shown} source=${source}>${(data) => html`<div class="screen"><div class="grid two"><${Warnings} list=${data.warnings ?? []} />
-      <div class="stats"><${Stat} label=${t("health.ready")} value=${t(data.ready ? "health.yes" : "health.no")} hint=${t("health.up", { span: span(data.uptime_s * 1000) })} tone=${data.ready ? "good" : "bad"} />
+    <${Shown} source=${source}>${(data) => html`<div class="screen"><${Warnings} list=${data.warnings ?? []} />
+      <div class="stats six"><${Stat} label=${t("health.ready")} value=${t(data.ready ? "health.yes" : "health.no")} hint=${t("health.up", { span: span(data.uptime_s * 1000) })} tone=${data.ready ? "good" : "bad"} />
         <${Stat} label=${t("health.disk")} value=${bytes(data.disk.free_bytes)} hint=${data.disk.total_bytes == null ? null : t("health.of", { whole: bytes(data.disk.total_bytes) })} tone=${(data.disk.free_bytes ?? Infinity) < LITTLE_DISK ? "warn" : ""} />
         <${Stat} label=${t("health.database")} value=${bytes(data.disk.database_bytes)} hint=${t("health.wal", { size: bytes(data.disk.wal_bytes) })} />
         <${Stat} label=${t("health.events")} value=${number(data.events)} />
         <${Stat} label=${t("health.clock")} value=${time(now(), { seconds: true })} hint=${zone()} />
-        <${Stat} label=${t("mesh.version")} value=${data.version} hint=${data.node} /></div></div>
+        <${Stat} label=${t("mesh.version")} value=${data.version} hint=${data.node} /></div>
       ${Math.abs(skew()) > CLOCK_MS && html`<p class="note" role="status">${t("health.skew", { span: span(Math.abs(skew())) })}</p>`}
       <${Age} at=${source.at} /></div>`}<//>
     <${Feed} />

@@ -1,13 +1,12 @@
 // Who is there? Shown instead of everything else when the central wants to know.
 import { html, useState } from "../vendor/preact.js";
 import { findOut, post } from "../lib/api.js";
-import { useCell } from "../lib/cell.js";
+import { Language, Theme } from "../lib/choice.js";
 import { useSubmit } from "../lib/form.js";
-import { LANGUAGES, language, setLanguage, t } from "../lib/i18n.js";
+import { t } from "../lib/i18n.js";
 import { Button, Fault, Field } from "../lib/ui.js";
 
 export function Login() {
-  const code = useCell(language);
   const [name, setName] = useState("");
   const [password, setPassword] = useState("");
   const { submit, busy, error } = useSubmit(async () => {
@@ -22,7 +21,6 @@ export function Login() {
     <${Fault} error=${error} />
     <${Button} kind="primary big" type="submit" busy=${busy}>${t("login.go")}<//>
     <p class="soft">${t("login.forgotten")}</p>
-    <select aria-label=${t("language")} value=${code} onChange=${(event) => setLanguage(event.target.value)}>
-      ${Object.entries(LANGUAGES).map(([key, name]) => html`<option value=${key} lang=${key}>${name}</option>`)}</select>
+    <div class="bar"><${Language} /><${Theme} /></div>
   </form></main>`;
 }

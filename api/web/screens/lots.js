@@ -13,6 +13,8 @@ export function Meter({ part, whole }) {
   return html`<div class="meter" role="img" aria-label=${t("lots.share", { share })}><i class=${share >= 90 ? "full" : share >= 70 ? "busy" : ""} style=${{ width: `${share}%` }} /></div>`;
 }
 
+const FEW = 12; // cars that are shown without being asked for
+
 function Lot({ lot }) {
   const { occupied, total_capacity: capacity, available, vehicles } = lot.occupancy;
   const columns = [
@@ -22,8 +24,8 @@ function Lot({ lot }) {
   ];
   return html`<${Card} title=${html`<bdi>${lot.camera.name}</bdi>`} actions=${html`<${Badge} tone=${available > 0 ? "good" : "bad"}>${t("lots.free", { n: number(available) })}<//>`}>
     <p>${t("lots.used", { n: number(occupied), of: number(capacity) })}</p><${Meter} part=${occupied} whole=${capacity} />
-    ${vehicles.length ? html`<details><summary>${t("lots.cars", { n: number(vehicles.length) })}</summary>
-      <${Table} caption=${lot.camera.name} columns=${columns} rows=${vehicles} keyOf=${(car) => car.plate_id + car.entry_time} /></details>` : html`<${Empty}>${t("lots.no_cars")}<//>`}<//>`;
+    ${vehicles.length ? html`<details open=${vehicles.length <= FEW}><summary>${t("lots.cars", { n: number(vehicles.length) })}</summary>
+      <${Table} plain caption=${lot.camera.name} columns=${columns} rows=${vehicles} keyOf=${(car) => car.plate_id + car.entry_time} /></details>` : html`<${Empty}>${t("lots.no_cars")}<//>`}<//>`;
 }
 
 export default function Lots() {

@@ -21,14 +21,14 @@ function Equality({ peer }) {
 const linkText = (link) => (has(`mesh.link.${link}`) ? t(`mesh.link.${link}`) : link);
 
 const columns = () => [
-  { key: "id", label: t("mesh.central"), cell: (peer) => html`<span><strong class="lot" translate="no">${peer.peer_id}</strong> <span class="soft" translate="no">${peer.peer_ip}:${peer.p2p_port}</span></span>` },
-  { key: "state", label: t("mesh.state"), cell: (peer) => html`<span><${Badge} tone=${TONES[peer.status] ?? "quiet"}>${t(`mesh.state.${peer.status}`)}<//> <span class="soft">${linkText(peer.link)}</span>
-    ${peer.last_error && html`<br /><span class="soft">${tCode(peer.code, peer.last_error)}</span>`}</span>` },
+  { key: "id", label: t("mesh.central"), cell: (peer) => html`<span><strong class="lot" translate="no">${peer.peer_id}</strong> <span class="soft under" translate="no">${peer.peer_ip}:${peer.p2p_port}</span></span>` },
+  { key: "state", label: t("mesh.state"), cell: (peer) => html`<span><${Badge} tone=${TONES[peer.status] ?? "quiet"}>${t(`mesh.state.${peer.status}`)}<//> <span class="soft under"><span title=${peer.link_reason}>${linkText(peer.link)}</span>${peer.since && html` · <${Time} value=${peer.since} />`}</span>
+    ${peer.link !== "mesh" && peer.link_reason && html`<span class="soft under">${peer.link_reason}</span>`}
+    ${peer.last_error && html`<span class="soft under">${tCode(peer.code, peer.last_error)}</span>`}</span>` },
   { key: "sync", label: t("mesh.sync"), cell: (peer) => html`<${Equality} peer=${peer} />` },
   { key: "rtt", label: t("mesh.rtt"), number: true, cell: (peer) => (peer.rtt_ms == null ? "–" : `${number(peer.rtt_ms)} ms`) },
   { key: "clock", label: t("mesh.clock"), number: true, cell: (peer) => (peer.clock_offset_ms == null ? "–" : `${number(peer.clock_offset_ms)} ms`) },
-  { key: "version", label: t("mesh.version"), cell: (peer) => peer.software ?? "–" },
-  { key: "since", label: t("mesh.since"), cell: (peer) => html`<${Time} value=${peer.since} />` },
+  { key: "version", label: t("mesh.version"), cell: (peer) => (peer.software ? peer.software.replace(/^parkmesh /, "") : "–") },
 ];
 
 /** How far a central that was just added has come; `added` is what adding it answered. */
@@ -68,18 +68,24 @@ function Own({ onClose, onMoved }) {
     }} />`;
 }
 
-/** Where another central is. */
+const LINKS = ["auto", "mesh", "websocket"];
+
+/** Where another central is, and by which kind of link it is reached. */
 function Other({ peer, onClose, onDone }) {
+  const source = useData("/api/p2p/config", { every: 0, quiet: true });
+  if (!source.data) return html`<${Fault} error=${source.error} />`;
   const store = async (values) => {
     const { config } = await get("/api/p2p/config");
-    const peers = config.peer_centrals.map((one) => (one.id === peer.peer_id ? { ...one, ip: values.ip.trim(), p2p_port: Number(values.p2p_port), api_port: Number(values.api_port) } : one));
-    await change({ peer_centrals: peers });
+    await change({ peer_centrals: config.peer_centrals.map((one) => (one.id === peer.peer_id ? { ...one, ...values } : one)) });
     onDone();
   };
-  const before = { ip: peer.peer_ip, p2p_port: peer.p2p_port, api_port: peer.peer_port };
+  const { ip, p2p_port, api_port, link = LINKS[0] } = source.data.config.peer_centrals.find((one) => one.id === peer.peer_id) ?? {};
+  const before = { ip, p2p_port, api_port, link };
   return html`<${FormDialog} title=${`${t("edit")}: ${peer.peer_id}`} fresh=${before} onClose=${onClose}
-    fields=${[addressField("ip"), portField("p2p_port", t("mesh.p2p_port")), portField("api_port", t("mesh.api_port"))]} action=${async (values) => {
-      await store(values);
+    fields=${[addressField("ip"), portField("p2p_port", t("mesh.p2p_port")), portField("api_port", t("mesh.api_port")),
+      { name: "link", label: t("mesh.link"), options: LINKS.map((kind) => [kind, t(`mesh.choose.${kind}`)]), hint: t("mesh.link_hint") }]}
+    action=${async (values) => {
+      await store({ ip: values.ip.trim(), p2p_port: Number(values.p2p_port), api_port: Number(values.api_port), link: values.link });
       say(t("mesh.own.saved"), { undo: () => store(before) });
     }} />`;
 }
@@ -127,7 +133,8 @@ export default function Mesh({ who }) {
     <${Asking} may=${may} />
     <${Shown} source=${status}>${(data) => html`<div class="screen">${data.running === false && html`<p class="note" role="status">${t("mesh.stopped")}</p>`}
       ${data.peers.length === 0 ? html`<${Empty}>${t("mesh.none")}<//>` : html`<div class="screen">
-        ${matrix.data && html`<${Card} title=${t("mesh.map")}><${MeshMap} matrix=${matrix.data} /><//>`}
+        ${matrix.data && html`<${Card} title=${t("mesh.map")}><${MeshMap} matrix=${matrix.data} />
+          <p class="bar legend">${["equal", "differs", "unknown"].map((look) => html`<span class=${`key link-${look}`}>${t(`mesh.map.${look}`)}</span>`)}</p><//>`}
         <${Table} caption=${t("nav.mesh")} columns=${may ? [...columns(), actions] : columns()} rows=${data.peers} keyOf=${(peer) => peer.peer_id} /></div>`}
       <${Age} at=${status.at} /></div>`}<//>
     ${open?.kind === "add" && html`<${FormDialog} title=${t("mesh.add")} lead=${t("mesh.add.lead")} confirm=${t("mesh.add.go")} fresh=${{ ip: "", api_port: "8000" }} onClose=${close}

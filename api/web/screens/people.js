@@ -4,16 +4,16 @@ import { t } from "../lib/i18n.js";
 import { ListScreen } from "../lib/list.js";
 import { Badge } from "../lib/ui.js";
 
-export const states = () => [["active", t("state.active")], ["inactive", t("state.inactive")]];
+const STATES = ["active", "inactive"];
 const fields = () => [
   { name: "name", label: t("people.name"), required: true, maxlength: 200 },
   { name: "position", label: t("people.position"), maxlength: 200 },
   { name: "phone", label: t("people.phone"), type: "tel", maxlength: 200 },
   { name: "shift", label: t("people.shift"), maxlength: 200 },
-  { name: "status", label: t("people.status"), options: states() },
+  { name: "status", label: t("people.status"), options: STATES.map((state) => [state, t(`people.state.${state}`)]) },
 ];
 
-export const stateBadge = (row) => html`<${Badge} tone=${row.status === "active" ? "good" : "quiet"}>${t(`state.${row.status}`)}<//>`;
+const stateBadge = (row) => html`<${Badge} tone=${row.status === "active" ? "good" : "quiet"}>${t(`people.state.${row.status}`)}<//>`;
 
 /** On duty or off with one click: it changes with every shift. */
 const toggle = (row) => (row.status === "active" ? { text: t("people.off"), row: { ...row, status: "inactive" } } : { text: t("people.on"), row: { ...row, status: "active" } });

@@ -36,8 +36,8 @@ function parametersOf({ q = "", status = "", today = "", central = "", from = ""
 const COLUMNS = () => [
   { key: "plate", label: t("visits.plate"), cell: (visit) => html`<a href=${href("visits", visit.event_id)}><${Plate} text=${visit.plate_view} /></a>` },
   { key: "status", label: t("people.status"), cell: (visit) => html`<${Status} visit=${visit} />` },
-  { key: "entry", label: t("visits.entry"), cell: (visit) => html`<span><${Time} value=${visit.entry_time} /> <bdi class="soft at" title=${visit.entry_camera_name}>${visit.entry_camera_name ?? visit.entry_central}</bdi></span>` },
-  { key: "exit", label: t("visits.exit"), cell: (visit) => (visit.exit_time ? html`<span><${Time} value=${visit.exit_time} /> <bdi class="soft at" title=${visit.exit_camera_name}>${visit.exit_camera_name ?? visit.exit_central ?? ""}</bdi></span>` : "–") },
+  { key: "entry", label: t("visits.entry"), cell: (visit) => html`<span class="when"><${Time} value=${visit.entry_time} /> <bdi class="soft at" title=${visit.entry_camera_name}>${visit.entry_camera_name ?? visit.entry_central}</bdi></span>` },
+  { key: "exit", label: t("visits.exit"), cell: (visit) => (visit.exit_time ? html`<span class="when"><${Time} value=${visit.exit_time} /> <bdi class="soft at" title=${visit.exit_camera_name}>${visit.exit_camera_name ?? visit.exit_central ?? ""}</bdi></span>` : "–") },
   { key: "duration", label: t("visits.duration"), number: true, cell: (visit) => (visit.duration_s == null ? "–" : span(visit.duration_s * 1000)) },
   { key: "fee", label: t("visits.fee"), number: true, cell: (visit) => (visit.status === "OUT" ? money(visit.fee) : "–") },
   { key: "lot", label: t("visits.lot"), cell: (visit) => (visit.lot ? html`<bdi class="lot" title=${visit.lot}>${visit.lot}</bdi>` : "–") },
@@ -85,8 +85,8 @@ function List({ query }) {
   return html`<div class="screen"><div class="head"><div><h1>${t("nav.visits")}</h1><p>${t("visits.lead")}</p></div>
       <div class="bar"><a class="button" href=${`/api/v1/visits${search({ ...parameters, format: "csv" })}`} download="visits.csv">${t("visits.export")}</a></div></div>
     <div class="bar filters"><${Field} label=${t("visits.search")} type="search" value=${query.q ?? ""} maxlength="32" spellcheck="false" autocomplete="off" onInput=${(event) => filter({ q: event.target.value })} />
-      <${Tabs} label=${t("people.status")} value=${query.status ?? ""} onChange=${(status) => filter({ status })} options=${STATES.map((state) => [state, t(state ? `visits.status.${state}` : "visits.all")])} />
-      <div class="tabs"><button type="button" aria-pressed=${query.today ? "true" : "false"} onClick=${() => filter({ today: query.today ? "" : "1", from: "", to: "" })}>${t("visits.today")}</button></div></div>
+      <div class="scroll"><${Tabs} label=${t("people.status")} value=${query.status ?? ""} onChange=${(status) => filter({ status })} options=${STATES.map((state) => [state, t(state ? `visits.status.${state}` : "visits.all")])} />
+        <div class="tabs"><button type="button" aria-pressed=${query.today ? "true" : "false"} onClick=${() => filter({ today: query.today ? "" : "1", from: "", to: "" })}>${t("visits.today")}</button></div></div></div>
     <${More} query=${query} filter=${filter} />
     <${Fault} error=${list.error} retry=${list.first} />
     <div role="status" class="fresh-rows">${list.fresh > 0 && html`<${Button} kind="primary" icon="up" onClick=${list.first}>${t("visits.fresh", { n: list.full ? `${number(list.fresh)}+` : number(list.fresh) })}<//>`}</div>
@@ -105,7 +105,7 @@ function Told({ event }) {
     <p>${says.plate_view && html`<${Plate} text=${says.plate_view} /> `}<bdi>${says.camera_name ?? ""}</bdi> ${says.fee != null && html`<strong>${money(says.fee)}</strong>`}</p>
     ${event.rule && html`<p class="soft">${ruleText(event)}</p>`}
     ${(says.author || says.reason) && html`<p class="soft"><bdi>${says.author}</bdi>${says.author && says.reason && ": "}<bdi>${says.reason}</bdi></p>`}
-    <p class="soft small">${t("visits.logged")} <${Time} value=${event.logged_at} seconds /> · ${event.position.node}/${event.position.epoch}/${event.position.seq}</p></li>`;
+    <p class="soft small">${t("visits.logged")} <${Time} value=${event.logged_at} seconds /> · <span title=${`${event.position.node}/${event.position.epoch}/${event.position.seq}`}>#${event.position.seq}</span></p></li>`;
 }
 
 function Story({ id, who }) {
@@ -114,8 +114,8 @@ function Story({ id, who }) {
     <${Shown} source=${source}>${({ visit, events }) => html`<div class="screen"><div class="head"><div><h1><${Plate} text=${visit.plate_view} big /></h1><p><${Status} visit=${visit} /></p></div>
         ${who.roles.includes("operator") && html`<${Corrections} visit=${visit} onDone=${source.reload} />`}</div>
       <div class="grid"><${Card} title=${t("visits.summary")}><dl class="facts">
-        <dt>${t("visits.entry")}</dt><dd><${Time} value=${visit.entry_time} seconds /> · <bdi>${visit.entry_camera_name ?? ""}</bdi> · ${visit.entry_central}</dd>
-        <dt>${t("visits.exit")}</dt><dd>${visit.exit_time ? html`<${Time} value=${visit.exit_time} seconds /> · <bdi>${visit.exit_camera_name ?? ""}</bdi> · ${visit.exit_central}` : t("visits.still")}</dd>
+        <dt>${t("visits.entry")}</dt><dd><${Time} value=${visit.entry_time} seconds /> · <bdi>${visit.entry_camera_name ?? ""}</bdi> · <span class="lot">${visit.entry_central}</span></dd>
+        <dt>${t("visits.exit")}</dt><dd>${visit.exit_time ? html`<${Time} value=${visit.exit_time} seconds /> · <bdi>${visit.exit_camera_name ?? ""}</bdi> · <span class="lot">${visit.exit_central}</span>` : visit.status === "IN" ? t("visits.still") : "–"}</dd>
         <dt>${t("visits.duration")}</dt><dd>${visit.duration_s == null ? "–" : span(visit.duration_s * 1000)}</dd>
         <dt>${t("visits.fee")}</dt><dd>${visit.status === "OUT" ? money(visit.fee) : "–"}</dd>
         <dt>${t("visits.lot")}</dt><dd><bdi>${visit.lot ?? "–"}</bdi></dd>
