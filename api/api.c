@@ -397,6 +397,54 @@ static int start_server(struct api *api, const struct api_options *options, stru
     return 0;
 }
 
+/* What cannot fail. */
+static void make_parts(struct api *api, const struct api_options *options)
+{
+    struct gateway *gateway = &api->gateway;
+
+    gateway->trust = trust_new();
+    gateway->throttle = throttle_new();
+    gateway->hashing = hashing_new();
+    gateway->seals = seals_new();
+    gateway->meter = meter_new(route_index(NULL));
+    gateway->refusals = refusals_new();
+    gateway->started_ms = options->started_ms;
+    gateway->asking = asking_new();
+    trust_set(gateway->trust, &options->trust);
+    gateway->push = push_new(chosen(options->ws_clients, LIMIT_WS_CLIENTS), options->ws_ping_ms);
+    gateway->progress = progress_new();
+    api->ws_history = ws_history_new(gateway->push, &options->node);
+    api->ws_feed = ws_feed_new(gateway->push, gateway->readers);
+    api->ws_cameras = ws_cameras_new(gateway->push, options->cameras);
+    api->ws_edge = ws_edge_new(gateway->push, gateway);
+    gateway->peer_links = peer_links_new(gateway, &options->peers);
+}
+
+/* All of it, when the server has gone. */
+static void destroy_parts(struct api *api)
+{
+    struct gateway *gateway = &api->gateway;
+
+    call_stop();
+    progress_destroy(&gateway->progress);
+    push_destroy(&gateway->push);
+    ws_cameras_destroy(&api->ws_cameras);
+    ws_edge_destroy(&api->ws_edge);
+    peer_links_destroy(&gateway->peer_links);
+    ws_history_destroy(&api->ws_history);
+    ws_feed_destroy(&api->ws_feed);
+    hashing_destroy(&gateway->hashing);
+    throttle_destroy(&gateway->throttle);
+    trust_destroy(&gateway->trust);
+    seals_destroy(&gateway->seals);
+    meter_destroy(&gateway->meter);
+    refusals_destroy(&gateway->refusals);
+    asking_destroy(&gateway->asking);
+    identity_destroy(&gateway->identity);
+    readers_destroy(&gateway->readers);
+    free(api);
+}
+
 struct api *api_start(const struct api_options *options, struct problem *problem)
 {
     struct api *api = bytes_allocate(1, sizeof *api);
@@ -415,48 +463,17 @@ struct api *api_start(const struct api_options *options, struct problem *problem
         (void)problem_set(problem, PROBLEM_INTERNAL, NULL, "libcurl does not start");
         goto destroy_identity;
     }
-    api->gateway.trust = trust_new();
-    api->gateway.throttle = throttle_new();
-    api->gateway.hashing = hashing_new();
-    api->gateway.seals = seals_new();
-    api->gateway.meter = meter_new(route_index(NULL));
-    api->gateway.refusals = refusals_new();
-    api->gateway.started_ms = options->started_ms;
-    api->gateway.asking = asking_new();
-    trust_set(api->gateway.trust, &options->trust);
-    api->gateway.push =
-        push_new(chosen(options->ws_clients, LIMIT_WS_CLIENTS), options->ws_ping_ms);
-    api->gateway.progress = progress_new();
-    api->ws_history = ws_history_new(api->gateway.push, &options->node);
-    api->ws_feed = ws_feed_new(api->gateway.push, api->gateway.readers);
-    api->ws_cameras = ws_cameras_new(api->gateway.push, options->cameras);
-    api->ws_edge = ws_edge_new(api->gateway.push, &api->gateway);
-    api->gateway.peer_links = peer_links_new(&api->gateway, &options->peers);
+    make_parts(api, options);
     (void)mg_init_library(0); /* counts users; without features it cannot fail */
     if (start_server(api, options, problem) != 0) {
-        goto exit_library;
+        (void)mg_exit_library();
+        ws_cameras_stop(api->ws_cameras);
+        destroy_parts(api);
+        return NULL;
     }
     peer_links_start(api->gateway.peer_links);
     return api;
 
-exit_library:
-    (void)mg_exit_library();
-    ws_cameras_stop(api->ws_cameras);
-    progress_destroy(&api->gateway.progress);
-    push_destroy(&api->gateway.push);
-    ws_cameras_destroy(&api->ws_cameras);
-    ws_edge_destroy(&api->ws_edge);
-    peer_links_destroy(&api->gateway.peer_links);
-    ws_history_destroy(&api->ws_history);
-    ws_feed_destroy(&api->ws_feed);
-    hashing_destroy(&api->gateway.hashing);
-    throttle_destroy(&api->gateway.throttle);
-    trust_destroy(&api->gateway.trust);
-    seals_destroy(&api->gateway.seals);
-    meter_destroy(&api->gateway.meter);
-    refusals_destroy(&api->gateway.refusals);
-    asking_destroy(&api->gateway.asking);
-    call_stop();
 destroy_identity:
     identity_destroy(&api->gateway.identity);
 destroy_readers:
@@ -534,23 +551,6 @@ void api_stop(struct api **api)
     mg_stop((*api)->context);
     (void)mg_exit_library();
     log_untold(gateway);
-    call_stop();
-    progress_destroy(&gateway->progress);
-    push_destroy(&gateway->push);
-    ws_cameras_destroy(&(*api)->ws_cameras);
-    ws_edge_destroy(&(*api)->ws_edge);
-    peer_links_destroy(&gateway->peer_links);
-    ws_history_destroy(&(*api)->ws_history);
-    ws_feed_destroy(&(*api)->ws_feed);
-    hashing_destroy(&gateway->hashing);
-    throttle_destroy(&gateway->throttle);
-    trust_destroy(&gateway->trust);
-    identity_destroy(&gateway->identity);
-    seals_destroy(&gateway->seals);
-    meter_destroy(&gateway->meter);
-    refusals_destroy(&gateway->refusals);
-    asking_destroy(&gateway->asking);
-    readers_destroy(&gateway->readers);
-    free(*api);
+    destroy_parts(*api);
     *api = NULL;
 }

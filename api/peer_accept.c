@@ -40,8 +40,7 @@ static void log_refusal(struct peer_links *links, const char *address, const cha
     }
 }
 
-/* ---- who may come ------------------------------------------------------------------------------
- */
+/* ---- who may come ---------------------------------------------------------------------------- */
 
 /* One more, or one less, that has not said who it is. */
 static void count_nameless(struct peer_links *links, int change)
@@ -105,8 +104,7 @@ static void on_open(void *context, struct push_client *client, struct request *r
     count_nameless(context, 1);
 }
 
-/* ---- who it is ---------------------------------------------------------------------------------
- */
+/* ---- who it is ------------------------------------------------------------------------------- */
 
 /* Where a central of this id has to come from: "" = from anywhere. */
 static void required_address(struct peer_links *links, const char *id, char out[64])
@@ -152,8 +150,7 @@ static void identify(struct peer_links *links, struct push_client *client, struc
     atomic_store(&visitor->has_name, true);
 }
 
-/* ---- hooks -------------------------------------------------------------------------------------
- */
+/* ---- hooks ----------------------------------------------------------------------------------- */
 
 static void on_text(void *context, struct push_client *client, struct slice text)
 {

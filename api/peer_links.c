@@ -15,8 +15,7 @@
 
 #define TEST_POLL_NS 5000000
 
-/* ---- the table --------------------------------------------------------------------------------
- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 struct peer *peer_links_find(struct peer_links *links, const char *id)
 {
@@ -112,8 +111,7 @@ static void peer_free(struct peer *peer)
     free(peer);
 }
 
-/* ---- sockets come and go ----------------------------------------------------------------------
- */
+/* ---- sockets come and go --------------------------------------------------------------------- */
 
 static struct peer *stranger(struct peer_links *links, const struct node_id *id)
 {
@@ -242,8 +240,7 @@ bool peer_links_is_at(const char *configured, const char *address)
     return is_at;
 }
 
-/* ---- configuration ----------------------------------------------------------------------------
- */
+/* ---- configuration --------------------------------------------------------------------------- */
 
 static bool is_same(const struct api_peer *a, const struct api_peer *b)
 {
@@ -331,8 +328,7 @@ void peer_links_run(struct peer_links *links, bool runs)
     (void)pthread_mutex_unlock(&links->mutex);
 }
 
-/* ---- what is said of it ------------------------------------------------------------------------
- */
+/* ---- what is said of it ---------------------------------------------------------------------- */
 
 static void report(const struct peer_links *links, const struct peer *peer,
                    struct peer_link_report *out)
@@ -436,8 +432,7 @@ bool peer_links_used(struct peer_links *links)
     return used;
 }
 
-/* ---- life --------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 struct peer_links *peer_links_new(struct gateway *gateway, const struct api_peers *peers)
 {

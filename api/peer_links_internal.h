@@ -99,7 +99,7 @@ struct peer_links {
     int64_t mesh_due_ms, refusal_due_ms;
 };
 
-/* ---- peer_links.c: the table (the mutex is held unless it says otherwise) ---- */
+/* ---- peer_links.c: the table (the mutex is held unless it says otherwise) -------------------- */
 
 struct peer *peer_links_find(struct peer_links *links, const char *id);
 struct peer_choice peer_links_choice(const struct peer_links *links, const struct peer *peer);
@@ -118,7 +118,7 @@ bool peer_links_is_at(const char *configured, const char *address);
 void peer_links_say(struct peer *peer, const char *format, ...)
     __attribute__((format(printf, 2, 3))); /* last_error */
 
-/* ---- peer_socket.c: what is done to a socket (the mutex is held) ---- */
+/* ---- peer_socket.c: what is done to a socket (the mutex is held) ----------------------------- */
 
 /* False when it has no room now. */
 bool peer_socket_offer(struct peer_socket *socket, struct slice text);
@@ -127,17 +127,17 @@ void peer_socket_close(struct peer_socket *socket, enum push_code code);
 /* A pong came. Takes the mutex itself. */
 void peer_socket_pong(struct peer_links *links, struct peer_socket *socket, struct slice payload);
 
-/* ---- peer_frame.c: one message, whoever brought it (takes the mutex itself) ---- */
+/* ---- peer_frame.c: one message, whoever brought it (takes the mutex itself) ------------------ */
 
 /* 0, or the code to close the socket with. `node` and `question` are the thread's. */
 int peer_frame_take(struct peer_links *links, struct peer_socket *socket, struct ask *node,
                     struct buffer *question, struct slice text);
 
-/* ---- peer_accept.c ---- */
+/* ---- peer_accept.c --------------------------------------------------------------------------- */
 
 struct push_channel *peer_accept_add(struct peer_links *links, struct push *push);
 
-/* ---- peer_dial.c: a thread for each central that may be dialled ---- */
+/* ---- peer_dial.c: a thread for each central that may be dialled ------------------------------ */
 
 struct peer_dial *peer_dial_new(struct peer_links *links, struct peer *peer);
 /* Tells it to end (mutex held), which it does soon; then whether it has. */
@@ -150,7 +150,7 @@ bool peer_dial_offer(struct peer_dial *dial, struct slice text);
 void peer_dial_ping(struct peer_dial *dial, struct slice payload);
 void peer_dial_close(struct peer_dial *dial, enum push_code code);
 
-/* ---- peer_sender.c: the thread that tells ---- */
+/* ---- peer_sender.c: the thread that tells ---------------------------------------------------- */
 
 void *peer_sender_run(void *links);
 
