@@ -68,8 +68,9 @@ struct access {
     struct slice author, address, reason, detail; /* for the audit; absent = none */
 };
 
+/* Appends. 0, or -1 when `out` is full: nothing is appended then. */
 int access_pack(const struct access *access, struct buffer *out);
-/* -1 when the bytes are no access command. Slices borrow. */
+/* 0, or -1 when the bytes are no access command. Slices borrow. */
 int access_unpack(struct access *access, struct slice bytes);
 
 /* Names of accounts and tokens: [A-Za-z0-9][A-Za-z0-9._@-]{0,62}. */

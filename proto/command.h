@@ -91,7 +91,8 @@ struct command {
      *   VEHICLE_ENTRY_PENDING    visit, plate_text, plate_view, edge_id, camera_type, entry_ms
      *   VEHICLE_ENTRY_CONFIRMED  visit, entry_ms: when it was confirmed
      *   VEHICLE_EXIT             visit, plate_text, source_central: where it left, edge_id,
-     * exit_ms, fee LOCATION_UPDATE          visit, plate_text, location, location_ms
+     *                            exit_ms, fee
+     *   LOCATION_UPDATE          visit, plate_text, location, location_ms
      *   PARKING_LOT_CONFIG       location, capacity, camera_id, camera_type, edge_id
      *   HISTORY_UPDATE, _DELETE  visit, plate_text, plate_view
      *   IMPORT                   one row of a SYNC_RESPONSE, all of its columns: visit, edge_id,
@@ -116,9 +117,12 @@ struct command {
     int64_t heard_ms;        /* EVENT_NONE = absent */
 };
 
+/* Every field absent. */
 void command_init(struct command *command, enum command_kind kind);
+/* Appends. 0, or -1 when `out` is full: nothing is appended then. */
 int command_pack(const struct command *command, struct buffer *out);
-/* Our own bytes: -1 means a bug of ours, and the caller answers INTERNAL. Slices borrow. */
+/* 0 or -1. Our own bytes: -1 means a bug of ours, and the caller answers INTERNAL. Slices borrow.
+ */
 int command_unpack(struct command *command, struct slice bytes);
 
 /* The answer to a command. `code` PROBLEM_OK: done and durable. ALREADY_INSIDE, NO_OPEN_VISIT:
@@ -141,7 +145,9 @@ struct answer {
     char etag[33];             /* of the list as it is now; "" = does not apply */
 };
 
+/* An answer with everything else absent. */
 void answer_init(struct answer *answer, enum problem_code code);
+/* Appends; reads what was appended. 0 or -1, as for commands. */
 int answer_pack(const struct answer *answer, struct buffer *out);
 int answer_unpack(struct answer *answer, struct slice bytes);
 
@@ -169,6 +175,7 @@ struct supervisor_answer {
     struct slice json; /* borrows */
 };
 
+/* Each pack appends one document, 0 or -1; each unpack 0 or -1, and its slices borrow. */
 int supervisor_request_pack(const struct supervisor_request *request, struct buffer *out);
 int supervisor_request_unpack(struct supervisor_request *request, struct slice bytes);
 int supervisor_answer_pack(const struct supervisor_answer *answer, struct buffer *out);

@@ -21,9 +21,9 @@
 #define FACTS_ENDPOINT "inproc://facts"
 
 enum fact_origin {
-    FACT_LOCAL = 1,
-    FACT_LIVE,
-    FACT_SYNC
+    FACT_LOCAL = 1, /* logged here */
+    FACT_LIVE,      /* pushed by a peer as it happened */
+    FACT_SYNC       /* pulled from a peer that had it */
 };
 
 struct fact_event {
@@ -61,7 +61,9 @@ struct fact {
     struct wire wire;
 };
 
+/* Appends one document. 0, or -1 when `out` is full. */
 int fact_pack(const struct fact *fact, struct buffer *out);
+/* 0; or -1, and then there is nothing to free. Slices borrow from `bytes`. */
 int fact_unpack(struct fact *fact, struct slice bytes);
 void fact_free(struct fact *fact);
 

@@ -59,6 +59,7 @@ struct feed_page {
     struct wire wire;
 };
 
+/* Appends one document; reads one. 0 or -1. */
 int feed_page_request_pack(const struct feed_page_request *request, struct buffer *out);
 int feed_page_request_unpack(struct feed_page_request *request, struct slice bytes);
 

@@ -10,9 +10,11 @@
  *                    synced: [0, peer, wall_ms]             no answer
  *   HANDOFF_READER   run:    [token, 1, node, epoch, from, max_bytes, max_events]
  *                                                           answer: [token, 1, run | nil, damaged]
- *                    vector: [token, 2]                     answer: [token, 2, events, log_digest,
- *                                                                    state_digest, [page...],
- * rewinds] A run travels as bin of its packed bytes. page = bin of a packed array of at most
+ *                    vector: [token, 2]
+ *                            answer: [token, 2, events, log_digest, state_digest, [page...],
+ *                                     rewinds]
+ *
+ * A run travels as bin of its packed bytes. page = bin of a packed array of at most
  * LIMIT_VECTOR_PAGE heads. An answer [token, 0] means that the reader could not read; ask again
  * later.
  */
@@ -72,8 +74,8 @@ struct read_answer {
     enum read_verb verb;
     struct slice run; /* packed; absent = nothing there */
     uint64_t damaged; /* our log does not verify from there on; 0 = it does */
-    uint64_t rewinds;
-    uint64_t events;
+    uint64_t rewinds; /* of heads, see proto/fact.h */
+    uint64_t events;  /* in the log, all streams */
     struct digest log_digest, state_digest;
     struct head *heads; /* owned after unpacking: read_answer_free */
     size_t count;

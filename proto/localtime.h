@@ -26,7 +26,7 @@ void localtime_text(int64_t ms, char out[LOCALTIME_TEXT]);
 /* The same layout in UTC. */
 void utctime_text(int64_t ms, char out[LOCALTIME_TEXT]);
 
-/* "2026-11-22T08:15:03.123456" style used by p2p status, local time with milliseconds. */
+/* "2026-11-22T08:15:03.123": local time with milliseconds, as p2p status has it. */
 #define LOCALTIME_ISO 24
 void localtime_iso(int64_t ms, char out[LOCALTIME_ISO]);
 
@@ -34,9 +34,9 @@ void localtime_iso(int64_t ms, char out[LOCALTIME_ISO]);
 #define UTCTIME_RFC3339 25
 void utctime_rfc3339(int64_t ms, char out[UTCTIME_RFC3339]);
 
-/* Strict parse of exactly that layout in the process's zone (an ambiguous hour is the first of the
- * two, a skipped one is moved forward). -1 for anything else. Also accepts a `T` instead of the
- * space, fractions of seconds, and `Z` or `+hh:mm` which then decide the zone. */
+/* Strict parse of `YYYY-MM-DD HH:MM:SS` in the process's zone (an ambiguous hour is the first of
+ * the two, a skipped one is moved forward). Also accepts a `T` instead of the space, fractions of
+ * seconds, and `Z` or `+hh:mm`, which then decide the zone. 0, or -1 for anything else. */
 int localtime_parse(struct slice text, int64_t *out_ms);
 
 /* RFC 3339 with the zone's offset at that instant: "2026-11-22T08:15:03.123+07:00". */

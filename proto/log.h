@@ -24,7 +24,7 @@ void log_setup(enum log_level least, enum log_format format);
 
 /*
  * Writes one line. `format` renders `key=value key="value with spaces"` pairs, separated by one
- * space, values with spaces or quotes in JSON string syntax (LOG_QUOTE renders one). In JSON
+ * space, values with spaces or quotes in JSON string syntax (log_quote renders one). In JSON
  * format the pairs become members. A line is one write(2) and at most 2000 bytes.
  */
 void log_line(enum log_level level, const char *code, const char *format, ...)

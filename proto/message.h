@@ -147,6 +147,7 @@ struct message {
     } as;
 };
 
+/* "HELLO"; "UNKNOWN" for what is none. */
 const char *message_type_name(enum message_type type);
 
 /* Decodes foreign bytes (which must outlive the message). 0; or, with nothing to free, -1: not a

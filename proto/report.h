@@ -87,7 +87,9 @@ struct mesh_report {
     size_t centrals;         /* 0 = not asked for */
 };
 
+/* Appends one document. 0, or -1 when `out` is full. */
 int mesh_report_pack(const struct mesh_report *report, struct buffer *out);
+/* 0; or -1, and then there is nothing to free. */
 int mesh_report_unpack(struct mesh_report *report, struct slice bytes);
 void mesh_report_free(struct mesh_report *report);
 

@@ -36,7 +36,8 @@ int run_unpack(struct run *run, struct wire *wire, struct slice bytes);
 void run_free(struct run *run);
 
 /* Packing in three steps, so that a writer can stop at its byte budget: the items are packed into
- * `items` first (run_put_item), then the whole (run_pack). */
+ * `items` first (run_put_item), then the whole (run_pack). Each 0, or -1 when the buffer is full.
+ */
 int run_put_item(struct buffer *items, struct slice header, struct slice body,
                  const struct digest *body_hash);
 int run_pack(struct buffer *out, const struct stream *stream, uint64_t from,

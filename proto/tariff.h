@@ -27,8 +27,7 @@ void tariff_duration_text(int64_t seconds, char *out, size_t size);
 /* Names a tariff, for ETag and If-Match: "1800-25000". `size` >= 40. */
 void tariff_tag(const struct tariff *tariff, char *out, size_t size);
 
-/* Hours as people write them (0.5) to seconds, and back for printing. -1 when not finite, negative
- * or over a year. */
+/* Hours as people write them (0.5) in seconds; -1 when not finite, negative or over a year. */
 int64_t tariff_hours_to_seconds(double hours);
 
 #endif

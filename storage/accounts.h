@@ -36,6 +36,7 @@ struct token {
 
 struct accounts;
 
+/* NULL with a problem. */
 struct accounts *accounts_open(const char *path, struct problem *problem);
 void accounts_close(struct accounts **accounts);
 

@@ -41,6 +41,7 @@ struct audit_query {
 
 struct audit;
 
+/* NULL with a problem. */
 struct audit *audit_open(const char *path, struct problem *problem);
 void audit_close(struct audit **audit);
 

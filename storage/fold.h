@@ -23,20 +23,23 @@
  *           logged it, and the import's is and is no anomaly, the import. Other ENTRY_PENDINGs of
  *           another plate, when the import is the entry only those logged by their own central:
  *           ID_COLLISION. Without any, the import. Without one, the LOCATION_UPDATE with the
- * smallest stamp makes a candidate. Without one, V is unknown. A candidate and an import with
- * is_anomaly are `weak`: they do not prove an entry. change  of HISTORY_UPDATE / _DELETE /
- * _UNDELETE, those that no other change of V supersedes (all of them if that leaves none): a DELETE
- * before others, then the greatest stamp. The winner's plate, entry_ms, exit_ms, fee replace those
- * of the entry where present; its plate_view too; without one the entry's is kept only while the
- * plate is the entry's. entry_ms is not re-timed by a CLOCK_FIX. reopen  the greatest stamp of all
- * _UPDATE and _UNDELETE with exit_ms EVENT_REOPEN, also of those that did not win; in force unless
- * the winner has a time as exit_ms. Exits with a stamp below it do not close V (EXTRA_EXIT). exits
- * EXITs with equal (visit, T, plate, central) are one, the smallest stamp. An import with status
- * OUT is an exit that names V, at its exit_ms (else at its T), unless an EXIT names V. Two times
- * are one instant when they lie in one second and one of them is whole seconds. An exit at the
- * instant of the entry, before it, is at the entry time. A winning DELETE: status DELETED, V is in
- * no timeline, lists nothing, and keeps the exit facts of the exit with the smallest stamp that
- * names it (not one below reopen); an end before the entry becomes the entry.
+ *           smallest stamp makes a candidate. Without one, V is unknown. A candidate and an import
+ *           with is_anomaly are `weak`: they do not prove an entry.
+ *   change  of HISTORY_UPDATE / _DELETE / _UNDELETE, those that no other change of V supersedes
+ *           (all of them if that leaves none): a DELETE before others, then the greatest stamp. The
+ *           winner's plate, entry_ms, exit_ms, fee replace those of the entry where present; its
+ *           plate_view too; without one the entry's is kept only while the plate is the entry's.
+ *           entry_ms is not re-timed by a CLOCK_FIX.
+ *   reopen  the greatest stamp of all _UPDATE and _UNDELETE with exit_ms EVENT_REOPEN, also of
+ *           those that did not win; in force unless the winner has a time as exit_ms. Exits with a
+ *           stamp below it do not close V (EXTRA_EXIT).
+ *   exits   EXITs with equal (visit, T, plate, central) are one, the smallest stamp. An import with
+ *           status OUT is an exit that names V, at its exit_ms (else at its T), unless an EXIT
+ *           names V. Two times are one instant when they lie in one second and one of them is
+ *           whole seconds. An exit at the instant of the entry, before it, is at the entry time.
+ * A winning DELETE: status DELETED, V is in no timeline, lists nothing, and keeps the exit facts of
+ * the exit with the smallest stamp that names it (not one below reopen); an end before the entry
+ * becomes the entry.
  *
  * Step 2, timeline of plate p: visits whose effective plate is p and that are not deleted; exits
  * that name a known visit follow it, whatever plate was read; exits that name none, by their own
@@ -57,12 +60,12 @@
  *   exit      Of no effect, because told once more: one that names no known visit, when at its
  *             instant the timeline has one that names what is open (any known visit, when nothing
  *             is); and one at the instant of the exit that its target has. Target: what is open;
- * for an exit that names a known visit, the last in its chain of superseders (itself when it has
- * none). No target: ORPHAN_EXIT. Target open: closes it. Target closed: DOUBLE_EXIT when both took
- * money, else EXTRA_EXIT. Target still to come: see `entry`; a second such exit is DOUBLE_EXIT or
- * EXTRA_EXIT. Target with an exit_ms of a change: the first exit gives camera, central and fee, no
- *             time; others are DOUBLE_EXIT or EXTRA_EXIT. If V is superseded later, or gives way,
- *             the exit it had is EXTRA_EXIT.
+ *             for an exit that names a known visit, the last in its chain of superseders (itself
+ *             when it has none). No target: ORPHAN_EXIT. Target open: closes it. Target closed:
+ *             DOUBLE_EXIT when both took money, else EXTRA_EXIT. Target still to come: see `entry`;
+ *             a second such exit is DOUBLE_EXIT or EXTRA_EXIT. Target with an exit_ms of a change:
+ *             the first exit gives camera, central and fee, no time; others are DOUBLE_EXIT or
+ *             EXTRA_EXIT. If V is superseded later, or gives way, the exit it had is EXTRA_EXIT.
  *   end       the exit_ms of V's change, not before its entry: closes V if it is open.
  *
  * Fee of a closed or deleted visit with an end: `fee` of the change, else of its exit: money taken

@@ -13,6 +13,7 @@
 
 struct history;
 
+/* NULL with a problem. */
 struct history *history_open(const char *path, struct problem *problem);
 void history_close(struct history **history);
 
@@ -80,6 +81,7 @@ int history_list(struct history *history, const struct history_query *query, his
 int history_find(struct history *history, struct slice event_id, struct visit *visit,
                  struct problem *problem);
 
+/* Of the local day of `now_ms`, but for `inside`, which is now; revenue in VND. 0 or -1. */
 struct history_stats {
     int64_t inside, entries_today, exits_today, revenue_today;
 };
@@ -111,7 +113,8 @@ struct history_conflict {
     uint64_t epoch, seq;
     int64_t t; /* ms */
 };
-/* Newest first; absent texts: any. `after`: the last one seen, with code, plate_id and position. */
+/* Newest first; absent texts: any. `after`: the last one seen, with code, plate_id and position.
+ * history_conflicts: 0, -1 or the callback's value; `*more`: the limit was met. */
 struct history_conflicts {
     int64_t limit; /* 1..LIMIT_PAGE_ROWS */
     struct slice code, plate, visit;
@@ -141,7 +144,8 @@ typedef int (*history_told_fn)(void *context, const struct history_told *told);
 int history_story(struct history *history, struct slice event_id, const struct visit *visit,
                   history_told_fn each, void *context, struct problem *problem);
 
-/* One administrator's change, newest first. Slices live during the callback. */
+/* One administrator's change, newest first. Slices live during the callback. 0, -1 or the
+ * callback's value. */
 struct history_change {
     int64_t id;
     int64_t history_id; /* local row number; 0 when the row is gone */
@@ -156,7 +160,7 @@ typedef int (*history_change_fn)(void *context, const struct history_change *cha
 int history_changes(struct history *history, int64_t history_id /* 0 = all */, int64_t limit,
                     int64_t offset, history_change_fn each, void *context, struct problem *problem);
 
-/* Rows of p2p_sync_state, by peer id. */
+/* Rows of p2p_sync_state, by peer id. 0, -1 or the callback's value. */
 struct history_synced {
     struct slice peer_central_id;
     int64_t last_sync_timestamp;             /* ms */
@@ -166,14 +170,14 @@ typedef int (*history_synced_fn)(void *context, const struct history_synced *syn
 int history_synced(struct history *history, history_synced_fn each, void *context,
                    struct problem *problem);
 
-/* Tariff in force at an instant; `*from_log` false when it is the built-in default. */
+/* Tariff in force at an instant; `*from_log` false when it is the built-in default. 0 or -1. */
 int history_tariff(struct history *history, int64_t at_ms, struct tariff *out, bool *from_log,
                    struct problem *problem);
 
-/* Counters for status: events in the log, anomalies by code are later questions. */
+/* Events in the log, all streams. 0 or -1. */
 int history_event_count(struct history *history, uint64_t *events, struct problem *problem);
 
-/* Events of kinds that this version does not know, by kind, the most frequent first. */
+/* Events of kinds that this version does not know, by kind, the most frequent first. 0 or -1. */
 #define HISTORY_UNKNOWN_KINDS 16 /* listed; `total` counts all */
 struct history_unknown {
     uint64_t total;

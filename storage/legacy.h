@@ -12,7 +12,8 @@
 
 #include <sqlite3.h>
 
-/* Copies the database to `<path>.before-parkmesh` unless that exists. Outside a transaction. */
+/* Copies the database to `<path>.before-parkmesh` unless that exists. Outside a transaction. Here
+ * and below: 0, or -1 with a problem. Node thread. */
 int legacy_backup(sqlite3 *db, const char *path, struct problem *problem);
 
 /* Makes room for our tables, inside the transaction of the import. */

@@ -47,7 +47,8 @@ struct settings_vehicle {
 };
 
 /* Lots in order of location, each followed by its vehicles, the one seen last first; `vehicle` NULL
- * announces the lot. Slices live during the call, which must be quick. Non-zero stops. */
+ * announces the lot. Slices live during the call, which must be quick. Non-zero stops. 0, the
+ * callback's value, or -1 with a problem. */
 typedef int (*settings_lot_fn)(void *context, const struct settings_lot *lot,
                                const struct settings_vehicle *vehicle);
 int settings_lots(struct history *history, settings_lot_fn each, void *context,

@@ -44,14 +44,16 @@ int store_begin(struct store *store, struct problem *problem);
 int store_commit(struct store *store, struct problem *problem);
 void store_rollback(struct store *store);
 
-/* A savepoint around one request of the batch; memory follows. */
+/* A savepoint around one request of the batch; memory follows. 0, or -1 with a
+ * problem: the batch is to be rolled back. */
 int store_mark(struct store *store, struct problem *problem);
 int store_release(struct store *store, struct problem *problem);
 void store_undo(struct store *store);
 
 /*
  * Appends an event of this central: stamps hlc (when 0), mints the epoch at the first call since
- * the start, packs, chains, indexes. `now_ms` is the wall clock. 0, or -1 with a problem.
+ * the start, packs, chains, indexes. `now_ms` is the wall clock. 0, or -1 with a problem;
+ * FIELD_INVALID (a text that fits no event): nothing was written.
  */
 int store_append(struct store *store, struct event *event, int64_t now_ms,
                  struct position *position, struct problem *problem);
@@ -164,7 +166,7 @@ int store_correction(struct store *store, struct slice event_id, int64_t *entry_
 int store_visit_json(struct store *store, struct slice event_id, struct buffer *out,
                      struct problem *problem);
 
-/* Tariff in force at an instant. */
+/* Tariff in force at an instant: 1, 0 when it is the built-in default, -1. */
 int store_tariff(struct store *store, int64_t at_ms, struct tariff *out, struct problem *problem);
 
 /*
@@ -195,7 +197,7 @@ struct digest store_state_digest(const struct store *store);
 uint64_t store_event_count(const struct store *store);
 uint64_t store_hlc(const struct store *store);
 
-/* p2p_sync_state: when the peer's log digest last equalled ours. Outside a batch. */
+/* p2p_sync_state: when the peer's log digest last equalled ours. Outside a batch. 0 or -1. */
 int store_set_synced(struct store *store, const struct node_id *peer, int64_t at_ms,
                      struct problem *problem);
 
@@ -205,7 +207,7 @@ struct feed_cursor;
 int store_set_mark(struct store *store, struct slice peer, const struct feed_cursor *told,
                    int64_t heard_ms, int64_t now_ms, struct problem *problem);
 
-/* Drops every folded table and folds the whole log again; for tests and repair. */
+/* Drops every folded table and folds the whole log again; for tests and repair. 0 or -1. */
 int store_rebuild(struct store *store, struct problem *problem);
 
 #endif

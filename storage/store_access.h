@@ -27,7 +27,7 @@ int store_account_put(struct store *store, const struct account *account, struct
 int store_token_put(struct store *store, const struct token *token, struct slice digest,
                     struct problem *problem);
 
-/* Removes the row; an account's sessions with it. */
+/* Removes the row; an account's sessions with it. Here and below: 0, or -1 with a problem. */
 int store_account_drop(struct store *store, int64_t id, struct problem *problem);
 int store_token_drop(struct store *store, int64_t id, struct problem *problem);
 

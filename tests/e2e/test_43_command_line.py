@@ -82,6 +82,18 @@ def configuration_manual(cluster):
                  sorted(set(re.findall(r"PARKMESH_\w+", document))), "variables")
 
 
+def exit_statuses(cluster):
+    """parkmesh(1) and the overview have every status that a command may end with, and no other."""
+    del cluster
+    known = {int(status) for status in re.findall(r"X\(\w+, (\d+), \d+\)", read("proto", "problem.h"))}
+    block = read("docs", "man", "parkmesh.1").split('.SH "EXIT STATUS"')[1].split(".fi")[0]
+    expect_equal({int(status) for status in re.findall(r"^(\d+) ", block, re.M)}, known | {REFUSED},
+                 "statuses of parkmesh(1)")
+    told = helped().split("Exit status:")[1].split("\n\n")[0]
+    expect_equal({int(status) for status in re.findall(r"\b\d+\b", told)}, known | {REFUSED},
+                 "statuses of the overview")
+
+
 def help_texts(cluster):
     """Examples first, exit statuses last; each example is accepted, as far as words go."""
     del cluster
@@ -90,6 +102,7 @@ def help_texts(cluster):
         expect(text.index("Examples:") < text.index("Usage:") < text.index("Options:")
                < text.index("Exit status:"), command, text)
         expect("Usage: parkmesh %s" % name_of(command) in text, text)
+        expect("--json" in options(text) or name_of(command) in ("run", "completion"), text)
 
 
 def mistakes(cluster):
@@ -413,5 +426,6 @@ def simulate(cluster):
     expect(status == USAGE and "--cars is a number from 1" in err, status, err)
 
 
-run(manual, configuration_manual, help_texts, mistakes, asking_for_help, completion, full_disk,
-    offline, nobody_runs, wrong_token, status_screen, alone, colors, peers, accept, send, watch, simulate)
+run(manual, configuration_manual, exit_statuses, help_texts, mistakes, asking_for_help, completion,
+    full_disk, offline, nobody_runs, wrong_token, status_screen, alone, colors, peers, accept, send,
+    watch, simulate)
