@@ -249,8 +249,10 @@ static int receive(struct peer_dial *dial)
 
 static void drop(struct buffer *buffer, size_t size)
 {
-    memmove(buffer->data, buffer->data + size, buffer->len - size);
-    buffer->len -= size;
+    if (size > 0) {
+        memmove(buffer->data, buffer->data + size, buffer->len - size);
+        buffer->len -= size;
+    }
 }
 
 /* ---- a link that is up ----------------------------------------------------------------------- */
