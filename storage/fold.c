@@ -50,6 +50,11 @@ struct slice fold_central(const struct fold_item *item)
     return named.data ? named : slice_text(item->source->position.stream.node.text);
 }
 
+bool fold_is_original(const struct fold_item *item)
+{
+    return slice_equal(fold_central(item), slice_text(item->source->position.stream.node.text));
+}
+
 bool fold_exit_fee(const struct fold_item *exit, int64_t *fee)
 {
     *fee = exit->source->event.fee;

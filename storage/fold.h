@@ -49,8 +49,10 @@
  *   entry     V has an exit that named it at an earlier T, and no exit_ms of a change: V is closed
  *             at zero duration, EXIT_BEFORE_ENTRY, and takes part in nothing else. Nothing open: V
  *             opens. Open is weak and V is not: open is SUPERSEDED by V, V opens. Open is suspect
- *             and V is neither suspect nor weak: likewise, and open is a CONFLICT. Else V is
- *             SUPERSEDED by open: DUPLICATE when of the same central and at most
+ *             and V is neither suspect nor weak: likewise, and open is a CONFLICT. So too when the
+ *             entries of both were logged by others than the one central that saw them, and V's,
+ *             not suspect, has the greater stamp and is more than LIMIT_DUPLICATE_MS later. Else V
+ *             is SUPERSEDED by open: DUPLICATE when of the same central and at most
  *             LIMIT_DUPLICATE_MS later, else CONFLICT.
  *   candidate like an entry, with is_anomaly, but when something is open V is no visit: it gives
  *             way, and what names it means the open one. Camera name

@@ -104,6 +104,9 @@ int fold_stamp_compare(const struct fold_event *a, const struct fold_event *b);
 /* The central an event speaks of. */
 struct slice fold_central(const struct fold_item *item);
 
+/* Whether it was told by the central that saw it, and not by one that heard of it. */
+bool fold_is_original(const struct fold_item *item);
+
 /* Money that an exit took; false when it says nothing. */
 bool fold_exit_fee(const struct fold_item *exit, int64_t *fee);
 

@@ -168,22 +168,16 @@ static bool is_out(const struct event *event)
     return slice_equal(event->status, slice_text("OUT"));
 }
 
-/* Told by the central that saw it. */
-static bool is_original(const struct fold_item *item)
-{
-    return slice_equal(fold_central(item), slice_text(item->source->position.stream.node.text));
-}
-
 /* `b` is the later one by stamp. */
 static bool is_better_import(const struct fold_item *a, const struct fold_item *b)
 {
     bool out = is_out(&b->source->event);
-    bool original = is_original(b);
+    bool original = fold_is_original(b);
 
     if (out != is_out(&a->source->event)) {
         return out;
     }
-    if (original != is_original(a)) {
+    if (original != fold_is_original(a)) {
         return original;
     }
     if (a->t != b->t) {
@@ -340,10 +334,10 @@ static void apply_change(struct fold_stay *stay)
  */
 static const struct fold_item *choose_entry(const struct group *group)
 {
-    bool own_row =
-        group->import && is_original(group->import) && !group->import->source->event.is_anomaly;
+    bool own_row = group->import && fold_is_original(group->import) &&
+                   !group->import->source->event.is_anomaly;
 
-    if (group->entry && (is_original(group->entry) || !own_row)) {
+    if (group->entry && (fold_is_original(group->entry) || !own_row)) {
         return group->entry;
     }
     return group->import ? group->import : group->location;
@@ -472,7 +466,7 @@ static void list_collisions(struct fold_work *work, const struct fold_stay *stay
 {
     for (size_t i = 0; i < group->count; i++) {
         const struct fold_item *item = &group->items[i];
-        bool is_hearsay = stay->entry == group->import && !is_original(item);
+        bool is_hearsay = stay->entry == group->import && !fold_is_original(item);
         if (item->source->event.kind == EVENT_VEHICLE_ENTRY_PENDING && !is_hearsay &&
             !slice_equal(item->source->event.plate_id, stay->entry->source->event.plate_id)) {
             fold_list(work, (struct fold_anomaly){

@@ -231,6 +231,13 @@ class Visit:
                                 default=None)
         self.deleted = winner is not None and winner["kind"] == DELETE
 
+    def follows_at_peer(self, earlier):
+        """Heard of later, at the same central of those that let nobody in twice."""
+        mine, other = self.entry, earlier.entry
+        return (not is_original(mine) and not is_original(other) and
+                central(mine) == central(other) and
+                self.entry_ms - earlier.entry_ms > DUPLICATE_MS and stamp(mine) > stamp(other))
+
     def is_undone(self, exit_event):
         """An administrator opened the visit again after this exit."""
         return self.reopened is not None and stamp(exit_event) < self.reopened
@@ -334,7 +341,8 @@ class Timeline:
             return
         elif present.weak and not visit.weak:
             self.supersede(present, visit, None)
-        elif present.suspect and not visit.suspect and not visit.weak:
+        elif not visit.weak and not visit.suspect and (present.suspect or
+                                                       visit.follows_at_peer(present)):
             self.supersede(present, visit, "CONFLICT")
         else:
             near = visit.entry_ms - present.entry_ms <= DUPLICATE_MS

@@ -46,7 +46,7 @@ class PythonCentral:
         self.own, self.peers = config["this_central"], config["peer_centrals"]
         self.cameras = {}
         self.rows = Rows(data)
-        self.links = Links(self.own["id"], self.peers, self.rows, redial_s, heartbeat_s)
+        self.links = Links(self.own, self.peers, self.rows, redial_s, heartbeat_s)
         self.routes = {
             ("GET", "/"): lambda query, body: (200, BANNER),
             ("GET", "/api/stats"): lambda query, body: (

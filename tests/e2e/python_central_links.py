@@ -35,8 +35,8 @@ class Links:
     """`peers` is the list of the configuration. Each peer of the start is dialled for ever; two
     centrals that dial each other have two links, and each event goes over both (R-15)."""
 
-    def __init__(self, own_id, peers, rows, redial_s, heartbeat_s):
-        self.own_id, self.peers, self.rows = own_id, peers, rows
+    def __init__(self, own, peers, rows, redial_s, heartbeat_s):
+        self.own_id, self.ip, self.peers, self.rows = own["id"], own["ip"], peers, rows
         self.redial_s, self.heartbeat_s = redial_s, heartbeat_s
         self.inbound, self.outbound, self.tasks = {}, {}, {}
         self.pinged = {}
@@ -91,8 +91,8 @@ class Links:
         while True:
             try:
                 # What is larger than 1 MiB ends the link (R-34).
-                async with websockets.connect(address, ping_interval=PING_S,
-                                              ping_timeout=PONG_S) as socket:
+                async with websockets.connect(address, ping_interval=PING_S, ping_timeout=PONG_S,
+                                              local_addr=(self.ip, 0)) as socket:
                     await socket.send(json.dumps({"peer_id": self.own_id}))
                     self.outbound[peer["id"]] = socket
                     await self._ask(peer["id"])

@@ -35,6 +35,13 @@ class PythonCentral(Central):
         """From the next start on it is one of ours."""
         self.program, self.ready_path = PARKMESH, Central.ready_path
 
+    def go_back(self):
+        """From the next start on it is of the existing system."""
+        self.program, self.ready_path = PROGRAM, PythonCentral.ready_path
+
+    def is_ours(self):
+        return self.program == PARKMESH
+
     # ---- what it holds ---------------------------------------------------------------------
 
     def held(self):

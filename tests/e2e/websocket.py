@@ -54,7 +54,9 @@ class WebSocket:
             head += bytes([0x80 | 126]) + struct.pack(">H", length)
         else:
             head += bytes([0x80 | 127]) + struct.pack(">Q", length)
-        masked = bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
+        whole = (mask * (length // 4 + 1))[:length]
+        masked = (int.from_bytes(payload, "big") ^ int.from_bytes(whole, "big")).to_bytes(
+            length, "big")
         self.socket.sendall(head + mask + masked)
 
     def frame(self):

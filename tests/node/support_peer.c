@@ -2,6 +2,9 @@
 
 #include "proto/event.h"
 
+#include <check.h>
+#include <stdio.h>
+
 /* 2026-11-22 00:00:00 UTC */
 #define MIDNIGHT INT64_C(1795305600000)
 
@@ -71,4 +74,27 @@ struct command peer_row(const char *peer, const char *id, const char *plate, int
         command.fee = fee;
     }
     return command;
+}
+
+struct answer peer_tell(struct house *house, struct command command)
+{
+    struct answer answer = house_decide(house, &command);
+    ck_assert_msg(answer.code == PROBLEM_OK, "%s: %s", problem_name(answer.code), answer.text);
+    return answer;
+}
+
+struct visit peer_visit(struct house *house, const char *name)
+{
+    struct visit visit;
+    ck_assert_msg(store_find_visit(house->store, slice_text(name), &visit, &house->problem) == 1,
+                  "%s", name);
+    return visit;
+}
+
+int64_t peer_open_rows(const struct house *house, const char *plate)
+{
+    char sql[200];
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT count(*) FROM history WHERE plate_id = '%s' AND status = 'IN'", plate);
+    return house_number(house, sql);
 }
