@@ -11,6 +11,7 @@
 #include "api/call.h"
 #include "api/gateway.h"
 #include "api/hang_up.h"
+#include "api/listen.h"
 #include "api/meter.h"
 #include "api/peer_links.h"
 #include "api/refusals.h"
@@ -25,6 +26,8 @@
 #include "proto/command.h"
 #include "proto/log.h"
 
+#include <assert.h>
+#include <czmq.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -45,6 +48,7 @@ struct api {
     struct ws_feed *ws_feed;
     struct ws_cameras *ws_cameras;
     struct ws_edge *ws_edge;
+    zactor_t *facts; /* the one that listens to them */
     struct mg_context *context;
     atomic_bool starting;
     pthread_t starter;    /* binds the listeners, so that its complaints are about them */
@@ -397,11 +401,37 @@ static int start_server(struct api *api, const struct api_options *options, stru
     return 0;
 }
 
-/* What cannot fail. */
-static void make_parts(struct api *api, const struct api_options *options)
+/* ---- life ------------------------------------------------------------------------------------ */
+
+/* Every fact goes to whoever waits for the log, is told by WebSocket, or is a peer's link. */
+static void take_fact(void *context, struct slice fact)
+{
+    struct gateway *gateway = context;
+
+    progress_fact(gateway->progress, fact);
+    push_fact(gateway->push, fact);
+    peer_links_fact(gateway->peer_links);
+}
+
+static void listener(zsock_t *pipe, void *gateway)
+{
+    listen_to_facts(pipe, "api facts", take_fact, gateway);
+}
+
+/* What has to be there before the first request. 0, or -1 with the problem. */
+static int make_parts(struct api *api, const struct api_options *options, struct problem *problem)
 {
     struct gateway *gateway = &api->gateway;
 
+    gateway->readers =
+        readers_new(options->database, chosen(options->readers, LIMIT_READERS), problem);
+    if (gateway->readers == NULL) {
+        return -1;
+    }
+    gateway->identity = identity_new(options->database, problem);
+    if (gateway->identity == NULL) {
+        return -1;
+    }
     gateway->trust = trust_new();
     gateway->throttle = throttle_new();
     gateway->hashing = hashing_new();
@@ -418,14 +448,17 @@ static void make_parts(struct api *api, const struct api_options *options)
     api->ws_cameras = ws_cameras_new(gateway->push, options->cameras);
     api->ws_edge = ws_edge_new(gateway->push, gateway);
     gateway->peer_links = peer_links_new(gateway, &options->peers);
+    api->facts = zactor_new(listener, gateway);
+    assert(api->facts != NULL);
+    return 0;
 }
 
-/* All of it, when the server has gone. */
-static void destroy_parts(struct api *api)
+/* When nothing of them runs any more; those that were not made are none. */
+static void free_parts(struct api *api)
 {
     struct gateway *gateway = &api->gateway;
 
-    call_stop();
+    zactor_destroy(&api->facts);
     progress_destroy(&gateway->progress);
     push_destroy(&gateway->push);
     ws_cameras_destroy(&api->ws_cameras);
@@ -436,49 +469,35 @@ static void destroy_parts(struct api *api)
     hashing_destroy(&gateway->hashing);
     throttle_destroy(&gateway->throttle);
     trust_destroy(&gateway->trust);
+    identity_destroy(&gateway->identity);
     seals_destroy(&gateway->seals);
     meter_destroy(&gateway->meter);
     refusals_destroy(&gateway->refusals);
     asking_destroy(&gateway->asking);
-    identity_destroy(&gateway->identity);
     readers_destroy(&gateway->readers);
-    free(api);
 }
 
 struct api *api_start(const struct api_options *options, struct problem *problem)
 {
     struct api *api = bytes_allocate(1, sizeof *api);
 
-    copy_options(&api->gateway, options);
-    api->gateway.readers =
-        readers_new(options->database, chosen(options->readers, LIMIT_READERS), problem);
-    if (api->gateway.readers == NULL) {
-        goto free_api;
-    }
-    api->gateway.identity = identity_new(options->database, problem);
-    if (api->gateway.identity == NULL) {
-        goto destroy_readers;
-    }
     if (call_start() != 0) {
         (void)problem_set(problem, PROBLEM_INTERNAL, NULL, "libcurl does not start");
-        goto destroy_identity;
-    }
-    make_parts(api, options);
-    (void)mg_init_library(0); /* counts users; without features it cannot fail */
-    if (start_server(api, options, problem) != 0) {
-        (void)mg_exit_library();
-        ws_cameras_stop(api->ws_cameras);
-        destroy_parts(api);
+        free(api);
         return NULL;
     }
-    peer_links_start(api->gateway.peer_links);
-    return api;
-
-destroy_identity:
-    identity_destroy(&api->gateway.identity);
-destroy_readers:
-    readers_destroy(&api->gateway.readers);
-free_api:
+    (void)mg_init_library(0); /* counts users; without features it cannot fail */
+    copy_options(&api->gateway, options);
+    if (make_parts(api, options, problem) == 0 && start_server(api, options, problem) == 0) {
+        peer_links_start(api->gateway.peer_links);
+        return api;
+    }
+    if (api->ws_cameras != NULL) {
+        ws_cameras_stop(api->ws_cameras);
+    }
+    free_parts(api);
+    (void)mg_exit_library();
+    call_stop();
     free(api);
     return NULL;
 }
@@ -544,13 +563,16 @@ void api_stop(struct api **api)
     progress_stop(gateway->progress);
     wait_for_answers(gateway);
     atomic_store(&gateway->abandon, true);
+    zactor_destroy(&(*api)->facts);
     ws_cameras_stop((*api)->ws_cameras);
     peer_links_stop(gateway->peer_links);
     push_stop(gateway->push);
     hang_up((*api)->context);
     mg_stop((*api)->context);
-    (void)mg_exit_library();
     log_untold(gateway);
-    destroy_parts(*api);
+    free_parts(*api);
+    (void)mg_exit_library();
+    call_stop();
+    free(*api);
     *api = NULL;
 }

@@ -6,6 +6,7 @@
 #define API_HANDLERS_H
 
 #include "api/request.h"
+#include "proto/bus_report.h"
 #include "proto/report.h"
 #include "proto/tariff.h"
 
@@ -131,6 +132,11 @@ void peers_test(struct request *request);
 void peer_list_get(struct request *request);
 void peer_list_accept(struct request *request);
 void peer_list_delete(struct request *request);
+
+/* bus.c: who follows the bus, and who had to fetch what it missed */
+void bus_get(struct request *request);
+/* What the bus tells of itself; the caller's to free. Without an answer it does not listen. */
+struct bus_report *bus_ask(struct request *request);
 
 /* sync.c: who holds what */
 void sync_matrix(struct request *request);

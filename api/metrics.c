@@ -31,6 +31,12 @@ static void gauge(struct buffer *out, const char *name, const char *help, double
     (void)buffer_printf(out, "parkmesh_%s %.15g\n", name, value);
 }
 
+static void counter(struct buffer *out, const char *name, const char *help, uint64_t value)
+{
+    head(out, name, "counter", help);
+    (void)buffer_printf(out, "parkmesh_%s %" PRIu64 "\n", name, value);
+}
+
 /* ---- this server ----------------------------------------------------------------------------- */
 
 static void put_http(struct buffer *out, struct meter *meter)
@@ -277,8 +283,29 @@ static void put_warnings(struct buffer *out, const struct mesh_report *report, b
     }
 }
 
+static void put_bus(struct buffer *out, const struct bus_report *report)
+{
+    uint64_t subscribers = 0;
+
+    for (size_t i = 0; i < report->topic_count; i++) {
+        subscribers += report->topics[i].subscribers;
+    }
+    gauge(out, "bus_listening", "1 while other programs can follow the bus.",
+          report->is_listening ? 1 : 0);
+    gauge(out, "bus_subscriptions", "Subscriptions to the bus.", (double)subscribers);
+    counter(out, "bus_messages_total", "Messages published on the bus, each counted once.",
+            report->published);
+    counter(out, "bus_replays_total", "Subscribers that asked for what they missed.",
+            report->replays);
+    counter(out, "bus_replayed_messages_total", "Messages that subscribers had missed and fetched.",
+            report->replayed);
+    counter(out, "bus_unknown_cursors_total", "Cursors that this database never gave, or lost.",
+            report->unknown);
+}
+
 void metrics_get(struct request *request)
 {
+    struct bus_report *bus = bus_ask(request);
     struct gateway *gateway = request->gateway;
     struct mesh_report report;
     struct json_writer writer;
@@ -297,6 +324,8 @@ void metrics_get(struct request *request)
     put_channels(&out, gateway->push);
     put_sessions(&out, gateway->identity);
     put_disk(&out, gateway->database);
+    put_bus(&out, bus);
+    free(bus);
     put_mesh(&out, &report);
     put_warnings(&out, &report, put_links(&out, gateway->peer_links));
     mesh_report_free(&report);

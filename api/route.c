@@ -58,6 +58,7 @@ static const struct route ROUTES[] = {
     {"POST", "/api/v1/visits/{event_id}/undelete", ROLE_OPERATOR, visit_change_undelete},
     {"GET", "/api/v1/conflicts", ROLE_VIEWER, conflicts_get},
     {"GET", "/api/v1/stats", ROLE_VIEWER, counts_get},
+    {"GET", "/api/v1/bus", ROLE_VIEWER, bus_get},
     {"GET", "/api/v1/sync", ROLE_VIEWER, sync_matrix},
     {"GET", "/api/v1/sync/diff", ROLE_VIEWER, sync_diff},
     {"POST", "/api/v1/login", ROLE_ANYONE, login_post},

@@ -100,7 +100,8 @@ static int read_number(struct item *item, const char *name, double *out)
 {
     const json_t *value = member(item, name);
 
-    *out = json_is_number(value) ? json_number_value(value) : (double)NAN;
+    /* a zero has no sign, as it has none when it is told */
+    *out = json_is_number(value) ? json_number_value(value) + 0.0 : (double)NAN;
     return value == NULL || json_is_number(value) ? 0 : refuse(item, name, "must be a number");
 }
 

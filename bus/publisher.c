@@ -151,7 +151,7 @@ static void set_options(zsock_t *socket, int type)
     zsock_set_heartbeat_timeout(socket, 6000);
     zsock_set_linger(socket, 0);
     if (type == ZMQ_XPUB) {
-        zsock_set_xpub_verbose(socket, 1); /* each subscriber is welcomed, not only the first */
+        zsock_set_xpub_verboser(socket, 1); /* each subscriber is welcomed and counted */
     } else {
         zsock_set_router_mandatory(socket, 1);
         zsock_set_router_handover(socket, 1);
@@ -228,13 +228,14 @@ static void serve(struct publisher *publisher)
                               {zsock_resolve(publisher->live), 0, ZMQ_POLLIN, 0},
                               {zsock_resolve(publisher->replay), 0, ZMQ_POLLIN, 0},
                               {zsock_resolve(publisher->facts), 0, ZMQ_POLLIN, 0},
-                              {zsock_resolve(publisher->reader), 0, ZMQ_POLLIN, 0}};
+                              {zsock_resolve(publisher->reader), 0, ZMQ_POLLIN, 0},
+                              {zsock_resolve(publisher->reports), 0, ZMQ_POLLIN, 0}};
     int64_t tick_ms = clock_mono_ms();
 
     for (;;) {
         int64_t wait_ms = tick_ms - clock_mono_ms();
         read_on(publisher);
-        (void)zmq_poll(items, 5, wait_ms > 0 ? (long)wait_ms : 0); /* EINTR: looked at again */
+        (void)zmq_poll(items, 6, wait_ms > 0 ? (long)wait_ms : 0); /* EINTR: looked at again */
         if ((items[0].revents & ZMQ_POLLIN) && told_to_stop(publisher->pipe)) {
             return;
         }
@@ -243,6 +244,7 @@ static void serve(struct publisher *publisher)
         publisher_live_take(publisher);
         follow_facts(publisher);
         publisher_replay_take(publisher);
+        publisher_report_take(publisher);
         if (clock_mono_ms() >= tick_ms) {
             publisher->has_news = true; /* facts may be lost, and a read may have failed */
             publisher_live_position(publisher);
@@ -252,18 +254,31 @@ static void serve(struct publisher *publisher)
     }
 }
 
-/* Serves, if there is something to serve; then waits for the end. */
-static void run(struct publisher *publisher, const struct publisher_args *args)
+/* Without a bus there is only that to tell. */
+static void wait_for_end(struct publisher *publisher)
 {
+    zmq_pollitem_t items[] = {{zsock_resolve(publisher->pipe), 0, ZMQ_POLLIN, 0},
+                              {zsock_resolve(publisher->reports), 0, ZMQ_POLLIN, 0}};
+
+    do {
+        items[0].revents = 0;
+        (void)zmq_poll(items, 2, -1); /* EINTR: looked at again */
+        publisher_report_take(publisher);
+    } while (!(items[0].revents & ZMQ_POLLIN) || !told_to_stop(publisher->pipe));
+}
+
+/* Serves, if there is something to serve; then waits for the end. */
+static void run(struct publisher *publisher)
+{
+    const struct publisher_args *args = &publisher->args;
     struct problem problem = {.code = PROBLEM_OK};
 
+    publisher_report_open(publisher);
     if (open_listeners(publisher, args, &problem) != 0) {
         zsock_signal(publisher->pipe, 0);
         (void)zstr_sendx(publisher->pipe, problem_name(problem.code), problem.text, problem.hint,
                          NULL); /* a first message: there is room */
-        while (!told_to_stop(publisher->pipe)) {
-            ;
-        }
+        wait_for_end(publisher);
         return;
     }
     open_sources(publisher);
@@ -277,17 +292,17 @@ static void run(struct publisher *publisher, const struct publisher_args *args)
 void publisher_actor(zsock_t *pipe, void *args)
 {
     struct publisher *publisher = calloc(1, sizeof *publisher);
-    struct publisher_args own;
 
     (void)prctl(PR_SET_NAME, "publisher");
     assert(publisher != NULL);
     publisher->pipe = pipe;
-    memcpy(&own, args, sizeof own); /* it lives until the signal */
-    run(publisher, &own);
+    memcpy(&publisher->args, args, sizeof publisher->args); /* it lives until the signal */
+    run(publisher);
     zsock_destroy(&publisher->live);
     zsock_destroy(&publisher->replay);
     zsock_destroy(&publisher->facts);
     zsock_destroy(&publisher->reader);
+    zsock_destroy(&publisher->reports);
     buffer_free(&publisher->out);
     buffer_free(&publisher->links);
     free(publisher);

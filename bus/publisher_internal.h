@@ -5,13 +5,15 @@
 #define BUS_PUBLISHER_INTERNAL_H
 
 #include "bus/publisher.h"
+#include "proto/bus_report.h"
 #include "proto/feed_pack.h"
 
 /* A prefix that somebody has subscribed to. */
 struct publisher_topic {
     char text[FEED_TOPIC]; /* "" = free place */
     bool is_valid;         /* some topic of ours can begin so */
-    uint64_t last;         /* lsn of the newest event under it that was published */
+    uint64_t subscribers;
+    uint64_t last; /* lsn of the newest event under it that was published */
 };
 
 /* A subscriber that is being told what it missed. */
@@ -26,11 +28,16 @@ struct publisher_session {
     char topic[FEED_TOPIC];
     uint64_t credit; /* events that it is willing to take */
     int64_t heard_ms;
+    char address[64]; /* whence it asked */
+    int64_t begun_ms; /* wall */
+    uint64_t sent;    /* messages */
 };
 
 struct publisher {
-    zsock_t *pipe, *facts, *reader, *live, *replay;
-    bool is_reading;   /* a page for `live` was asked for */
+    zsock_t *pipe, *facts, *reader, *live, *replay, *reports;
+    struct publisher_args args;
+    uint64_t published, replayed, unknown; /* messages, messages, cursors; since the start */
+    bool is_reading;                       /* a page for `live` was asked for */
     bool is_stale;     /* what is being read was chosen before somebody subscribed: read it again */
     bool is_following; /* facts are heard */
     bool has_news;     /* there is more to read than was asked for */
@@ -56,6 +63,10 @@ void publisher_replay_take(struct publisher *publisher);
 void publisher_replay_page(struct publisher *publisher, const struct feed_page *page);
 /* Goes on with sessions that have credit, and forgets silent ones. */
 void publisher_replay_go_on(struct publisher *publisher);
+
+/* publisher_report.c: what people see of it */
+void publisher_report_open(struct publisher *publisher);
+void publisher_report_take(struct publisher *publisher);
 
 /* publisher.c */
 /* Asks the reader for a page; the answer comes by its token. 0 or -1. */

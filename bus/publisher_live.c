@@ -47,6 +47,7 @@ static struct publisher_topic *place_of(struct publisher *publisher, const char 
         (void)snprintf(room->text, sizeof room->text, "%s", text);
         room->is_valid = feed_topic_tells(text) != 0;
         room->last = publisher->at.lsn;
+        room->subscribers = 0;
         publisher->is_stale = true;
     }
     return room;
@@ -96,17 +97,18 @@ static void subscribe(struct publisher *publisher, struct slice prefix)
         log_warn("BUS_TOPICS_FULL", "most=%d", LIMIT_BUS_TOPICS);
         return;
     }
+    topic->subscribers++;
     if (publisher->at.feed != 0) {
         tell(publisher, topic, "welcome");
     }
 }
 
-/* The last subscriber of a prefix has gone. */
+/* A subscriber of a prefix has gone. */
 static void unsubscribe(struct publisher *publisher, struct slice prefix)
 {
     for (size_t i = 0; i < LIMIT_BUS_TOPICS && prefix.len > 0; i++) {
         struct publisher_topic *topic = &publisher->topics[i];
-        if (slice_equal(slice_text(topic->text), prefix)) {
+        if (slice_equal(slice_text(topic->text), prefix) && --topic->subscribers == 0) {
             topic->text[0] = '\0';
         }
     }
@@ -163,6 +165,7 @@ void publisher_live_page(struct publisher *publisher, const struct feed_page *pa
     for (size_t i = 0; i < page->count; i++) {
         const struct feed_page_item *item = &page->items[i];
         make_links(publisher, item);
+        publisher->published++;
         send_frame(publisher, item->topic.data, item->topic.len, true);
         send_frame(publisher, item->map.data, item->map.len, true);
         send_frame(publisher, publisher->links.data, publisher->links.len, false);

@@ -126,10 +126,13 @@ static void begin(struct publisher *publisher, struct publisher_session *session
     }
     session->token = ++publisher->tokens; /* a page of an earlier replay finds nobody */
     session->credit = wish->credit;
+    session->sent = 0;
+    session->begun_ms = clock_wall_ms();
     session->is_open = true;
 }
 
-static void take_request(struct publisher *publisher, struct slice id, struct slice bytes)
+static void take_request(struct publisher *publisher, struct slice id, const char *address,
+                         struct slice bytes)
 {
     struct publisher_session *session = session_of(publisher, id);
     struct wish wish;
@@ -146,6 +149,7 @@ static void take_request(struct publisher *publisher, struct slice id, struct sl
         return;
     }
     session->heard_ms = clock_mono_ms();
+    (void)snprintf(session->address, sizeof session->address, "%s", address ? address : "");
     if (slice_equal(wish.op, slice_text("replay"))) {
         begin(publisher, session, &wish);
     } else if (!slice_equal(wish.op, slice_text("credit"))) {
@@ -165,6 +169,7 @@ void publisher_replay_take(struct publisher *publisher)
         zframe_t *id = zmsg_first(message), *bytes = zmsg_last(message);
         if (zmsg_size(message) >= 2 && zframe_size(id) < sizeof publisher->sessions[0].id) {
             take_request(publisher, (struct slice){(const char *)zframe_data(id), zframe_size(id)},
+                         zframe_meta(bytes, "Peer-Address"),
                          (struct slice){(const char *)zframe_data(bytes), zframe_size(bytes)});
         }
         zmsg_destroy(&message);
@@ -181,6 +186,8 @@ static int send_items(struct publisher *publisher, struct publisher_session *ses
             return -1;
         }
         session->credit--;
+        session->sent++;
+        publisher->replayed++;
         session->after = page->items[i].cursor;
     }
     return 0;
@@ -195,6 +202,7 @@ static void take_page(struct publisher *publisher, struct publisher_session *ses
     }
     session->is_judged = true;
     if (page->state == FEED_PAGE_UNKNOWN) {
+        publisher->unknown++;
         session->is_open = say_unknown(publisher, session, page) != 0;
         return;
     }

@@ -1,9 +1,13 @@
 #include "node/bus.h"
 
+#include "proto/clock.h"
 #include "proto/log.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+
+#define RELEASE_MS 1000
 
 /* What a configuration asks for. Argon2id takes its time: the keys are derived only when the secret
  * is another one than that of `old`. */
@@ -26,6 +30,24 @@ static int start(struct bus *bus, struct problem *problem)
 {
     bus->publisher = zactor_new(publisher_actor, &bus->args);
     return publisher_listens(bus->publisher, problem);
+}
+
+/* The same on ports that the one before had: libzmq gives them up a moment after its sockets are
+ * closed. */
+static int start_again(struct bus *bus, struct problem *problem)
+{
+    const struct timespec pause = {.tv_nsec = 20000000};
+    int64_t end_ms = clock_mono_ms() + RELEASE_MS;
+
+    zactor_destroy(&bus->publisher);
+    while (start(bus, problem) != 0) {
+        if (problem->code != PROBLEM_PORT_IN_USE || clock_mono_ms() > end_ms) {
+            return -1;
+        }
+        zactor_destroy(&bus->publisher);
+        (void)nanosleep(&pause, NULL); /* cut short: tried a little earlier */
+    }
+    return 0;
 }
 
 static void adopt(struct bus *bus, const struct config *config, const struct publisher_args *args)
@@ -61,15 +83,13 @@ int bus_follow(struct bus *bus, const struct config *config, struct problem *pro
         args.replay_port == old.replay_port && strcmp(args.address, old.address) == 0) {
         return 0;
     }
-    zactor_destroy(&bus->publisher);
     bus->args = args;
-    if (start(bus, problem) == 0) {
+    if (start_again(bus, problem) == 0) {
         adopt(bus, config, &args);
         return 0;
     }
-    zactor_destroy(&bus->publisher);
     bus->args = old;
-    if (start(bus, &again) != 0) { /* as it was: perhaps without a bus */
+    if (start_again(bus, &again) != 0) { /* as it was: perhaps without a bus */
         log_warn("BUS_UNAVAILABLE", "reason=\"%s\"", again.text);
     }
     return -1;

@@ -22,11 +22,11 @@ static void keep(FILE *file, bool has_body) {
     if (fprintf(file, "%s ", at) > 0 && has_body) msgpack_object_print(file, body.data);
     if (fputc('\n', file) == EOF || fflush(file) != 0) exit(fprintf(stderr, "bus_client: %s\n", strerror(errno)));
 }
-static void find(FILE *file, const char *newer, char to[TEXT]) { /* last cursor kept before the feed of `newer`; "": of all */
-    char line[1 << 16]; long whole = fseek(file, 0, SEEK_SET);
-    for (; fgets(line, sizeof line, file) && strchr(line, '\n') && (!*newer || is_other(line, newer)); whole = ftell(file))
+static void find(const char *path, const char *newer, char to[TEXT]) { /* last cursor kept before the feed of `newer`; "": of all */
+    char line[1 << 16]; long whole = 0; FILE *file = fopen(path, "a+");
+    for (; file && fgets(line, sizeof line, file) && strchr(line, '\n') && (!*newer || is_other(line, newer)); whole += (long)strlen(line))
         snprintf(to, TEXT, "%.*s", (int)strcspn(line, " "), line);
-    if (!*newer && ftruncate(fileno(file), whole) != 0) perror("bus_client"); /* a line that was cut off */
+    if (!file || (!*newer && ftruncate(fileno(file), whole) != 0) || fclose(file) != 0) perror(path); /* a line that was cut off */
 }
 static zsock_t *dial(int type, const char *port) {
     zsock_t *socket = zsock_new(type);
@@ -45,18 +45,18 @@ static void ask(zsock_t *socket, const char *after, const char *topic) {
     zmq_send(zsock_resolve(socket), bytes.data, bytes.size, 0), msgpack_sbuffer_destroy(&bytes);
 }
 static bool take(zsock_t *socket, const char *picture) { /* a message into `body`; false: 3 s of silence */
-    zframe_t *topic = NULL, *frame = NULL;
+    static zframe_t *topic, *frame; /* texts of `body` point into the frame */
+    zframe_destroy(&topic), zframe_destroy(&frame);
     zsock_recv(socket, picture, picture[1] ? &topic : &frame, &frame);
-    bool good = frame && msgpack_unpack_next(&body, (char *)zframe_data(frame), zframe_size(frame), NULL) == MSGPACK_UNPACK_SUCCESS;
-    return zframe_destroy(&topic), zframe_destroy(&frame), good;
+    return frame && msgpack_unpack_next(&body, (char *)zframe_data(frame), zframe_size(frame), NULL) == MSGPACK_UNPACK_SUCCESS;
 }
-static bool replay(const char *topic, FILE *file) { /* from the last cursor to where live begins */
+static bool replay(const char *topic, const char *path, FILE *file) { /* from the last cursor to where live begins */
     char after[TEXT] = "", resume[TEXT];
     zsock_t *socket = dial(ZMQ_DEALER, "BUS_REPLAY_PORT");
     ask(socket, strcpy(after, at), topic);
     for (int kept = 0; take(socket, "f") && (!is("type", "error") || is("code", "CURSOR_UNKNOWN"));) {
         if (is("type", "error") && fprintf(stderr, "%s is unknown there\n", after)) { /* restored from a copy: go back in what is ours */
-            if (is_other(text("resume", resume), after)) find(file, after, resume);
+            if (is_other(text("resume", resume), after)) find(path, after, resume);
             ask(socket, strcpy(after, resume), topic);
         } else if (text("cursor", at), keep(file, !is("type", "live")), is("type", "live")) return zsock_destroy(&socket), true;
         else if (++kept % CREDIT == 0) ask(socket, at, topic); /* the credit is used up: begin anew from here */
@@ -64,16 +64,16 @@ static bool replay(const char *topic, FILE *file) { /* from the last cursor to w
     return zsock_destroy(&socket), fprintf(stderr, "no answer on the replay port\n"), false;
 }
 int main(int count, char **args) {
-    FILE *file = count > 2 ? fopen(args[2], "a+") : NULL;
+    FILE *file = count > 2 ? find(args[2], "", at), fopen(args[2], "a") : NULL;
     for (zsock_t *live = NULL; file && !zsys_interrupted; zsock_destroy(&live)) {
-        find(file, "", at), zsock_set_subscribe(live = dial(ZMQ_SUB, "BUS_PORT"), args[1]);
+        zsock_set_subscribe(live = dial(ZMQ_SUB, "BUS_PORT"), args[1]);
         for (char now[TEXT], last[TEXT]; take(live, "ff");) {
             bool is_item = *text("cursor", now) != '\0';
             if (is_item ? !*at : !is("topic", args[1])) continue;
             if (is("ok", "false")) exit(fprintf(stderr, "%s can never match: begin with v1.<central>.<KIND>\n", args[1]));
             text(is_item ? "cursor" : "now", now), text(is_item ? "cursor" : "last", last);
             if (!*at) snprintf(at, TEXT, "%s", count > 3 ? args[3] : now), keep(file, false);
-            if ((is_other(now, at) || is_newer(last, at)) && !replay(args[1], file)) break;
+            if ((is_other(now, at) || is_newer(last, at)) && !replay(args[1], args[2], file)) break;
         }
         if (!zsys_interrupted) fprintf(stderr, "silence: wrong address, port or keys, or no central\n");
     }

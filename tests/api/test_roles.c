@@ -68,6 +68,7 @@ static const struct row {
     {"GET", "/api/v1/peers", "voh"},
     {"POST", "/api/v1/peers/{peer_id}/accept", "h"},
     {"DELETE", "/api/v1/peers/{peer_id}", "h"},
+    {"GET", "/api/v1/bus", "voh"},
     {"GET", "/api/v1/sync", "voh"},
     {"GET", "/api/v1/sync/diff", "voh"},
     {"POST", "/api/v1/login", ALL},

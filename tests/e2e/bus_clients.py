@@ -110,8 +110,10 @@ def hold_exactly_once(client, wanted, seconds):
     told = [cursor for cursor, kind in client.kept() if kind]
     expect_equal(len(told), len(set(told)), "%s: messages doubled by cursor" % client.name)
     asked = set(wanted)
-    expect_equal([cursor for cursor in told if cursor in asked], wanted,
-                 "%s: events lost or out of order" % client.name)
+    kept = [cursor for cursor in told if cursor in asked]
+    wrong = next((pair for pair in zip(kept, wanted) if pair[0] != pair[1]), None)
+    expect(kept == wanted, "%s: events lost or out of order: %d of %d, the first (kept, wanted): %s"
+           % (client.name, len(kept), len(wanted), wrong))
 
 
 class Storm:

@@ -107,6 +107,35 @@ def visits_are_told_as_they_change(cluster):
         expect_equal(hear("visit")[1]["event_id"], "visit-3", "the next")
 
 
+def who_follows_is_told(cluster):
+    central = one_central(cluster)
+    start = where(central)["beginning"]
+    subs = [subscriber(central.ip, central.bus, topic, None) for topic in ("v1.", "v1.", "v1.a.")]
+    for sub in subs:
+        expect(sub.poll(10000 * SLOW), "a welcome")
+    central.entry(plate(1), "visit-1")
+    replayed(central, start, "v1.central-1.")
+
+    def told():
+        return central.get("/api/v1/bus").json
+    wait_until(lambda: told()["published"] == 2, 10, lambda: str(told()))
+    got = told()
+    expect_equal((got["listening"], got["address"], got["port"], got["encrypted"]),
+                 (True, central.ip, central.bus, False), "where")
+    expect_equal({t["topic"]: t["subscribers"] for t in got["topics"]}, {"v1.": 2, "v1.a.": 1}, "who")
+    expect_equal((got["replays"], got["fetched"], got["unknown_cursors"]), (1, 2, 0), "replays")
+    fetched = got["recent_replays"][0]
+    expect(fetched["address"].startswith("127."), fetched)
+    expect_equal((fetched["topic"], fetched["fetched"], fetched["under_way"]),
+                 ("v1.central-1.", 2, False), "who fetched")
+    metrics = central.get("/metrics").body.decode()
+    for line in ("parkmesh_bus_subscriptions 3", "parkmesh_bus_replayed_messages_total 2"):
+        expect(line in metrics, line)
+    for sub in subs:
+        sub.close()
+    wait_until(lambda: told()["topics"] == [], 20, lambda: str(told()["topics"]))
+
+
 def what_is_wrong_is_told(cluster):
     """By each example, within 3 s of its start but for the time that an interpreter takes."""
     central = one_central(cluster, secret=SECRET)
@@ -311,6 +340,6 @@ def a_taken_port_leaves_a_central_without_a_bus(cluster):
 
 if __name__ == "__main__":
     run(storm, filters_and_visits_in_the_examples, visits_are_told_as_they_change,
-        what_is_wrong_is_told, the_replay_port_answers_what_it_gets, samples_are_what_is_sent,
+        who_follows_is_told, what_is_wrong_is_told, the_replay_port_answers_what_it_gets, samples_are_what_is_sent,
         with_a_secret_only_who_has_the_keys, ports_and_secret_follow_the_configuration,
         a_taken_port_leaves_a_central_without_a_bus)
