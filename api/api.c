@@ -11,6 +11,7 @@
 #include "api/call.h"
 #include "api/gateway.h"
 #include "api/hang_up.h"
+#include "api/listen.h"
 #include "api/meter.h"
 #include "api/peer_links.h"
 #include "api/refusals.h"
@@ -25,6 +26,8 @@
 #include "proto/command.h"
 #include "proto/log.h"
 
+#include <assert.h>
+#include <czmq.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -45,6 +48,7 @@ struct api {
     struct ws_feed *ws_feed;
     struct ws_cameras *ws_cameras;
     struct ws_edge *ws_edge;
+    zactor_t *facts; /* the one that listens to them */
     struct mg_context *context;
     atomic_bool starting;
     pthread_t starter;    /* binds the listeners, so that its complaints are about them */
@@ -397,71 +401,103 @@ static int start_server(struct api *api, const struct api_options *options, stru
     return 0;
 }
 
+/* ---- life ------------------------------------------------------------------------------------ */
+
+/* Every fact goes to whoever waits for the log, is told by WebSocket, or is a peer's link. */
+static void take_fact(void *context, struct slice fact)
+{
+    struct gateway *gateway = context;
+
+    progress_fact(gateway->progress, fact);
+    push_fact(gateway->push, fact);
+    peer_links_fact(gateway->peer_links);
+}
+
+static void listener(zsock_t *pipe, void *gateway)
+{
+    listen_to_facts(pipe, "api facts", take_fact, gateway);
+}
+
+/* What has to be there before the first request. 0, or -1 with the problem. */
+static int make_parts(struct api *api, const struct api_options *options, struct problem *problem)
+{
+    struct gateway *gateway = &api->gateway;
+
+    gateway->readers =
+        readers_new(options->database, chosen(options->readers, LIMIT_READERS), problem);
+    if (gateway->readers == NULL) {
+        return -1;
+    }
+    gateway->identity = identity_new(options->database, problem);
+    if (gateway->identity == NULL) {
+        return -1;
+    }
+    gateway->trust = trust_new();
+    gateway->throttle = throttle_new();
+    gateway->hashing = hashing_new();
+    gateway->seals = seals_new();
+    gateway->meter = meter_new(route_index(NULL));
+    gateway->refusals = refusals_new();
+    gateway->started_ms = options->started_ms;
+    gateway->asking = asking_new();
+    trust_set(gateway->trust, &options->trust);
+    gateway->push = push_new(chosen(options->ws_clients, LIMIT_WS_CLIENTS), options->ws_ping_ms);
+    gateway->progress = progress_new();
+    api->ws_history = ws_history_new(gateway->push, &options->node);
+    api->ws_feed = ws_feed_new(gateway->push, gateway->readers);
+    api->ws_cameras = ws_cameras_new(gateway->push, options->cameras);
+    api->ws_edge = ws_edge_new(gateway->push, gateway);
+    gateway->peer_links = peer_links_new(gateway, &options->peers);
+    api->facts = zactor_new(listener, gateway);
+    assert(api->facts != NULL);
+    return 0;
+}
+
+/* When nothing of them runs any more; those that were not made are none. */
+static void free_parts(struct api *api)
+{
+    struct gateway *gateway = &api->gateway;
+
+    zactor_destroy(&api->facts);
+    progress_destroy(&gateway->progress);
+    push_destroy(&gateway->push);
+    ws_cameras_destroy(&api->ws_cameras);
+    ws_edge_destroy(&api->ws_edge);
+    peer_links_destroy(&gateway->peer_links);
+    ws_history_destroy(&api->ws_history);
+    ws_feed_destroy(&api->ws_feed);
+    hashing_destroy(&gateway->hashing);
+    throttle_destroy(&gateway->throttle);
+    trust_destroy(&gateway->trust);
+    identity_destroy(&gateway->identity);
+    seals_destroy(&gateway->seals);
+    meter_destroy(&gateway->meter);
+    refusals_destroy(&gateway->refusals);
+    asking_destroy(&gateway->asking);
+    readers_destroy(&gateway->readers);
+}
+
 struct api *api_start(const struct api_options *options, struct problem *problem)
 {
     struct api *api = bytes_allocate(1, sizeof *api);
 
-    copy_options(&api->gateway, options);
-    api->gateway.readers =
-        readers_new(options->database, chosen(options->readers, LIMIT_READERS), problem);
-    if (api->gateway.readers == NULL) {
-        goto free_api;
-    }
-    api->gateway.identity = identity_new(options->database, problem);
-    if (api->gateway.identity == NULL) {
-        goto destroy_readers;
-    }
     if (call_start() != 0) {
         (void)problem_set(problem, PROBLEM_INTERNAL, NULL, "libcurl does not start");
-        goto destroy_identity;
+        free(api);
+        return NULL;
     }
-    api->gateway.trust = trust_new();
-    api->gateway.throttle = throttle_new();
-    api->gateway.hashing = hashing_new();
-    api->gateway.seals = seals_new();
-    api->gateway.meter = meter_new(route_index(NULL));
-    api->gateway.refusals = refusals_new();
-    api->gateway.started_ms = options->started_ms;
-    api->gateway.asking = asking_new();
-    trust_set(api->gateway.trust, &options->trust);
-    api->gateway.push =
-        push_new(chosen(options->ws_clients, LIMIT_WS_CLIENTS), options->ws_ping_ms);
-    api->gateway.progress = progress_new();
-    api->ws_history = ws_history_new(api->gateway.push, &options->node);
-    api->ws_feed = ws_feed_new(api->gateway.push, api->gateway.readers);
-    api->ws_cameras = ws_cameras_new(api->gateway.push, options->cameras);
-    api->ws_edge = ws_edge_new(api->gateway.push, &api->gateway);
-    api->gateway.peer_links = peer_links_new(&api->gateway, &options->peers);
     (void)mg_init_library(0); /* counts users; without features it cannot fail */
-    if (start_server(api, options, problem) != 0) {
-        goto exit_library;
+    copy_options(&api->gateway, options);
+    if (make_parts(api, options, problem) == 0 && start_server(api, options, problem) == 0) {
+        peer_links_start(api->gateway.peer_links);
+        return api;
     }
-    peer_links_start(api->gateway.peer_links);
-    return api;
-
-exit_library:
+    if (api->ws_cameras != NULL) {
+        ws_cameras_stop(api->ws_cameras);
+    }
+    free_parts(api);
     (void)mg_exit_library();
-    ws_cameras_stop(api->ws_cameras);
-    progress_destroy(&api->gateway.progress);
-    push_destroy(&api->gateway.push);
-    ws_cameras_destroy(&api->ws_cameras);
-    ws_edge_destroy(&api->ws_edge);
-    peer_links_destroy(&api->gateway.peer_links);
-    ws_history_destroy(&api->ws_history);
-    ws_feed_destroy(&api->ws_feed);
-    hashing_destroy(&api->gateway.hashing);
-    throttle_destroy(&api->gateway.throttle);
-    trust_destroy(&api->gateway.trust);
-    seals_destroy(&api->gateway.seals);
-    meter_destroy(&api->gateway.meter);
-    refusals_destroy(&api->gateway.refusals);
-    asking_destroy(&api->gateway.asking);
     call_stop();
-destroy_identity:
-    identity_destroy(&api->gateway.identity);
-destroy_readers:
-    readers_destroy(&api->gateway.readers);
-free_api:
     free(api);
     return NULL;
 }
@@ -527,30 +563,16 @@ void api_stop(struct api **api)
     progress_stop(gateway->progress);
     wait_for_answers(gateway);
     atomic_store(&gateway->abandon, true);
+    zactor_destroy(&(*api)->facts);
     ws_cameras_stop((*api)->ws_cameras);
     peer_links_stop(gateway->peer_links);
     push_stop(gateway->push);
     hang_up((*api)->context);
     mg_stop((*api)->context);
-    (void)mg_exit_library();
     log_untold(gateway);
+    free_parts(*api);
+    (void)mg_exit_library();
     call_stop();
-    progress_destroy(&gateway->progress);
-    push_destroy(&gateway->push);
-    ws_cameras_destroy(&(*api)->ws_cameras);
-    ws_edge_destroy(&(*api)->ws_edge);
-    peer_links_destroy(&gateway->peer_links);
-    ws_history_destroy(&(*api)->ws_history);
-    ws_feed_destroy(&(*api)->ws_feed);
-    hashing_destroy(&gateway->hashing);
-    throttle_destroy(&gateway->throttle);
-    trust_destroy(&gateway->trust);
-    identity_destroy(&gateway->identity);
-    seals_destroy(&gateway->seals);
-    meter_destroy(&gateway->meter);
-    refusals_destroy(&gateway->refusals);
-    asking_destroy(&gateway->asking);
-    readers_destroy(&gateway->readers);
     free(*api);
     *api = NULL;
 }

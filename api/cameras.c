@@ -8,9 +8,8 @@
 
 struct cameras {
     pthread_mutex_t mutex;
-    pthread_cond_t changed; /* or woken; on the monotonic clock */
+    pthread_cond_t changed; /* or somebody shall stop waiting; on the monotonic clock */
     struct cameras_mark mark;
-    bool woken;
     struct camera_table table;
 };
 
@@ -45,7 +44,7 @@ static void note(struct cameras *cameras, bool status)
 {
     cameras->mark.any++;
     cameras->mark.status += status;
-    (void)pthread_cond_signal(&cameras->changed);
+    (void)pthread_cond_broadcast(&cameras->changed);
 }
 
 void cameras_configure(struct cameras *cameras, const struct camera_settings *settings)
@@ -126,7 +125,8 @@ static void sleep_until(struct cameras *cameras, int64_t until_ms)
     }
 }
 
-void cameras_wait(struct cameras *cameras, struct cameras_mark *mark, int64_t until_ms)
+void cameras_wait(struct cameras *cameras, struct cameras_mark *mark, int64_t until_ms,
+                  const atomic_bool *stop)
 {
     (void)pthread_mutex_lock(&cameras->mutex);
     for (;;) {
@@ -135,12 +135,11 @@ void cameras_wait(struct cameras *cameras, struct cameras_mark *mark, int64_t un
             cameras->mark.any++;
             cameras->mark.status++;
         }
-        if (cameras->woken || cameras->mark.any != mark->any || now_ms >= until_ms) {
+        if (atomic_load(stop) || cameras->mark.any != mark->any || now_ms >= until_ms) {
             break;
         }
         sleep_until(cameras, next_ms < until_ms ? next_ms : until_ms);
     }
-    cameras->woken = false;
     *mark = cameras->mark;
     (void)pthread_mutex_unlock(&cameras->mutex);
 }
@@ -148,7 +147,6 @@ void cameras_wait(struct cameras *cameras, struct cameras_mark *mark, int64_t un
 void cameras_wake(struct cameras *cameras)
 {
     (void)pthread_mutex_lock(&cameras->mutex);
-    cameras->woken = true;
-    (void)pthread_cond_signal(&cameras->changed);
+    (void)pthread_cond_broadcast(&cameras->changed);
     (void)pthread_mutex_unlock(&cameras->mutex);
 }

@@ -8,6 +8,8 @@
 
 #include "api/camera_table.h"
 
+#include <stdatomic.h>
+
 struct cameras;
 
 struct cameras *cameras_new(void);
@@ -38,10 +40,12 @@ struct cameras_mark {
 
 /*
  * Waits until the list is another than at `*mark`, a change by time alone included, until the
- * monotonic time `until_ms` (INT64_MAX = without end), or until cameras_wake. `*mark` is then what
- * there is. One thread only.
+ * monotonic time `until_ms` (INT64_MAX = without end), or until `*stop` is true and cameras_wake
+ * has been called. `*mark` is then what there is. Several may wait, each with a `stop` of its own:
+ * while the ports of a central change, two servers have one list.
  */
-void cameras_wait(struct cameras *cameras, struct cameras_mark *mark, int64_t until_ms);
+void cameras_wait(struct cameras *cameras, struct cameras_mark *mark, int64_t until_ms,
+                  const atomic_bool *stop);
 void cameras_wake(struct cameras *cameras);
 
 #endif

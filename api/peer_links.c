@@ -1,6 +1,5 @@
 #include "api/peer_links_internal.h"
 
-#include "api/listen.h"
 #include "proto/clock.h"
 #include "proto/log.h"
 
@@ -428,26 +427,21 @@ struct peer_links *peer_links_new(struct gateway *gateway, const struct api_peer
     return links;
 }
 
-static void take_fact(void *context, struct slice fact)
+void peer_links_fact(struct peer_links *links)
 {
-    struct peer_links *links = context;
-
-    (void)fact; /* what it says is in the database */
     (void)pthread_mutex_lock(&links->mutex);
     links->news++;
-    peer_links_wake(links);
+    for (size_t i = 0; i < links->count; i++) {
+        if (links->peers[i]->socket_count > 0) {
+            peer_links_wake(links);
+            break;
+        }
+    }
     (void)pthread_mutex_unlock(&links->mutex);
-}
-
-static void facts_actor(zsock_t *pipe, void *argument)
-{
-    listen_to_facts(pipe, "peer facts", take_fact, argument);
 }
 
 void peer_links_start(struct peer_links *links)
 {
-    links->facts = zactor_new(facts_actor, links);
-    assert(links->facts != NULL);
     (void)pthread_mutex_lock(&links->mutex);
     links->is_started = pthread_create(&links->thread, NULL, peer_sender_run, links) == 0;
     for (size_t i = 0; links->is_started && i < links->count; i++) {
@@ -494,7 +488,6 @@ void peer_links_stop(struct peer_links *links)
     if (was_started) {
         (void)pthread_join(links->thread, NULL);
     }
-    zactor_destroy(&links->facts);
     for (struct peer_dial *dial = take_dial(links); dial != NULL; dial = take_dial(links)) {
         peer_dial_destroy(&dial);
     }

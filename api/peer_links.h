@@ -18,8 +18,10 @@ struct peer_links;
 
 /* Adds the channel /ws/p2p to the gateway's push. Nobody is linked yet. */
 struct peer_links *peer_links_new(struct gateway *gateway, const struct api_peers *peers);
-/* Begins to dial and to tell. FACTS_ENDPOINT must be bound. */
+/* Begins to dial and to tell. */
 void peer_links_start(struct peer_links *links);
+/* Something was committed; from the thread that listens to facts. */
+void peer_links_fact(struct peer_links *links);
 /* Ends every thread of its own; before push_stop. */
 void peer_links_stop(struct peer_links *links);
 /* After the push is gone. */

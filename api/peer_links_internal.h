@@ -12,7 +12,6 @@
 #include "proto/limits.h"
 #include "proto/zone.h"
 
-#include <czmq.h>
 #include <pthread.h>
 
 /* With those that are being closed. */
@@ -85,7 +84,6 @@ struct peer_links {
     pthread_mutex_t mutex;
     pthread_cond_t changed; /* monotonic; the telling thread waits for it */
     pthread_t thread;
-    zactor_t *facts;
     atomic_bool stopping;
     bool is_started, is_open, is_running;
     bool is_woken; /* something happened since the last look */

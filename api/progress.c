@@ -1,28 +1,25 @@
 #include "api/progress.h"
 
-#include "api/listen.h"
 #include "proto/clock.h"
 #include "proto/fact.h"
 #include "proto/limits.h"
 #include "proto/log.h"
 
-#include <czmq.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-/* The mutex guards the list of waiters and what they share with the actor. */
+/* The mutex guards the list of waiters and what they share with the thread that brings facts. */
 struct progress {
-    zactor_t *actor;
     pthread_mutex_t mutex;
     struct progress_waiter *waiters;
     size_t count;
     bool stopping;
-    uint64_t last_batch; /* actor only; 0 = none seen */
+    uint64_t last_batch; /* of the thread that brings facts; 0 = none seen */
 };
 
-/* ---- the actor ------------------------------------------------------------------------------- */
+/* ---- facts ----------------------------------------------------------------------------------- */
 
 static bool concerns(const struct fact *fact, const struct progress_waiter *waiter)
 {
@@ -51,9 +48,8 @@ static void wake(struct progress *progress, const struct fact *fact)
     }
 }
 
-static void take_fact(void *context, struct slice bytes)
+void progress_fact(struct progress *progress, struct slice bytes)
 {
-    struct progress *progress = context;
     struct fact fact;
     bool has_waiters;
 
@@ -73,11 +69,6 @@ static void take_fact(void *context, struct slice bytes)
     (void)pthread_mutex_unlock(&progress->mutex);
     progress->last_batch = fact.batch;
     fact_free(&fact);
-}
-
-static void progress_actor(zsock_t *pipe, void *argument)
-{
-    listen_to_facts(pipe, "progress", take_fact, argument);
 }
 
 /* ---- waiting --------------------------------------------------------------------------------- */
@@ -145,8 +136,6 @@ struct progress *progress_new(void)
     struct progress *progress = bytes_allocate(1, sizeof *progress);
 
     (void)pthread_mutex_init(&progress->mutex, NULL); /* cannot fail on Linux */
-    progress->actor = zactor_new(progress_actor, progress);
-    assert(progress->actor != NULL);
     return progress;
 }
 
@@ -163,7 +152,6 @@ void progress_destroy(struct progress **progress)
     if (*progress == NULL) {
         return;
     }
-    zactor_destroy(&(*progress)->actor);
     (void)pthread_mutex_destroy(&(*progress)->mutex);
     free(*progress);
     *progress = NULL;

@@ -1,11 +1,12 @@
 /*
- * That the log has grown, for requests that wait for it. An actor listens to FACTS_ENDPOINT and
- * wakes those concerned. Each waiting request holds a worker of the server, so there is room for
- * LIMIT_WAITERS of them. Any thread unless said otherwise.
+ * That the log has grown, for requests that wait for it. A fact wakes those concerned. Each waiting
+ * request holds a worker of the server, so there is room for LIMIT_WAITERS of them. Any thread
+ * unless said otherwise.
  */
 #ifndef API_PROGRESS_H
 #define API_PROGRESS_H
 
+#include "proto/bytes.h"
 #include "proto/ids.h"
 
 #include <pthread.h>
@@ -15,8 +16,9 @@
 
 struct progress;
 
-/* FACTS_ENDPOINT must be bound. */
 struct progress *progress_new(void);
+/* A fact as it came (proto/fact.h). One thread. */
+void progress_fact(struct progress *progress, struct slice bytes);
 /* Wakes everybody; from now on nobody waits. */
 void progress_stop(struct progress *progress);
 /* Nobody may be waiting any more. */

@@ -1,6 +1,5 @@
 #include "api/push.h"
 
-#include "api/listen.h"
 #include "api/push_internal.h"
 #include "api/respond.h"
 #include "api/route.h"
@@ -196,7 +195,7 @@ struct worker *push_worker(const struct push_client *client)
     return mg_get_thread_pointer(client->connection);
 }
 
-/* ---- facts (the actor) ------------------------------------------------------------------------
+/* ---- facts ------------------------------------------------------------------------------------
  */
 
 /* Whether anybody wants to hear a fact. */
@@ -222,9 +221,8 @@ static void tell_channels(struct push *push, const struct fact *fact)
     }
 }
 
-static void take_fact(void *context, struct slice bytes)
+void push_fact(struct push *push, struct slice bytes)
 {
-    struct push *push = context;
     struct fact fact;
 
     /* Nobody looks: not worth unpacking. Who comes later fetches everything first. */
@@ -243,11 +241,6 @@ static void take_fact(void *context, struct slice bytes)
     }
     push->last_batch = fact.batch;
     fact_free(&fact);
-}
-
-static void push_actor(zsock_t *pipe, void *argument)
-{
-    listen_to_facts(pipe, "push", take_fact, argument);
 }
 
 /* ---- coming -----------------------------------------------------------------------------------
@@ -310,7 +303,7 @@ struct push_channel *push_add(struct push *push, const struct push_options *opti
 {
     struct push_channel *channel = &push->channels[push->channel_count];
 
-    assert(push->channel_count < PUSH_CHANNELS && push->actor == NULL);
+    assert(push->channel_count < PUSH_CHANNELS && push->gateway == NULL);
     push->channel_count++;
     channel->push = push;
     channel->options = *options;
@@ -343,8 +336,6 @@ static unsigned who_may(const char *path)
 void push_serve(struct push *push, struct mg_context *context, struct gateway *gateway)
 {
     push->gateway = gateway;
-    push->actor = zactor_new(push_actor, push);
-    assert(push->actor != NULL);
     for (size_t i = 0; i < push->channel_count; i++) {
         push->channels[i].who = who_may(push->channels[i].options.path);
         push_reader_register(&push->channels[i], context);
@@ -371,7 +362,6 @@ void push_stop(struct push *push)
     struct timespec until;
     int rc = 0;
 
-    zactor_destroy(&push->actor);
     (void)clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += PUSH_STOP_MS / 1000;
     (void)pthread_mutex_lock(&push->mutex);
@@ -389,7 +379,6 @@ void push_destroy(struct push **push)
     if (*push == NULL) {
         return;
     }
-    zactor_destroy(&(*push)->actor);
     for (size_t i = 0; i < (*push)->channel_count; i++) {
         free((*push)->channels[i].clients);
     }

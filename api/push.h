@@ -1,8 +1,8 @@
 /*
  * WebSockets. A channel is one path with its hooks; its clients are whoever is connected there.
  * Each client has a bounded queue and a thread that writes it, because a write blocks for as long
- * as a client does not read: a slow client is cut and never delays anyone. An actor listens to
- * FACTS_ENDPOINT and hands each fact to the channels that somebody listens to.
+ * as a client does not read: a slow client is cut and never delays anyone. A fact goes to the
+ * channels that somebody listens to.
  *
  * What a client has to keep to is the same everywhere: text frames of UTF-8 (else 1003, 1007), no
  * message over LIMIT_WS_FRAME or what the channel allows (1009), an answer to the ping that comes
@@ -69,7 +69,7 @@ struct push_options {
      * called since. */
     void (*room)(void *context, struct push_client *client);
     /* Something was committed; NULL = some facts were missed. Only while there are clients. The
-     * actor's thread, which all channels share: no blocking here. */
+     * thread that brings facts, which all channels share: no blocking here. */
     void (*fact)(void *context, const struct fact *fact);
     /* Gone. After it returns nobody may use `client`. */
     void (*close)(void *context, struct push_client *client);
@@ -84,9 +84,12 @@ struct push_channel *push_add(struct push *push, const struct push_options *opti
 /* How many clients fit in all channels together: each holds a worker of the server. */
 uint32_t push_places(const struct push *push);
 
-/* Starts listening to facts and registers the WebSocket handlers. FACTS_ENDPOINT must be bound.
- * `gateway` is that of the requests which `open` gets; NULL in a test. */
+/* Registers the WebSocket handlers. `gateway` is that of the requests which `open` gets; NULL in a
+ * test. */
 void push_serve(struct push *push, struct mg_context *context, struct gateway *gateway);
+
+/* A fact as it came (proto/fact.h). One thread, until push_destroy. */
+void push_fact(struct push *push, struct slice bytes);
 
 /* Figures of one channel since the start. */
 struct push_figures {
@@ -105,7 +108,7 @@ bool push_figures(struct push *push, size_t index, struct push_figures *out);
  * clients fit, else what the channel's `admit` said. Worker threads. */
 bool push_admit(struct push *push, struct request *request, const char *path);
 
-/* Stops listening, closes every client with 1001; returns when they have gone or cannot. Main
+/* Closes every client with 1001; returns when they have gone or cannot. Main
  * thread; then the server is stopped, then push_destroy. */
 void push_stop(struct push *push);
 void push_destroy(struct push **push);

@@ -9,7 +9,6 @@
 #include "api/push.h"
 #include "proto/limits.h"
 
-#include <czmq.h>
 #include <pthread.h>
 
 #define PUSH_CHANNELS 8
@@ -71,7 +70,6 @@ struct push_channel {
 struct push {
     struct gateway *gateway;
     uint32_t clients_max, ping_ms;
-    zactor_t *actor;
     pthread_mutex_t mutex;
     pthread_condattr_t monotonic;
     pthread_cond_t left; /* a client was removed */
@@ -80,7 +78,7 @@ struct push {
     uint32_t shared; /* clients of channels without places of their own */
     uint32_t total;
     bool stopping;
-    uint64_t last_batch; /* actor only; 0 = unknown */
+    uint64_t last_batch; /* of the thread that brings facts; 0 = unknown */
 };
 
 /* ---- push_queue.c: what waits for a client (mutex held) ---------------------------------------

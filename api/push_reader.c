@@ -81,9 +81,7 @@ static struct push_client *client_new(struct push_channel *channel,
     client->ping_due_ms = now_ms + channel->push->ping_ms;
     client->silence_due_ms = now_ms + channel->options.silence_ms;
     client->caller = *caller;
-    client->caller_due_ms = caller->how == CALLER_SESSION || caller->how == CALLER_TOKEN
-                                ? now_ms + LIMIT_WS_CALLER_MS
-                                : INT64_MAX;
+    client->caller_due_ms = now_ms + LIMIT_WS_CALLER_MS;
     buffer_init(&client->fragments, frame_max(channel));
     (void)pthread_cond_init(&client->changed, &channel->push->monotonic); /* cannot fail */
     return client;

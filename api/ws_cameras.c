@@ -52,7 +52,7 @@ static void *watch(void *argument)
     (void)prctl(PR_SET_NAME, "cameras"); /* a name for people; without it all works */
     while (!atomic_load(&ws_cameras->stopping)) {
         bool waits = now.any != told.any;
-        cameras_wait(ws_cameras->cameras, &now, waits ? next_ms : INT64_MAX);
+        cameras_wait(ws_cameras->cameras, &now, waits ? next_ms : INT64_MAX, &ws_cameras->stopping);
         if (now.status != told.status || (now.any != told.any && clock_mono_ms() >= next_ms)) {
             tell(ws_cameras);
             told = now;

@@ -89,8 +89,10 @@ static json_t *row_record(const struct legacy_row *row, const struct node_id *no
     struct buffer text = {0};
     struct json_writer writer = json_writer(&text);
     struct visit visit;
+    struct event event = row->event;
 
-    visit_imported(&row->event, node, &visit);
+    event.exit_central = legacy_rows_exit_central(&event, node);
+    visit_imported(&event, node, &visit);
     visit_row_json(&writer, &visit);
     json_t *record = json_read_object(buffer_slice(&text), problem);
     buffer_free(&text);

@@ -3,6 +3,7 @@
 #include "node/parking.h"
 #include "proto/plate.h"
 #include "storage/fold.h"
+#include "storage/legacy_rows.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -319,24 +320,13 @@ static void add_row(struct foreign *foreign, const struct foreign_view *view)
     }
 }
 
-/* What a central heard of others it wrote as "<central>/<edge>"; all else happened there. */
-static struct slice exit_central(struct foreign *foreign)
+/* Where a row says that the vehicle left. */
+static struct slice exit_central(const struct foreign *foreign)
 {
     const struct command *command = foreign->command;
-    struct slice name = command->exit_camera_name;
-    size_t len = 0;
+    struct slice other = legacy_rows_heard_of(command->exit_source, command->exit_camera_name);
 
-    if (slice_equal(command->exit_source, slice_text(SOURCE_LIVE))) {
-        while (len < name.len && name.data[len] != '/') {
-            len++;
-        }
-    }
-    if (len > 0 && len < name.len && len <= LIMIT_NODE_ID) {
-        (void)slice_copy((struct slice){name.data, len}, foreign->exit_central,
-                         sizeof foreign->exit_central);
-        return slice_text(foreign->exit_central);
-    }
-    return command->peer.len > 0 ? command->peer : foreign->central;
+    return other.data != NULL ? other : command->peer.len > 0 ? command->peer : foreign->central;
 }
 
 /* An exit that neither the log nor what the fold made of it has, nor a person has undone. */

@@ -45,7 +45,6 @@ struct foreign {
     char visit[LIMIT_EVENT_ID + 1];  /* whom the message names, or what it is called here */
     char closes[LIMIT_EVENT_ID + 1]; /* the visit that an exit is found to mean */
     char camera_name[LIMIT_TEXT + 1];
-    char exit_central[LIMIT_NODE_ID + 1];
 };
 
 /*

@@ -142,6 +142,7 @@ static int keep(struct import *import, const struct legacy_row *row, struct prob
 static int import_row(struct import *import, struct legacy_row *row, struct problem *problem)
 {
     struct position position;
+    row->event.exit_central = legacy_rows_exit_central(&row->event, &import->store->node);
     if (keep(import, row, problem) ||
         store_append(import->store, &row->event, import->store->now_ms, &position, problem)) {
         return -1;

@@ -244,6 +244,33 @@ static void read_row(struct legacy_rows *rows, struct event *event, int64_t id)
     event->is_anomaly = !isnan(anomaly) && anomaly > 0.0;
 }
 
+struct slice legacy_rows_heard_of(struct slice source, struct slice camera_name)
+{
+    size_t len = 0;
+
+    if (slice_equal(source, slice_text("p2p_sync"))) {
+        while (len < camera_name.len && camera_name.data[len] != '/') {
+            len++;
+        }
+    }
+    return len > 0 && len < camera_name.len && len <= LIMIT_NODE_ID
+               ? (struct slice){camera_name.data, len}
+               : (struct slice){NULL, 0};
+}
+
+struct slice legacy_rows_exit_central(const struct event *import, const struct node_id *owner)
+{
+    struct slice here = slice_text(owner->text);
+    struct slice at = legacy_rows_heard_of(import->exit_source, import->exit_camera_name);
+    struct slice central = import->source_central.len ? import->source_central : here;
+
+    at = at.data ? at : here;
+    if (!slice_equal(import->status, slice_text("OUT")) || slice_equal(at, central)) {
+        return (struct slice){NULL, 0};
+    }
+    return at;
+}
+
 int legacy_rows_of(sqlite3 *db, bool set_aside, struct legacy_rows **rows, struct problem *problem)
 {
     int64_t one = 0;

@@ -33,6 +33,14 @@ int legacy_rows_of(struct sqlite3 *db, bool set_aside, struct legacy_rows **rows
  * -1 with a problem. */
 int legacy_rows_next(struct legacy_rows *rows, struct legacy_row *row, struct problem *problem);
 
+/* Of whom a row has its entry or exit: what a central heard of another it wrote with the source
+ * p2p_sync and a camera "<central>/<edge>". Absent: it happened where the row is. Borrows. */
+struct slice legacy_rows_heard_of(struct slice source, struct slice camera_name);
+
+/* `exit_central` of the IMPORT of a row of `owner`'s database: absent where that says no more than
+ * the row's own central. Borrows from both. */
+struct slice legacy_rows_exit_central(const struct event *import, const struct node_id *owner);
+
 /* NULL is harmless. */
 void legacy_rows_close(struct legacy_rows **rows);
 

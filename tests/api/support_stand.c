@@ -21,8 +21,6 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#define LISTENERS 2 /* of a server: push and progress */
-
 /* ---- the node of straw ----------------------------------------------------------------------- */
 
 static void say(char *out, size_t size, const char *name, struct slice text)
@@ -236,7 +234,6 @@ void stand_prepare(struct stand *stand)
     stand->node = zactor_new(straw_node, NULL);
     stand->facts = zsock_new(ZMQ_XPUB);
     zsock_set_sndhwm(stand->facts, 0);
-    zsock_set_xpub_verbose(stand->facts, 1); /* tells each subscription, not only the first */
     assert(stand->node != NULL && zsock_bind(stand->facts, "%s", FACTS_ENDPOINT) == 0);
 }
 
@@ -249,9 +246,10 @@ void stand_start(struct stand *stand)
         (void)fprintf(stderr, "api_start: %s\n", problem.text);
         abort();
     }
-    for (int i = 0; i < LISTENERS; i++) {
-        zframe_t *subscription = zframe_recv(stand->facts);
-        zframe_destroy(&subscription);
+    for (bool listens = false; !listens;) { /* an earlier server may have left a word behind */
+        zframe_t *word = zframe_recv(stand->facts);
+        listens = word != NULL && zframe_size(word) > 0 && zframe_data(word)[0] == 1;
+        zframe_destroy(&word);
     }
 }
 

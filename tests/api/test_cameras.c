@@ -4,6 +4,8 @@
 #include "api/cameras.h"
 
 #include <check.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +24,49 @@ static void beat(const struct stand *stand, const char *body, int status, const 
 {
     ask(stand, "POST", "/api/edge/heartbeat", body, status, part);
 }
+
+/* ---- waiting ----------------------------------------------------------------------------------
+ */
+
+struct watcher {
+    struct cameras *cameras;
+    atomic_bool stop;
+    pthread_t thread;
+};
+
+static void *watch(void *argument)
+{
+    struct watcher *watcher = argument;
+    struct cameras_mark mark = {0};
+
+    while (!atomic_load(&watcher->stop)) {
+        cameras_wait(watcher->cameras, &mark, INT64_MAX, &watcher->stop);
+    }
+    return NULL;
+}
+
+/* Two servers have one list for a moment; the end of one does not swallow that of the other. */
+START_TEST(test_each_ends_by_its_own_word)
+{
+    struct cameras *cameras = cameras_new();
+
+    for (int round = 0; round < 200; round++) {
+        struct watcher watchers[2] = {{.cameras = cameras}, {.cameras = cameras}};
+        for (int i = 0; i < 2; i++) {
+            ck_assert_int_eq(pthread_create(&watchers[i].thread, NULL, watch, &watchers[i]), 0);
+        }
+        for (int i = 0; i < 2; i++) {
+            atomic_store(&watchers[i].stop, true);
+            cameras_wake(cameras);
+            ck_assert_int_eq(pthread_join(watchers[i].thread, NULL), 0);
+        }
+    }
+    cameras_destroy(&cameras);
+}
+END_TEST
+
+/* ---- over HTTP --------------------------------------------------------------------------------
+ */
 
 START_TEST(test_list)
 {
@@ -117,6 +162,7 @@ int main(void)
     SRunner *runner = srunner_create(suite);
     int failed;
 
+    tcase_add_test(tests, test_each_ends_by_its_own_word);
     tcase_add_test(tests, test_list);
     tcase_add_test(tests, test_heartbeats_refused);
     suite_add_tcase(suite, tests);

@@ -433,10 +433,14 @@ def s_05_camera_by_address(cluster):
     expect_equal(from_camera("PUT", "/api/parking/fees", {}), 401, "tariff")
     expect_equal(from_camera("POST", "/api/edge/event", event, X_Forwarded_For="10.0.0.1"), 401,
                  "somebody behind a proxy there")
+    box = WebSocket(ip, central.api_port, "/ws/edge")
+    box.send(b'{"edge_id": 3}')
+    expect_equal(box.receive()["type"], "connected", "a camera's socket")
     central.request("PUT", "/api/p2p/config", {"cameras": {"items": {
-        "3": {"name": "Cổng", "ip": "192.0.2.9"}}}})
+        "3": {"name": "Cổng", "ip": "198.51.100.9"}}}})
     wait_until(lambda: from_camera("POST", "/api/edge/event", event) == 401, 10,
                "the camera has another address")
+    expect_equal(close_code(box), 1008, "and its socket has ended")
 
 
 def forgotten_password(cluster):

@@ -1,6 +1,7 @@
 #include "support_peer.h"
 
 #include "proto/event.h"
+#include "proto/wire.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -97,4 +98,31 @@ int64_t peer_open_rows(const struct house *house, const char *plate)
     (void)snprintf(sql, sizeof sql,
                    "SELECT count(*) FROM history WHERE plate_id = '%s' AND status = 'IN'", plate);
     return house_number(house, sql);
+}
+
+void peer_pull(struct house *to, struct house *from)
+{
+    struct buffer bytes = {0};
+    struct stream stream;
+    struct run run;
+    struct wire wire;
+    char sql[120];
+
+    (void)snprintf(sql, sizeof sql, "SELECT epoch FROM stream WHERE node = '%s'", from->id.text);
+    stream = (struct stream){from->id, (uint64_t)house_number(from, sql)};
+    (void)snprintf(sql, sizeof sql, "SELECT head FROM stream WHERE node = '%s'", from->id.text);
+    uint64_t head = (uint64_t)house_number(from, sql);
+    house_begin(to);
+    for (uint64_t at = 1; head != (uint64_t)INT64_MIN && at <= head;) {
+        buffer_clear(&bytes);
+        at += house_read(from, &stream, at, LIMIT_RUN_EVENTS, &bytes);
+        ck_assert_int_eq(run_unpack(&run, &wire, buffer_slice(&bytes)), 0);
+        ck_assert_int_eq(store_append_run(to->store, &run, FACT_SYNC, to->now_ms, &to->problem),
+                         STORE_RUN_APPLIED);
+        run_free(&run);
+        wire_close(&wire);
+        ck_assert_int_eq(store_fold(to->store, &to->problem), 0);
+    }
+    house_commit(to);
+    buffer_free(&bytes);
 }

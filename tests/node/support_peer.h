@@ -26,6 +26,9 @@ struct answer peer_tell(struct house *house, struct command command);
 struct visit peer_visit(struct house *house, const char *name);
 int64_t peer_open_rows(const struct house *house, const char *plate);
 
+/* `to` takes what `from` has logged itself. */
+void peer_pull(struct house *to, struct house *from);
+
 #define ck_slice(actual, text)                                                                \
     do {                                                                                      \
         struct slice got_ = (actual);                                                         \

@@ -201,34 +201,6 @@ static void tell_story(void)
     house_commit(&houses[1]);
 }
 
-/* `to` takes what `from` has logged itself. */
-static void pull(struct house *to, struct house *from)
-{
-    struct buffer bytes = {0};
-    struct stream stream;
-    struct run run;
-    struct wire wire;
-    char sql[120];
-
-    (void)snprintf(sql, sizeof sql, "SELECT epoch FROM stream WHERE node = '%s'", from->id.text);
-    stream = (struct stream){from->id, (uint64_t)house_number(from, sql)};
-    (void)snprintf(sql, sizeof sql, "SELECT head FROM stream WHERE node = '%s'", from->id.text);
-    uint64_t head = (uint64_t)house_number(from, sql);
-    house_begin(to);
-    for (uint64_t at = 1; head != (uint64_t)INT64_MIN && at <= head;) {
-        buffer_clear(&bytes);
-        at += house_read(from, &stream, at, LIMIT_RUN_EVENTS, &bytes);
-        ck_assert_int_eq(run_unpack(&run, &wire, buffer_slice(&bytes)), 0);
-        ck_assert_int_eq(store_append_run(to->store, &run, FACT_SYNC, to->now_ms, &to->problem),
-                         STORE_RUN_APPLIED);
-        run_free(&run);
-        wire_close(&wire);
-        ck_assert_int_eq(store_fold(to->store, &to->problem), 0);
-    }
-    house_commit(to);
-    buffer_free(&bytes);
-}
-
 static void check_visit(struct house *house, const struct told_visit *told, uint64_t seed)
 {
     struct visit row;
@@ -276,8 +248,8 @@ START_TEST(a_story_told_badly_is_still_the_same)
         }
         make_story(seed);
         tell_story();
-        pull(&houses[0], &houses[1]);
-        pull(&houses[1], &houses[0]);
+        peer_pull(&houses[0], &houses[1]);
+        peer_pull(&houses[1], &houses[0]);
         struct digest a = store_state_digest(houses[0].store);
         struct digest b = store_state_digest(houses[1].store);
         ck_assert_msg(digest_equal(&a, &b), "seed %" PRIu64, seed);
