@@ -36,8 +36,7 @@ static enum envelope_type type_of(struct slice name)
     return ENVELOPE_UNKNOWN;
 }
 
-/* ---- members: absent (0) when missing or null, -1 when of another type or too long ------------
- */
+/* ---- members: absent (0) when missing or null, -1 when of another type or too long ----------- */
 
 static int wrong(const char *key, struct problem *problem)
 {
@@ -135,8 +134,7 @@ static int need(bool present, const char *key, struct problem *problem)
     return present ? 0 : wrong(key, problem);
 }
 
-/* ---- the data of each type --------------------------------------------------------------------
- */
+/* ---- the data of each type ------------------------------------------------------------------- */
 
 static int take_plates(struct envelope_visit *visit, const json_t *data, const char *id,
                        struct problem *problem)
@@ -249,8 +247,7 @@ static int take_data(struct envelope *envelope, const json_t *data, const struct
     return 0;
 }
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static void side_init(struct envelope_side *side)
 {
@@ -390,8 +387,7 @@ int envelope_read_identity(struct slice text, char *out, size_t size, struct pro
     return rc;
 }
 
-/* ---- writing ----------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static void set_slice(struct json_writer *writer, const char *key, struct slice text)
 {

@@ -107,7 +107,7 @@ size_t envelope_rows(const struct envelope *envelope);
  * may be at most; -1 with JSON_INVALID, or FIELD_INVALID when there is none. */
 int envelope_read_identity(struct slice text, char *out, size_t size, struct problem *problem);
 
-/* ---- writing: each appends one frame; the buffer's `full` says whether it fitted ---- */
+/* ---- writing: each appends one frame; the buffer's `full` says whether it fitted ------------- */
 
 /* Who says it, when, and in which zone the other side reads times (NULL = the process's). */
 struct envelope_head {

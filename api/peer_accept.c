@@ -40,15 +40,23 @@ static void log_refusal(struct peer_links *links, const char *address, const cha
     }
 }
 
-/* ---- who may come ------------------------------------------------------------------------------
- */
+/* ---- who may come ---------------------------------------------------------------------------- */
+
+/* One more, or one less, that has not said who it is. */
+static void count_nameless(struct peer_links *links, int change)
+{
+    (void)pthread_mutex_lock(&links->mutex);
+    links->nameless += (unsigned)change;
+    (void)pthread_mutex_unlock(&links->mutex);
+}
 
 /* The addresses of those that may be linked; the ids are checked when they are said. */
-static size_t list_addresses(struct peer_links *links, char (*out)[64], bool *any)
+static size_t list_addresses(struct peer_links *links, char (*out)[64], bool *any, bool *crowded)
 {
     size_t count = 0;
 
     (void)pthread_mutex_lock(&links->mutex);
+    *crowded = links->nameless >= LIMIT_PEER_NAMELESS;
     *any = links->is_open && links->is_running;
     for (size_t i = 0; i < links->count; i++) {
         const struct peer *peer = links->peers[i];
@@ -65,15 +73,19 @@ static int on_admit(void *context, struct request *request)
 {
     struct peer_links *links = context;
     char(*addresses)[64] = bytes_allocate(LIMIT_PEERS, sizeof *addresses);
-    bool may;
-    size_t count = list_addresses(links, addresses, &may);
+    bool may, crowded;
+    size_t count = list_addresses(links, addresses, &may, &crowded);
 
     for (size_t i = 0; i < count && !may; i++) {
         may = peer_links_is_at(addresses[i], request->caller.address);
     }
     free(addresses);
-    if (may) {
+    if (may && !crowded) {
         return 0;
+    }
+    if (may) {
+        respond_error(request, PROBLEM_BUSY, "Quá nhiều kết nối chưa cho biết là central nào");
+        return -1;
     }
     log_refusal(links, request->caller.address, "", "no central is to be linked from there");
     respond_error(request, PROBLEM_FORBIDDEN,
@@ -85,15 +97,14 @@ static void on_open(void *context, struct push_client *client, struct request *r
 {
     struct visitor *visitor = bytes_allocate(1, sizeof *visitor);
 
-    (void)context;
     visitor->socket.client = client;
     (void)snprintf(visitor->socket.address, sizeof visitor->socket.address, "%s",
                    request->caller.address);
     push_set_own(client, visitor);
+    count_nameless(context, 1);
 }
 
-/* ---- who it is ---------------------------------------------------------------------------------
- */
+/* ---- who it is ------------------------------------------------------------------------------- */
 
 /* Where a central of this id has to come from: "" = from anywhere. */
 static void required_address(struct peer_links *links, const char *id, char out[64])
@@ -135,11 +146,11 @@ static void identify(struct peer_links *links, struct push_client *client, struc
         return;
     }
     visitor->named = true;
+    count_nameless(links, -1);
     atomic_store(&visitor->has_name, true);
 }
 
-/* ---- hooks -------------------------------------------------------------------------------------
- */
+/* ---- hooks ----------------------------------------------------------------------------------- */
 
 static void on_text(void *context, struct push_client *client, struct slice text)
 {
@@ -195,6 +206,8 @@ static void on_close(void *context, struct push_client *client)
 
     if (visitor->named) {
         peer_links_leave(context, &visitor->socket);
+    } else {
+        count_nameless(context, -1);
     }
     free(visitor);
 }

@@ -1,20 +1,18 @@
 /*
  * Centrals that we go to: a thread for each, which asks who is there (link "auto"), connects, says
- * our name and then waits for both directions in one poll. civetweb's client waits up to 30 s for a
- * server that accepts and says nothing, and libcurl of Debian 12 speaks no WebSocket; so libcurl
- * resolves and connects, and api/ws_frame has the bytes.
+ * our name and then waits for both directions in one poll.
  */
 #include "api/peer_links_internal.h"
 
 #include "api/call.h"
 #include "api/envelope.h"
+#include "api/ws_dial.h"
 #include "api/ws_frame.h"
 #include "proto/clock.h"
 #include "proto/command.h"
 #include "proto/log.h"
 #include "proto/wire.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -25,7 +23,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define HANDSHAKE_MS 5000
 #define FIRST_PAUSE_MS 500
 #define MESH_FIRST_MS 1000   /* for the mesh to come up before anybody is asked who he is */
 #define LONG_ENOUGH_MS 10000 /* a link that lasted so long was none that fails at once */
@@ -47,8 +44,8 @@ struct peer_dial {
     bool is_closing; /* the close frame is behind what is queued */
 
     /* the thread's */
-    CURL *curl;
-    int fd;
+    struct ws_dial *connection;
+    int fd; /* its socket */
     struct buffer in, message;
     bool is_message; /* its first part came */
     struct ask *node;
@@ -56,8 +53,7 @@ struct peer_dial {
     struct peer_socket socket;
 };
 
-/* ---- what others ask of it (the mutex is held) --------------------------------------------------
- */
+/* ---- what others ask of it (the mutex is held) ----------------------------------------------- */
 
 static void wake(const struct peer_dial *dial)
 {
@@ -114,22 +110,21 @@ bool peer_dial_has_ended(const struct peer_dial *dial)
     return atomic_load(&dial->ended);
 }
 
-/* ---- helpers of the thread ----------------------------------------------------------------------
- */
+/* ---- helpers of the thread ------------------------------------------------------------------- */
 
-static void complain(struct peer_dial *dial, const char *what, const char *why)
+static void complain(struct peer_dial *dial, const char *why)
 {
     char quoted[300];
     bool is_new;
 
     (void)pthread_mutex_lock(&dial->links->mutex);
-    is_new = strstr(dial->peer->last_error, what) == NULL;
-    peer_links_say(dial->peer, "%s: %s", what, why);
+    is_new = strcmp(dial->peer->last_error, why) != 0 && peer_links_may_log(dial->peer);
+    peer_links_say(dial->peer, "%s", why);
     (void)pthread_mutex_unlock(&dial->links->mutex);
     if (is_new) { /* once, however often it is tried */
         log_info("PEER_DIAL_FAILED", "peer=%s address=%s:%u problem=%s", dial->peer->id.text,
                  dial->peer->entry.ip, dial->peer->entry.api_port,
-                 log_quote(dial->peer->last_error, quoted, sizeof quoted));
+                 log_quote(why, quoted, sizeof quoted));
     }
 }
 
@@ -149,8 +144,7 @@ static short wait_for(const struct peer_dial *dial, int fd, short events, int ti
     return both[1].revents;
 }
 
-/* ---- who is there -------------------------------------------------------------------------------
- */
+/* ---- who is there ---------------------------------------------------------------------------- */
 
 static enum peer_probe read_info(const struct call *call)
 {
@@ -212,48 +206,7 @@ static bool is_wanted(struct peer_dial *dial)
     return choice.dial;
 }
 
-/* ---- connecting ---------------------------------------------------------------------------------
- */
-
-static int is_stopped(void *context, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
-{
-    const struct peer_dial *dial = context;
-
-    (void)a;
-    (void)b;
-    (void)c;
-    (void)d;
-    return atomic_load(&dial->stop) ? 1 : 0;
-}
-
-static int connect_to(struct peer_dial *dial)
-{
-    char url[128], error[CURL_ERROR_SIZE] = "no memory";
-    curl_socket_t fd = CURL_SOCKET_BAD;
-    CURL *curl = curl_easy_init();
-
-    (void)snprintf(url, sizeof url, "http://%s:%u/", dial->peer->entry.ip,
-                   dial->peer->entry.api_port); /* fits */
-    if (curl == NULL || curl_easy_setopt(curl, CURLOPT_URL, url) != CURLE_OK ||
-        curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error) != CURLE_OK ||
-        curl_easy_setopt(curl, CURLOPT_CONNECT_ONLY, 1L) != CURLE_OK ||
-        curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)LIMIT_CALL_CONNECT_MS) !=
-            CURLE_OK ||
-        curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) != CURLE_OK ||
-        curl_easy_setopt(curl, CURLOPT_PROXY, "") != CURLE_OK ||
-        curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L) != CURLE_OK ||
-        curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, is_stopped) != CURLE_OK ||
-        curl_easy_setopt(curl, CURLOPT_XFERINFODATA, dial) != CURLE_OK ||
-        curl_easy_perform(curl) != CURLE_OK ||
-        curl_easy_getinfo(curl, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK || fd < 0) {
-        complain(dial, "cannot connect", error);
-        curl_easy_cleanup(curl);
-        return -1;
-    }
-    dial->curl = curl; /* closes the socket at the end */
-    dial->fd = fd;
-    return 0;
-}
+/* ---- bytes ----------------------------------------------------------------------------------- */
 
 /* Sends what is queued, as much as goes. False when the other side is gone. */
 static bool flush(struct peer_dial *dial)
@@ -296,49 +249,13 @@ static int receive(struct peer_dial *dial)
 
 static void drop(struct buffer *buffer, size_t size)
 {
-    memmove(buffer->data, buffer->data + size, buffer->len - size);
-    buffer->len -= size;
+    if (size > 0) {
+        memmove(buffer->data, buffer->data + size, buffer->len - size);
+        buffer->len -= size;
+    }
 }
 
-/* The handshake and our name behind it. 0, or -1. */
-static int shake_hands(struct peer_dial *dial)
-{
-    int64_t until_ms = clock_mono_ms() + HANDSHAKE_MS;
-    uint8_t nonce[16] = {0};
-    struct buffer name = {0};
-    size_t size = 0;
-    int rc = 0;
-
-    (void)!getrandom(nonce, sizeof nonce, 0); /* of 16 bytes it never gives fewer */
-    (void)pthread_mutex_lock(&dial->links->mutex);
-    ws_frame_put_request(&dial->out, dial->peer->entry.ip, dial->peer->entry.api_port, PATH, nonce);
-    (void)pthread_mutex_unlock(&dial->links->mutex);
-    while (rc == 0) {
-        int64_t left_ms = until_ms - clock_mono_ms();
-        if (left_ms <= 0 || atomic_load(&dial->stop) || !flush(dial)) {
-            break;
-        }
-        (void)wait_for(dial, dial->fd, POLLIN, (int)left_ms);
-        if (receive(dial) < 0) {
-            break;
-        }
-        rc = ws_frame_read_answer(buffer_slice(&dial->in), &size);
-    }
-    if (rc <= 0) {
-        complain(dial, "no WebSocket", rc < 0 ? "it refuses the handshake" : "no answer");
-        return -1;
-    }
-    drop(&dial->in, size);
-    envelope_put_identity(&name, dial->links->gateway->node.text);
-    (void)pthread_mutex_lock(&dial->links->mutex);
-    queue(dial, WS_TEXT, buffer_slice(&name));
-    (void)pthread_mutex_unlock(&dial->links->mutex);
-    buffer_free(&name);
-    return 0;
-}
-
-/* ---- a link that is up
- * --------------------------------------------------------------------------- */
+/* ---- a link that is up ----------------------------------------------------------------------- */
 
 static void end_with(struct peer_dial *dial, int code)
 {
@@ -459,8 +376,7 @@ static void converse(struct peer_dial *dial)
     (void)flush(dial); /* the close frame, if it goes */
 }
 
-/* ---- the thread
- * ---------------------------------------------------------------------------------- */
+/* ---- the thread ------------------------------------------------------------------------------ */
 
 static void reset(struct peer_dial *dial)
 {
@@ -477,30 +393,48 @@ static void reset(struct peer_dial *dial)
     (void)snprintf(dial->socket.address, sizeof dial->socket.address, "%s", dial->peer->entry.ip);
 }
 
+/* Our name, and into the table. */
+static const char *introduce(struct peer_dial *dial)
+{
+    struct buffer name = {0};
+    const char *why = "it is not wanted any more";
+
+    envelope_put_identity(&name, dial->links->gateway->node.text);
+    (void)pthread_mutex_lock(&dial->links->mutex);
+    queue(dial, WS_TEXT, buffer_slice(&name));
+    if (!dial->peer->is_gone) {
+        why = peer_links_join(dial->links, dial->peer->id.text, &dial->socket);
+    }
+    (void)pthread_mutex_unlock(&dial->links->mutex);
+    buffer_free(&name);
+    return why;
+}
+
 /* From connecting to the end of it. */
 static void link_once(struct peer_dial *dial)
 {
+    const struct ws_dial_to to = {.ip = dial->peer->entry.ip,
+                                  .port = dial->peer->entry.api_port,
+                                  .path = PATH,
+                                  .abandon = &dial->stop};
+    char error[160];
     const char *why;
 
     reset(dial);
-    if (connect_to(dial) != 0) {
+    dial->connection = ws_dial_open(&to, &dial->in, error, sizeof error);
+    if (dial->connection == NULL) {
+        complain(dial, error);
         return;
     }
-    if (shake_hands(dial) == 0) {
-        (void)pthread_mutex_lock(&dial->links->mutex);
-        why = dial->peer->is_gone
-                  ? "it is not wanted any more"
-                  : peer_links_join(dial->links, dial->peer->id.text, &dial->socket);
-        (void)pthread_mutex_unlock(&dial->links->mutex);
-        if (why != NULL) {
-            complain(dial, "not linked", why);
-        } else {
-            converse(dial);
-            peer_links_leave(dial->links, &dial->socket);
-        }
+    dial->fd = ws_dial_socket(dial->connection);
+    why = introduce(dial);
+    if (why != NULL) {
+        complain(dial, why);
+    } else {
+        converse(dial);
+        peer_links_leave(dial->links, &dial->socket);
     }
-    curl_easy_cleanup(dial->curl);
-    dial->curl = NULL;
+    ws_dial_close(&dial->connection);
 }
 
 /* Half of it to all of it, so that many centrals do not come at the same time. */

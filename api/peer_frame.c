@@ -6,8 +6,7 @@
 
 #include <time.h>
 
-/* ---- how much one link may bring --------------------------------------------------------------
- */
+/* ---- how much one link may bring ------------------------------------------------------------- */
 
 /* Too many messages wait in the sender's own buffers. */
 static void pace(struct peer_links *links, struct peer_socket *socket)
@@ -33,8 +32,7 @@ static void pace(struct peer_links *links, struct peer_socket *socket)
     }
 }
 
-/* ---- what is wrong -----------------------------------------------------------------------------
- */
+/* ---- what is wrong --------------------------------------------------------------------------- */
 
 /* Logged once for each link; the figures count on. */
 static void note(struct peer_links *links, struct peer_socket *socket, uint64_t refused,
@@ -56,8 +54,7 @@ static void note(struct peer_links *links, struct peer_socket *socket, uint64_t 
     }
 }
 
-/* ---- its answer to our question ----------------------------------------------------------------
- */
+/* ---- its answer to our question -------------------------------------------------------------- */
 
 static void take_answer(struct peer *peer, const struct envelope *envelope,
                         const struct peer_heard_rows *rows)
@@ -86,8 +83,7 @@ static void take_answer(struct peer *peer, const struct envelope *envelope,
     }
 }
 
-/* ---- one message -------------------------------------------------------------------------------
- */
+/* ---- one message ----------------------------------------------------------------------------- */
 
 static void set_busy(struct peer_links *links, struct peer_socket *socket, bool is_busy)
 {
@@ -129,9 +125,12 @@ static int hear(struct peer_links *links, struct peer_socket *socket, struct pee
     rc = peer_hear(hearing, envelope, socket->peer->zone, &rows, &problem);
     set_busy(links, socket, false);
     if (rc != 0) {
-        /* it dials again, and then all rows are asked for */
-        log_warn("PEER_MESSAGE_LOST", "peer=%s code=%s", socket->peer->id.text,
-                 problem_name(problem.code));
+        (void)pthread_mutex_lock(&links->mutex);
+        if (peer_links_may_log(socket->peer)) { /* it dials again, and all rows are asked for */
+            log_warn("PEER_MESSAGE_LOST", "peer=%s code=%s", socket->peer->id.text,
+                     problem_name(problem.code));
+        }
+        (void)pthread_mutex_unlock(&links->mutex);
         return PUSH_TRY_LATER;
     }
     if (hearing->refused > 0) {

@@ -8,8 +8,7 @@
 
 #define WINDOW 256 /* rows under way: one commit of the node takes as many at least */
 
-/* ---- commands ---------------------------------------------------------------------------------
- */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 static void fill_visit(struct command *command, const struct envelope_visit *visit)
 {
@@ -107,8 +106,7 @@ static bool fill(struct command *command, const struct peer_hearing *hearing,
     return false;
 }
 
-/* ---- the node ---------------------------------------------------------------------------------
- */
+/* ---- the node -------------------------------------------------------------------------------- */
 
 /* 1 when it is under way, 0 when it can be no command (a text is too long), -1. */
 static int ask(struct peer_hearing *hearing, const struct command *command, struct problem *problem)

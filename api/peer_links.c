@@ -4,6 +4,7 @@
 #include "proto/log.h"
 
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <netdb.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,11 +13,8 @@
 #include <time.h>
 
 #define TEST_POLL_NS 5000000
-#define LINES_MOST 8 /* of the log about one central in a minute: two links that come and go */
-#define LINES_EVERY_MS 60000
 
-/* ---- the table --------------------------------------------------------------------------------
- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 struct peer *peer_links_find(struct peer_links *links, const char *id)
 {
@@ -32,6 +30,27 @@ void peer_links_wake(struct peer_links *links)
 {
     links->is_woken = true;
     (void)pthread_cond_signal(&links->changed);
+}
+
+bool peer_links_may_log(struct peer *peer)
+{
+    int64_t now_ms = clock_mono_ms(), gained = (now_ms - peer->lines_ms) / LIMIT_PEER_LINE_MS;
+
+    if (gained > 0) {
+        peer->lines =
+            peer->lines + gained < LIMIT_PEER_LINES ? peer->lines + gained : LIMIT_PEER_LINES;
+        peer->lines_ms = now_ms;
+    }
+    if (peer->lines <= 0) {
+        peer->unlogged++;
+        return false;
+    }
+    peer->lines--;
+    if (peer->unlogged > 0) {
+        log_info("PEER_LEFT_OUT", "peer=%s lines=%" PRIu64, peer->id.text, peer->unlogged);
+        peer->unlogged = 0;
+    }
+    return true;
 }
 
 void peer_links_say(struct peer *peer, const char *format, ...)
@@ -77,6 +96,8 @@ static struct peer *peer_new(struct peer_links *links, const struct api_peer *en
     peer->entry = *entry;
     peer->is_configured = is_configured;
     peer->zone = zone_new(entry->timezone);
+    peer->lines = LIMIT_PEER_LINES;
+    peer->lines_ms = clock_mono_ms();
     peer->tell = peer_tell_new(links->gateway->node.text, peer->id.text, peer->zone);
     links->peers[links->count++] = peer;
     return peer;
@@ -89,8 +110,7 @@ static void peer_free(struct peer *peer)
     free(peer);
 }
 
-/* ---- sockets come and go ----------------------------------------------------------------------
- */
+/* ---- sockets come and go --------------------------------------------------------------------- */
 
 static struct peer *stranger(struct peer_links *links, const struct node_id *id)
 {
@@ -120,17 +140,6 @@ static void make_room(struct peer *peer)
     if (open >= LIMIT_PEER_SOCKETS) {
         peer_socket_close(oldest, PUSH_NORMAL);
     }
-}
-
-bool peer_links_may_log(struct peer *peer)
-{
-    int64_t now_ms = clock_mono_ms();
-
-    if (now_ms - peer->lines_ms >= LINES_EVERY_MS) {
-        peer->lines_ms = now_ms;
-        peer->lines = 0;
-    }
-    return peer->lines++ < LINES_MOST;
 }
 
 const char *peer_links_join(struct peer_links *links, const char *id, struct peer_socket *socket)
@@ -230,8 +239,7 @@ bool peer_links_is_at(const char *configured, const char *address)
     return is_at;
 }
 
-/* ---- configuration ----------------------------------------------------------------------------
- */
+/* ---- configuration --------------------------------------------------------------------------- */
 
 static bool is_same(const struct api_peer *a, const struct api_peer *b)
 {
@@ -266,7 +274,8 @@ static void add(struct peer_links *links, const struct api_peer *entry, bool is_
     struct peer *peer;
 
     if (links->count == sizeof links->peers / sizeof links->peers[0]) {
-        log_warn("PEER_LEFT_OUT", "peer=%s", entry->id.text); /* until those that go have gone */
+        log_warn("PEER_ENTRY_LEFT_OUT", "peer=%s",
+                 entry->id.text); /* until those that go have gone */
         return;
     }
     peer = peer_new(links, entry, true);
@@ -318,8 +327,7 @@ void peer_links_run(struct peer_links *links, bool runs)
     (void)pthread_mutex_unlock(&links->mutex);
 }
 
-/* ---- what is said of it ------------------------------------------------------------------------
- */
+/* ---- what is said of it ---------------------------------------------------------------------- */
 
 static void report(const struct peer_links *links, const struct peer *peer,
                    struct peer_link_report *out)
@@ -423,8 +431,7 @@ bool peer_links_used(struct peer_links *links)
     return used;
 }
 
-/* ---- life --------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 struct peer_links *peer_links_new(struct gateway *gateway, const struct api_peers *peers)
 {

@@ -51,11 +51,11 @@ struct peer {
     struct peer_socket *sockets[PEER_SOCKETS];
     size_t socket_count;
     int64_t since_ms, heard_ms; /* wall */
-    int64_t lines_ms;           /* monotonic; since when `lines` are counted */
-    unsigned lines;             /* of the log, about its links */
     int64_t answered_ms;        /* monotonic; when the newest ping was answered */
     uint64_t sent, received, refused;
     char last_error[200];
+    int64_t lines, lines_ms; /* that may be logged of it now; monotonic, as of when */
+    uint64_t unlogged;       /* left out since the last one */
 
     /* what we ask of it */
     bool wants_rows;      /* a SYNC_REQUEST is due */
@@ -92,12 +92,13 @@ struct peer_links {
     bool is_woken; /* something happened since the last look */
     struct peer *peers[2 * LIMIT_PEERS + LIMIT_PEER_STRANGERS]; /* with those that are gone */
     size_t count;
-    uint64_t sockets; /* ever; numbers them */
-    uint64_t news;    /* facts heard */
+    uint64_t sockets;  /* ever; numbers them */
+    uint64_t news;     /* facts heard */
+    unsigned nameless; /* sockets that have not said who they are */
     int64_t mesh_due_ms, refusal_due_ms;
 };
 
-/* ---- peer_links.c: the table (the mutex is held unless it says otherwise) ---- */
+/* ---- peer_links.c: the table (the mutex is held unless it says otherwise) -------------------- */
 
 struct peer *peer_links_find(struct peer_links *links, const char *id);
 struct peer_choice peer_links_choice(const struct peer_links *links, const struct peer *peer);
@@ -108,8 +109,7 @@ void peer_links_leave(struct peer_links *links, struct peer_socket *socket);
 /* The one to speak on, or NULL. */
 struct peer_socket *peer_links_best(const struct peer *peer);
 void peer_links_wake(struct peer_links *links);
-/* Whether the log may have another line about its links: a few each minute, however often it comes
- * and goes. */
+/* Whether a line about it is logged now: one that comes and goes all day fills no disk. */
 bool peer_links_may_log(struct peer *peer);
 /* Whether a central of that configured address may come from `address`. May ask the resolver, so
  * without the mutex. */
@@ -117,7 +117,7 @@ bool peer_links_is_at(const char *configured, const char *address);
 void peer_links_say(struct peer *peer, const char *format, ...)
     __attribute__((format(printf, 2, 3))); /* last_error */
 
-/* ---- peer_socket.c: what is done to a socket (the mutex is held) ---- */
+/* ---- peer_socket.c: what is done to a socket (the mutex is held) ----------------------------- */
 
 /* False when it has no room now. */
 bool peer_socket_offer(struct peer_socket *socket, struct slice text);
@@ -126,17 +126,17 @@ void peer_socket_close(struct peer_socket *socket, enum push_code code);
 /* A pong came. Takes the mutex itself. */
 void peer_socket_pong(struct peer_links *links, struct peer_socket *socket, struct slice payload);
 
-/* ---- peer_frame.c: one message, whoever brought it (takes the mutex itself) ---- */
+/* ---- peer_frame.c: one message, whoever brought it (takes the mutex itself) ------------------ */
 
 /* 0, or the code to close the socket with. `node` and `question` are the thread's. */
 int peer_frame_take(struct peer_links *links, struct peer_socket *socket, struct ask *node,
                     struct buffer *question, struct slice text);
 
-/* ---- peer_accept.c ---- */
+/* ---- peer_accept.c --------------------------------------------------------------------------- */
 
 struct push_channel *peer_accept_add(struct peer_links *links, struct push *push);
 
-/* ---- peer_dial.c: a thread for each central that may be dialled ---- */
+/* ---- peer_dial.c: a thread for each central that may be dialled ------------------------------ */
 
 struct peer_dial *peer_dial_new(struct peer_links *links, struct peer *peer);
 /* Tells it to end (mutex held), which it does soon; then whether it has. */
@@ -149,7 +149,7 @@ bool peer_dial_offer(struct peer_dial *dial, struct slice text);
 void peer_dial_ping(struct peer_dial *dial, struct slice payload);
 void peer_dial_close(struct peer_dial *dial, enum push_code code);
 
-/* ---- peer_sender.c: the thread that tells ---- */
+/* ---- peer_sender.c: the thread that tells ---------------------------------------------------- */
 
 void *peer_sender_run(void *links);
 

@@ -30,8 +30,7 @@ struct sender {
     int64_t now_ms; /* monotonic, of this round */
 };
 
-/* ---- what is over (the mutex is held) -----------------------------------------------------------
- */
+/* ---- what is over (the mutex is held) -------------------------------------------------------- */
 
 static void forget(struct peer_links *links, size_t index)
 {
@@ -64,8 +63,7 @@ static void reap(struct peer_links *links)
     }
 }
 
-/* ---- the mesh -----------------------------------------------------------------------------------
- */
+/* ---- the mesh -------------------------------------------------------------------------------- */
 
 static const struct peer_report *find_report(const struct mesh_report *report,
                                              const struct node_id *id)
@@ -138,8 +136,7 @@ static void look_at_mesh(struct sender *sender)
     end_unwanted(links);
 }
 
-/* ---- questions for rows -------------------------------------------------------------------------
- */
+/* ---- questions for rows ---------------------------------------------------------------------- */
 
 static int oldest_entry(void *context, const struct visit *visit)
 {
@@ -229,8 +226,7 @@ static void ask_for_rows(struct sender *sender, struct peer *peer)
     }
 }
 
-/* ---- signs of life (the mutex is held)
- * ----------------------------------------------------------- */
+/* ---- signs of life (the mutex is held) ------------------------------------------------------- */
 
 static void keep_alive(struct sender *sender, struct peer *peer, struct peer_socket *socket)
 {
@@ -241,7 +237,9 @@ static void keep_alive(struct sender *sender, struct peer *peer, struct peer_soc
     }
     if (socket->waits_since_ms != 0 && !socket->is_busy &&
         sender->now_ms - socket->waits_since_ms > LIMIT_PEER_PONG_MS) {
-        log_info("PEER_SILENT", "peer=%s address=%s", peer->id.text, socket->address);
+        if (peer_links_may_log(peer)) {
+            log_info("PEER_SILENT", "peer=%s address=%s", peer->id.text, socket->address);
+        }
         peer_links_say(peer, "no answer to a ping");
         peer_socket_close(socket, PUSH_POLICY);
         return;
@@ -258,8 +256,7 @@ static void keep_alive(struct sender *sender, struct peer *peer, struct peer_soc
     }
 }
 
-/* ---- telling
- * ------------------------------------------------------------------------------------- */
+/* ---- telling --------------------------------------------------------------------------------- */
 
 /* The socket to speak on; when it is another one than before, all that was not proven is said to it
  * again. */
@@ -404,8 +401,7 @@ static bool serve(struct sender *sender, struct peer *peer)
     return true;
 }
 
-/* ---- the thread
- * ----------------------------------------------------------------------------------- */
+/* ---- the thread ------------------------------------------------------------------------------ */
 
 /* Until somebody wakes us; what is due by the clock is looked at now and then. */
 static void wait_a_little(struct sender *sender)

@@ -101,8 +101,7 @@ void peer_tell_asked(struct peer_tell *tell, int64_t since_ms)
     tell->asked = true;
 }
 
-/* ---- messages ---------------------------------------------------------------------------------
- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 static struct envelope_head head_of(const struct peer_tell *tell)
 {
@@ -237,8 +236,7 @@ static bool is_peer(const struct peer_tell *tell, struct slice central)
     return slice_equal(central, slice_text(tell->peer));
 }
 
-/* ---- since an instant -------------------------------------------------------------------------
- */
+/* ---- since an instant ------------------------------------------------------------------------ */
 
 /* What happened at that central alone it knows better, unless it was one of ours meanwhile. */
 static bool is_its_own(const struct peer_tell *tell, const struct visit *visit)
@@ -300,8 +298,7 @@ static int walk(struct peer_tell *tell, struct history *history, struct problem 
     return 0;
 }
 
-/* ---- the feed ---------------------------------------------------------------------------------
- */
+/* ---- the feed -------------------------------------------------------------------------------- */
 
 /* True when it was told in this batch already. */
 static bool note(struct peer_tell *tell, char what, struct slice visit)
@@ -458,8 +455,7 @@ int peer_tell_more(struct peer_tell *tell, struct history *history, int64_t now_
     return more != 0 || tell->walks || tell->asked || tell->outbox.len > 0;
 }
 
-/* ---- on its way -------------------------------------------------------------------------------
- */
+/* ---- on its way ------------------------------------------------------------------------------ */
 
 struct slice peer_tell_next(const struct peer_tell *tell)
 {

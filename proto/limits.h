@@ -134,6 +134,10 @@
 #define LIMIT_PEER_PING_MS 30000   /* between pings to a silent one, and between HEARTBEATs */
 #define LIMIT_PEER_PONG_MS 20000   /* then the link is dead: they may be busy for seconds */
 #define LIMIT_PEER_REDIAL_MS 10000 /* the longest pause between attempts to dial */
+#define LIMIT_PEER_NAMELESS 8      /* sockets that have not said who they are; more get 503 */
+#define LIMIT_PEER_LINES \
+    6 /* of the log about one of them at once, then one each LIMIT_PEER_LINE_MS */
+#define LIMIT_PEER_LINE_MS 60000
 #define LIMIT_PEER_IDENTIFY_MS 10000 /* who dialled must have said its name by then */
 #define LIMIT_PEER_RATE 500          /* messages a second that one link may bring for long */
 #define LIMIT_PEER_BURST 5000        /* messages that it may bring at once */

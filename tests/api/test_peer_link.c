@@ -94,8 +94,7 @@ static json_t *hear_type(int fd, const char *type)
     return message;
 }
 
-/* ---- who may come ------------------------------------------------------------------------------
- */
+/* ---- who may come ---------------------------------------------------------------------------- */
 
 START_TEST(test_nobody_without_an_entry)
 {
@@ -160,8 +159,7 @@ START_TEST(test_open)
 }
 END_TEST
 
-/* ---- what is said ------------------------------------------------------------------------------
- */
+/* ---- what is said ---------------------------------------------------------------------------- */
 
 /* At once it is asked for all since a week and fourteen hours. */
 START_TEST(test_question)
@@ -248,8 +246,7 @@ START_TEST(test_empty_answer)
 }
 END_TEST
 
-/* ---- several sockets, bad messages --------------------------------------------------------------
- */
+/* ---- several sockets, bad messages ----------------------------------------------------------- */
 
 /* the second one stays when the first goes, and is spoken on. */
 START_TEST(test_two_sockets)

@@ -328,6 +328,18 @@ def samples_are_what_is_sent(cluster):
             name, json.dumps(message, ensure_ascii=False)))
 
 
+def manual(cluster):
+    """parkmesh-bus(7) has the names in the first columns of the tables of docs/bus.md."""
+    del cluster
+    with open(os.path.join(ROOT, "docs", "man", "parkmesh-bus.7"), encoding="utf-8") as file:
+        page = file.read()
+    shown = {name for line in re.findall(r"^\.T[PQ]\n\.B (.*)$", page, re.M) for name in line.split()}
+    with open(os.path.join(ROOT, "docs", "bus.md"), encoding="utf-8") as file:
+        columns = re.findall(r"^\| (`[^|]*)\|", file.read(), re.M)
+    expect_equal(sorted(shown), sorted({name for column in columns
+                                        for name in re.findall(r"`([\w.-]+)`", column)}), "names")
+
+
 def a_taken_port_leaves_a_central_without_a_bus(cluster):
     central = one_central(cluster)
     other = cluster.new("central-2")
@@ -342,4 +354,4 @@ if __name__ == "__main__":
     run(storm, filters_and_visits_in_the_examples, visits_are_told_as_they_change,
         who_follows_is_told, what_is_wrong_is_told, the_replay_port_answers_what_it_gets, samples_are_what_is_sent,
         with_a_secret_only_who_has_the_keys, ports_and_secret_follow_the_configuration,
-        a_taken_port_leaves_a_central_without_a_bus)
+        manual, a_taken_port_leaves_a_central_without_a_bus)

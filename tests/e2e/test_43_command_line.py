@@ -62,7 +62,7 @@ def manual(cluster):
     found = re.findall(r'^\.TP\n\.BI? (--[\w-]+)(?: " (\w+)")?$', described, re.M)
     expect_equal({" ".join(filter(None, item)) for item in found} | {"--help"}, everything,
                  "options of parkmesh(1)")
-    for file in ("parkmesh.1", "parkmesh.json.5"):
+    for file in ("parkmesh.1", "parkmesh.json.5", "parkmesh-bus.7"):
         done = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z",
                                os.path.join(ROOT, "docs", "man", file)],
                               capture_output=True, check=False) if os.path.exists("/usr/bin/man") \
