@@ -140,7 +140,8 @@ static void print_check(const struct judgement *judgement, const json_t *summary
                  number(disk, "free_bytes"));
 }
 
-static void print_json(const struct judgement *judgement, const json_t *summary, const json_t *mesh)
+static void print_json(const struct judgement *judgement, const json_t *summary, const json_t *mesh,
+                       json_t *bus)
 {
     static const char *const SUMMARY[] = {"version", "ready", "time",     "uptime_s",      "events",
                                           "parking", "disk",  "warnings", "unknown_events"};
@@ -154,6 +155,7 @@ static void print_json(const struct judgement *judgement, const json_t *summary,
     for (size_t i = 0; i < sizeof MESH / sizeof *MESH; i++) {
         (void)json_object_set(out, MESH[i], json_object_get(mesh, MESH[i]));
     }
+    (void)json_object_set(out, "bus", bus);
     command_line_json(out);
     json_decref(out);
 }
@@ -189,8 +191,26 @@ static void print_peers(const json_t *mesh)
     }
 }
 
+/* Who listens to the bus, and how much was missed and fetched later. */
+static void print_bus(const json_t *bus)
+{
+    const json_t *topics = json_object_get(bus, "topics");
+    int64_t subscribers = 0;
+
+    if (!json_is_true(json_object_get(bus, "listening"))) {
+        (void)printf("  bus    off, see BUS_UNAVAILABLE in the log\n");
+        return;
+    }
+    for (size_t i = 0; i < json_array_size(topics); i++) {
+        subscribers += number(json_array_get(topics, i), "subscribers");
+    }
+    (void)printf("  bus    %s:%" PRId64 ", subscriptions %" PRId64 ", fetched later %" PRId64 "\n",
+                 own_api_text(bus, "address"), number(bus, "port"), subscribers,
+                 number(bus, "fetched"));
+}
+
 static void print_screen(const struct judgement *judgement, const json_t *summary,
-                         const json_t *mesh)
+                         const json_t *mesh, const json_t *bus)
 {
     static const enum terminal_color COLORS[] = {TERMINAL_GREEN, TERMINAL_YELLOW, TERMINAL_RED,
                                                  TERMINAL_RED};
@@ -209,6 +229,7 @@ static void print_screen(const struct judgement *judgement, const json_t *summar
     (void)printf("  disk   database %.1f MiB, free %.1f GiB\n",
                  (double)number(disk, "database_bytes") / MEBIBYTE,
                  (double)number(disk, "free_bytes") / MEBIBYTE / 1024);
+    print_bus(bus);
     print_peers(mesh);
     for (size_t i = 0; i < json_array_size(warnings); i++) {
         const json_t *warning = json_array_get(warnings, i);
@@ -240,7 +261,7 @@ int command_status(const struct command_line *line)
     struct problem problem = {.code = PROBLEM_OK};
     struct judgement judgement;
     struct own_api api;
-    json_t *summary = NULL, *mesh = NULL;
+    json_t *summary = NULL, *mesh = NULL, *bus = NULL;
     int status = 0;
 
     if (own_api_open(&api, line, &problem) == 0) {
@@ -249,21 +270,25 @@ int command_status(const struct command_line *line)
     if (summary != NULL) {
         mesh = own_api_ask(&api, "GET", "/api/p2p/status", (struct slice){0}, &problem);
     }
-    if (mesh == NULL) {
+    if (mesh != NULL) {
+        bus = own_api_ask(&api, "GET", "/api/v1/bus", (struct slice){0}, &problem);
+    }
+    if (bus == NULL) {
         status = give_up(line, &problem);
     } else {
         judge(&judgement, summary, mesh);
         status = line->values[FLAG_CHECK] != NULL ? (int)judgement.verdict : 0;
         if (line->values[FLAG_JSON] != NULL) {
-            print_json(&judgement, summary, mesh);
+            print_json(&judgement, summary, mesh, bus);
         } else if (line->values[FLAG_CHECK] != NULL) {
             print_check(&judgement, summary, mesh);
         } else {
-            print_screen(&judgement, summary, mesh);
+            print_screen(&judgement, summary, mesh, bus);
         }
     }
     json_decref(summary);
     json_decref(mesh);
+    json_decref(bus);
     own_api_close(&api);
     return status;
 }

@@ -131,6 +131,11 @@ def who_follows_is_told(cluster):
     metrics = central.get("/metrics").body.decode()
     for line in ("parkmesh_bus_subscriptions 3", "parkmesh_bus_replayed_messages_total 2"):
         expect(line in metrics, line)
+    status, out, err = program("status", "--config", central.config_file)
+    expect(status == 0 and f"bus    {central.ip}:{central.bus}, subscriptions 3, fetched later 2\n"
+           in out, status, out, err)
+    _, out, _ = program("status", "--json", "--config", central.config_file)
+    expect_equal(json.loads(out)["bus"]["topics"], told()["topics"], "for programs")
     for sub in subs:
         sub.close()
     wait_until(lambda: told()["topics"] == [], 20, lambda: str(told()["topics"]))

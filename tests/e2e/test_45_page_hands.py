@@ -1,7 +1,9 @@
 """Hands at the page: text that would like to be more than text, the gate by keyboard, and what a role
 may not do."""
 
-from cluster import expect, expect_equal, now, run
+import zmq
+
+from cluster import expect, expect_equal, free_port, now, run
 from page_stand import axe, address, furnish, good, need_browser, open_browser, show
 
 HOSTILE = ('<b>30A</b>-12"345', "30A'; DROP-1", "\u202e30A-99999\u202c", "<img src=x onerror=a()>")
@@ -132,6 +134,24 @@ def taken_back(cluster):
         expect_equal(browser.console(), [], "console")
 
 
+def programs_on_the_bus(cluster):
+    """Who listens is listed under Health, and is gone when it goes."""
+    need_browser()
+    a = furnish(cluster, "ha-noi-1", visits=1)[0]
+    ports = [free_port(a.ip), free_port(a.ip)]
+    good(a.put("/api/p2p/config", {"bus": {"port": ports[0], "replay_port": ports[1]}}))
+    with open_browser() as browser, zmq.Context() as context:
+        show(browser, a, "health")
+        browser.wait("main", "Hiện không có chương trình nào đang nhận")
+        with context.socket(zmq.SUB) as program:
+            program.linger = 0
+            program.connect("tcp://%s:%d" % (good(a.get("/api/v1/bus"))["address"], ports[0]))
+            program.subscribe("v1.ha-noi-1.")
+            browser.wait("main table code", "v1.ha-noi-1.", seconds=20)
+        browser.wait("main", "Hiện không có chương trình nào đang nhận", seconds=30)
+        expect_equal(browser.console(), [], "console")
+
+
 def roles(cluster):
     """What a role may not do is not shown; nobody sees anything without logging in."""
     need_browser()
@@ -168,4 +188,4 @@ def roles(cluster):
 
 
 if __name__ == "__main__":
-    run(hostile_text, gate_by_keyboard, taken_back, roles)
+    run(hostile_text, gate_by_keyboard, taken_back, programs_on_the_bus, roles)

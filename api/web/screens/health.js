@@ -42,6 +42,26 @@ function Audit() {
         ${data.next && html`<${Button} onClick=${() => setCursor(data.next)}>${t("older")}<//>`}</p></div>`}<//><//>`;
 }
 
+// Programs that listen to the bus. ZeroMQ does not tell what it dropped for one; it fetches that again.
+function Bus() {
+  const source = useData("/api/v1/bus", { every: 10000, quiet: true });
+  const topics = [
+    { key: "topic", label: t("health.bus_topic"), cell: (item) => html`<code translate="no">${item.topic}</code>` },
+    { key: "subscribers", label: t("health.bus_subscribers"), cell: (item) => number(item.subscribers) },
+  ];
+  const replays = [
+    { key: "begun_at", label: t("health.time"), cell: (item) => html`<${Time} value=${item.begun_at} seconds />` },
+    { key: "address", label: t("health.bus_from"), cell: (item) => html`<span translate="no">${item.address}</span>` },
+    { key: "topic", label: t("health.bus_topic"), cell: (item) => html`<code translate="no">${item.topic}</code>` },
+    { key: "fetched", label: t("health.bus_messages"), cell: (item) => number(item.fetched) },
+  ];
+  return html`<${Card} title=${t("health.bus")}><${Shown} source=${source}>${(bus) => (!bus.listening ? html`<p>${t("health.bus_off")}</p>` : html`<div>
+    <p class="soft">${t(bus.encrypted ? "health.bus_encrypted" : "health.bus_plain", { address: bus.address, port: bus.port })}</p>
+    ${bus.topics.length === 0 ? html`<${Empty}>${t("health.bus_nobody")}<//>` : html`<${Table} caption=${t("health.bus")} columns=${topics} rows=${bus.topics} keyOf=${(item) => item.topic} />`}
+    ${bus.recent_replays.length > 0 && html`<details><summary>${t("health.bus_replays", { count: number(bus.recent_replays.length) })}</summary>
+      <${Table} caption=${t("health.bus_replays", { count: number(bus.recent_replays.length) })} columns=${replays} rows=${bus.recent_replays} keyOf=${(item) => `${item.begun_at} ${item.address} ${item.topic}`} /></details>`}</div>`)}<//><//>`;
+}
+
 const CLOCK_MS = 60000; // a machine whose clock is further off than that shows ages that surprise
 
 export default function Health({ who }) {
@@ -57,5 +77,6 @@ export default function Health({ who }) {
       ${Math.abs(skew()) > CLOCK_MS && html`<p class="note" role="status">${t("health.skew", { span: span(Math.abs(skew())) })}</p>`}
       <${Age} at=${source.at} /></div>`}<//>
     <${Feed} />
+    <${Bus} />
     ${who.roles.includes("admin") && html`<${Audit} />`}</div>`;
 }
