@@ -44,7 +44,7 @@ struct fact_visit {
 
 struct fact {
     uint64_t batch;
-    uint64_t lsn; /* highest in the log */
+    uint64_t lsn; /* highest given: events and changes of visits share the numbers */
     struct digest log_digest, state_digest;
     uint64_t events; /* in the log, all streams */
     uint64_t hlc;
