@@ -255,7 +255,7 @@ static int bring_up(struct store *store, enum schema_origin origin, struct probl
     return 0;
 }
 
-static int open_database(struct store *store, struct problem *problem)
+static int open_database(struct store *store, bool is_full, struct problem *problem)
 {
     enum schema_origin origin = SCHEMA_EMPTY;
     if (schema_look(store->path, &origin, problem) || take_lock(store, problem)) {
@@ -266,7 +266,16 @@ static int open_database(struct store *store, struct problem *problem)
         (origin != SCHEMA_LEGACY && secure_wal(store, problem)) ||
         sql_open(store->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &store->db, problem) ||
         (origin == SCHEMA_LEGACY && legacy_backup(store->db, store->path, problem)) ||
-        set_up(store, problem) || sql_run(store->db, "BEGIN IMMEDIATE", problem)) {
+        set_up(store, problem)) {
+        return -1;
+    }
+    if (is_full) {
+        /* What a killed process left in the WAL goes to where most of it has been already. Then the
+         * WAL is written again from its beginning, which needs no room. If not, BEGIN or COMMIT
+         * will say so. */
+        (void)sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+    }
+    if (sql_run(store->db, "BEGIN IMMEDIATE", problem)) {
         return -1;
     }
     if (bring_up(store, origin, problem)) {
@@ -327,7 +336,8 @@ static void release(struct store *store)
     free(store);
 }
 
-static struct store *open_once(const struct store_options *options, struct problem *problem)
+static struct store *open_once(const struct store_options *options, bool is_full,
+                               struct problem *problem)
 {
     struct store *store = calloc(1, sizeof *store);
     if (!store) {
@@ -342,7 +352,7 @@ static struct store *open_once(const struct store_options *options, struct probl
     store->reserve = options->reserve;
     store->now.own = STORE_NO_STREAM;
     store->now_ms = clock_wall_ms();
-    if (open_database(store, problem) == 0) {
+    if (open_database(store, is_full, problem) == 0) {
         return store;
     }
     /* While opening, a malformed file is a finding, not a failure of the disk. */
@@ -373,10 +383,10 @@ struct store *store_open(const struct store_options *options, struct problem *pr
     /* Counting every allocation under a lock costs a tenth of the writer's time. Refused, without
      * harm, when SQLite is in use already. */
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-    struct store *store = open_once(options, problem);
+    struct store *store = open_once(options, false, problem);
     /* The reserve is gone by then, which makes room for what opening has to write. */
     if (!store && problem->code == PROBLEM_DISK_FULL) {
-        store = open_once(options, problem);
+        store = open_once(options, true, problem);
     }
     return store;
 }

@@ -129,6 +129,11 @@ def hear_ours(central, link, number):
                  (entered["event_id"], left["fee"], "central-1"), "exit (R-12)")
 
 
+def told_again(link, number):
+    """What it was told on an earlier link; what happens now is news behind that."""
+    link.wait_for(of_type("SYNC_RESPONSE", plate(number)), 20 * SLOW)
+
+
 def first_question(link):
     message = link.wait_for(of_type("SYNC_REQUEST"), 20 * SLOW)
     expect_equal((list(message), list(message["data"])),
@@ -171,6 +176,7 @@ def accepting(cluster):
     second = come(central)
     second.wait_for(of_type("SYNC_REQUEST"), 20 * SLOW)
     wait_until(lambda: status_of(central)["sockets"] == 2, 10, "both stay")
+    told_again(second, 701)
     hear_ours(central, second, 702)
     link.close()
     wait_until(lambda: status_of(central)["sockets"] == 1, 10, "the first has gone")
@@ -210,6 +216,7 @@ def dialling(cluster):
     again = door.accept(20 * SLOW)  # by itself, and soon
     expect_equal(again.receive(), {"peer_id": "central-1"}, "who it is, again")
     again.wait_for(of_type("SYNC_REQUEST"), 20 * SLOW)
+    told_again(again, 711)
     hear_ours(central, again, 712)
     central.stop()
     while again.receive() is not None:

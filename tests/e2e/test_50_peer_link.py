@@ -172,6 +172,7 @@ def both_ends_of_one_plate(stage):
     (ours,), (theirs,) = mixed(stage, ("central-1",), ("central-2",))
     car = plate(1)
     ours.post("/api/p2p/stop")
+    wait_until(lambda: not ours.peers()["central-2"]["connected"], 20, ours.peers)
     first = must(theirs.entry(car))["event_id"]
     second = must(ours.entry(car, ts=now() + 30))["event_id"]
     ours.post("/api/p2p/start")
