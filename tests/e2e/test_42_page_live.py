@@ -2,10 +2,11 @@
 fills under the eyes, sessions that end. Waits are bounded, not measured; what is worth knowing about
 speed is printed."""
 
+import socket
 import threading
 import time
 
-from cluster import expect, expect_equal, free_port, now, run, wait_linked
+from cluster import expect, expect_equal, free_port, now, run, wait_linked, wait_until
 from page_stand import (PASSWORD, ZONE, address, axe, furnish, good, need_browser, open_browser,
                         show)
 
@@ -60,6 +61,14 @@ def add_a_central(cluster):
     expect_equal(a.read_config()["peer_centrals"], [], "configured after the removal")
 
 
+def listens(address, port):
+    try:
+        socket.create_connection((address, port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
 def own_address(cluster):
     """This central's own settings: what is wrong is said, and a new port is where the page goes."""
     need_browser()
@@ -77,6 +86,7 @@ def own_address(cluster):
         browser.type(browser.field("Cổng HTTP"), str(port))
         browser.press("enter")
         browser.wait("dialog a", str(port))
+        wait_until(lambda: listens(a.ip, port), 20, "the new port")  # a hand takes longer than it
         browser.click("dialog a", str(port))
         browser.wait("h1", "Hệ thống đang chạy")
         browser.wait("header .site", "ha-noi-1")
