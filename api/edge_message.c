@@ -118,8 +118,7 @@ static void put_camera(struct json_writer *writer, const struct source *source)
     put_text(writer, "camera_type", event->camera_type);
 }
 
-/* ---- one event --------------------------------------------------------------------------------
- */
+/* ---- one event ------------------------------------------------------------------------------- */
 
 static void tell_entry(struct telling *telling, const struct source *source)
 {
@@ -219,8 +218,7 @@ static void tell_change(struct telling *telling, const char *type, const struct 
     finish(telling, &writer, source);
 }
 
-/* ---- one fact ---------------------------------------------------------------------------------
- */
+/* ---- one fact -------------------------------------------------------------------------------- */
 
 /* The visit of the fact under this name; or for a sighting the one that is inside with its plate.
  * The count when there is none. */

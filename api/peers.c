@@ -242,8 +242,7 @@ void peers_add(struct request *request)
     json_decref(body);
 }
 
-/* ---- POST /api/p2p/register-peer, unregister-peer ----------------------------------------------
- */
+/* ---- POST /api/p2p/register-peer, unregister-peer -------------------------------------------- */
 
 static void respond_change(struct request *request, bool done, const char *message,
                            const char *action)
@@ -358,8 +357,7 @@ void peers_unregister(struct request *request)
     }
 }
 
-/* ---- POST /api/p2p/test-connection -------------------------------------------------------------
- */
+/* ---- POST /api/p2p/test-connection ----------------------------------------------------------- */
 
 static int poll_link(struct request *request, const struct probe_question *question,
                      struct probe_report *report, struct problem *problem)

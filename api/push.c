@@ -14,8 +14,7 @@
 
 #define PUSH_STOP_MS 1000 /* clients get this long to take the close frame */
 
-/* ---- to everybody -----------------------------------------------------------------------------
- */
+/* ---- to everybody ---------------------------------------------------------------------------- */
 
 void push_all(struct push_channel *channel, struct slice text)
 {
@@ -99,8 +98,7 @@ bool push_figures(struct push *push, size_t index, struct push_figures *out)
     return true;
 }
 
-/* ---- to one client ----------------------------------------------------------------------------
- */
+/* ---- to one client --------------------------------------------------------------------------- */
 
 void push_send(struct push_client *client, struct slice text)
 {
@@ -195,8 +193,7 @@ struct worker *push_worker(const struct push_client *client)
     return mg_get_thread_pointer(client->connection);
 }
 
-/* ---- facts ------------------------------------------------------------------------------------
- */
+/* ---- facts ----------------------------------------------------------------------------------- */
 
 /* Whether anybody wants to hear a fact. */
 static bool has_listeners(struct push *push)
@@ -243,8 +240,7 @@ void push_fact(struct push *push, struct slice bytes)
     fact_free(&fact);
 }
 
-/* ---- coming -----------------------------------------------------------------------------------
- */
+/* ---- coming ---------------------------------------------------------------------------------- */
 
 static uint32_t places_of(const struct push_channel *channel)
 {
@@ -282,8 +278,7 @@ bool push_admit(struct push *push, struct request *request, const char *path)
     return false;
 }
 
-/* ---- life -------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 struct push *push_new(uint32_t clients_max, uint32_t ping_ms)
 {

@@ -81,8 +81,7 @@ struct push {
     uint64_t last_batch; /* of the thread that brings facts; 0 = unknown */
 };
 
-/* ---- push_queue.c: what waits for a client (mutex held) ---------------------------------------
- */
+/* ---- push_queue.c: what waits for a client (mutex held) -------------------------------------- */
 
 struct push_message *push_queue_message(struct slice text);
 void push_queue_release(struct push_message *message);
@@ -99,21 +98,18 @@ void push_queue_cut(struct push_client *client);
 /* Begins an orderly end. */
 void push_queue_close(struct push_client *client, enum push_code code);
 
-/* ---- push_writer.c: the thread that writes to one client --------------------------------------
- */
+/* ---- push_writer.c: the thread that writes to one client ------------------------------------- */
 
 /* Starts it (mutex held). 0 or -1. */
 int push_writer_start(struct push_client *client);
 /* One close frame, for whoever never became a client. */
 void push_writer_refuse(struct mg_connection *connection, enum push_code code);
 
-/* ---- push_reader.c: civetweb's callbacks, worker threads --------------------------------------
- */
+/* ---- push_reader.c: civetweb's callbacks, worker threads ------------------------------------- */
 
 void push_reader_register(struct push_channel *channel, struct mg_context *context);
 
-/* ---- push.c -----------------------------------------------------------------------------------
- */
+/* ---- push.c ---------------------------------------------------------------------------------- */
 
 /* True when one more fits on this channel (mutex held). */
 bool push_fits(const struct push_channel *channel);

@@ -49,8 +49,7 @@ static int find_socket(const struct mg_connection *connection)
     return found;
 }
 
-/* ---- coming -----------------------------------------------------------------------------------
- */
+/* ---- coming ---------------------------------------------------------------------------------- */
 
 static int on_connect(const struct mg_connection *connection, void *argument)
 {
@@ -160,8 +159,7 @@ static void on_ready(struct mg_connection *connection, void *argument)
     (void)pthread_mutex_unlock(&push->mutex);
 }
 
-/* ---- frames -----------------------------------------------------------------------------------
- */
+/* ---- frames ---------------------------------------------------------------------------------- */
 
 /* Ends a client that does not keep to the protocol; what it says from now on is not looked at. */
 static void refuse(struct push_client *client, enum push_code code)
@@ -302,8 +300,7 @@ static int on_data(struct mg_connection *connection, int bits, char *data, size_
     return 1; /* the writing thread ends the connection, after its close frame */
 }
 
-/* ---- going ------------------------------------------------------------------------------------
- */
+/* ---- going ----------------------------------------------------------------------------------- */
 
 static void leave(struct push_client *client)
 {

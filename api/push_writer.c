@@ -31,8 +31,7 @@ void push_writer_refuse(struct mg_connection *connection, enum push_code code)
     (void)write_close(connection, code); /* it ends now, whether or not the client hears why */
 }
 
-/* ---- waiting (mutex held) ---------------------------------------------------------------------
- */
+/* ---- waiting (mutex held) -------------------------------------------------------------------- */
 
 static void wait_until(struct push_client *client, int64_t until_ms)
 {
@@ -60,8 +59,7 @@ static int64_t next_due(const struct push_client *client)
     return due;
 }
 
-/* ---- one turn (mutex held; given back around writes and hooks) ---------------------------------
- */
+/* ---- one turn (mutex held; given back around writes and hooks) ------------------------------- */
 
 static void write_unlocked(struct push_client *client, int opcode, const char *data, size_t len)
 {

@@ -35,8 +35,7 @@ struct box {
     size_t told;          /* bytes of them */
 };
 
-/* ---- answers to a box -------------------------------------------------------------------------
- */
+/* ---- answers to a box ------------------------------------------------------------------------ */
 
 static void send_plain(struct push_client *client, const char *type, const char *message)
 {
@@ -77,8 +76,7 @@ static void send_ack(struct push_client *client, struct slice sent_id, const str
     buffer_free(&text);
 }
 
-/* ---- an event ---------------------------------------------------------------------------------
- */
+/* ---- an event -------------------------------------------------------------------------------- */
 
 static bool is_final(const struct answer *answer)
 {
@@ -175,8 +173,7 @@ static void take_event(struct ws_edge *edge, struct push_client *client, const j
     }
 }
 
-/* ---- who it is --------------------------------------------------------------------------------
- */
+/* ---- who it is ------------------------------------------------------------------------------- */
 
 /* A text or an integer; "" for 0, null and anything else. */
 static void read_id(const json_t *message, const char *key, char out[PUSH_TAG])
@@ -219,8 +216,7 @@ static bool identify(struct push_client *client, const json_t *message)
     return true;
 }
 
-/* ---- hooks ------------------------------------------------------------------------------------
- */
+/* ---- hooks ----------------------------------------------------------------------------------- */
 
 /* While events wait for room on the disk, boxes are better served by HTTP: see the header. */
 static int on_admit(void *context, struct request *request)
@@ -267,8 +263,7 @@ static void on_text(void *context, struct push_client *client, struct slice text
     json_decref(message);
 }
 
-/* ---- what is inside ---------------------------------------------------------------------------
- */
+/* ---- what is inside -------------------------------------------------------------------------- */
 
 static int gather(void *context, const struct visit *visit)
 {
@@ -335,8 +330,7 @@ static void on_room(void *context, struct push_client *client)
     box->told = 0;
 }
 
-/* ---- what happens -----------------------------------------------------------------------------
- */
+/* ---- what happens ---------------------------------------------------------------------------- */
 
 /* The messages of one fact. Too many ENTRYs, as after catching up, are told from the database. */
 struct flood {
@@ -378,8 +372,7 @@ static void on_close(void *context, struct push_client *client)
     free(box);
 }
 
-/* ---- life -------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 struct ws_edge *ws_edge_new(struct push *push, struct gateway *gateway)
 {

@@ -58,8 +58,7 @@ static bool is_time(int64_t ms)
     return ms >= 0 && ms <= FOLD_TIME_MAX;
 }
 
-/* ---- reading a message ------------------------------------------------------------------------
- */
+/* ---- reading a message ----------------------------------------------------------------------- */
 
 static bool has_plate(uint32_t kind)
 {
@@ -159,8 +158,7 @@ int foreign_prepare(struct foreign *foreign, const struct command *command, cons
     return *why != NULL ? -1 : 0;
 }
 
-/* ---- events -----------------------------------------------------------------------------------
- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 /* The next event, at `t`, with what all of them have. */
 static struct event *add(struct foreign *foreign, const struct foreign_view *view, uint32_t kind,
@@ -286,8 +284,7 @@ static void add_sighting(struct foreign *foreign, const struct foreign_view *vie
     sign(event, slice_text(foreign->visit), told);
 }
 
-/* ---- rows -------------------------------------------------------------------------------------
- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 /* Nobody saw it enter: it is what a lot camera saw, told as one would. */
 static void add_seen(struct foreign *foreign, const struct foreign_view *view)
@@ -388,8 +385,7 @@ static void decide_row(struct foreign *foreign, const struct foreign_view *view)
     }
 }
 
-/* ---- all --------------------------------------------------------------------------------------
- */
+/* ---- all ------------------------------------------------------------------------------------- */
 
 static void decide_confirmed(struct foreign *foreign, const struct foreign_view *view)
 {

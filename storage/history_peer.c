@@ -32,8 +32,7 @@ int history_mark(struct history *history, struct slice peer, struct history_mark
     return found;
 }
 
-/* ---- news -------------------------------------------------------------------------------------
- */
+/* ---- news ------------------------------------------------------------------------------------ */
 
 /* A page of the feed, copied. */
 struct page {
@@ -151,8 +150,7 @@ int history_news(struct history *history, const struct feed_cursor *after, histo
     return result;
 }
 
-/* ---- since ------------------------------------------------------------------------------------
- */
+/* ---- since ----------------------------------------------------------------------------------- */
 
 static const enum history_question PARTS[] = {HISTORY_SINCE_INSIDE, HISTORY_SINCE_LEFT,
                                               HISTORY_SINCE_ENTERED};

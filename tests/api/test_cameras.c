@@ -25,8 +25,7 @@ static void beat(const struct stand *stand, const char *body, int status, const 
     ask(stand, "POST", "/api/edge/heartbeat", body, status, part);
 }
 
-/* ---- waiting ----------------------------------------------------------------------------------
- */
+/* ---- waiting --------------------------------------------------------------------------------- */
 
 struct watcher {
     struct cameras *cameras;
@@ -65,8 +64,7 @@ START_TEST(test_each_ends_by_its_own_word)
 }
 END_TEST
 
-/* ---- over HTTP --------------------------------------------------------------------------------
- */
+/* ---- over HTTP ------------------------------------------------------------------------------- */
 
 START_TEST(test_list)
 {

@@ -24,8 +24,7 @@ struct house {
     atomic_bool busy; /* the text hook waits */
 };
 
-/* ---- hooks ------------------------------------------------------------------------------------
- */
+/* ---- hooks ----------------------------------------------------------------------------------- */
 
 static void on_open(void *context, struct push_client *client, struct request *request)
 {
@@ -87,8 +86,7 @@ static void on_room(void *context, struct push_client *client)
     }
 }
 
-/* ---- life -------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static struct push_options plain(void)
 {
@@ -161,8 +159,7 @@ static void say(int fd, const char *text)
     stand_send_frame(fd, 0x81, text, strlen(text));
 }
 
-/* ---- tests ------------------------------------------------------------------------------------
- */
+/* ---- tests ----------------------------------------------------------------------------------- */
 
 START_TEST(test_messages_and_fragments)
 {

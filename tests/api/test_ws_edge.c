@@ -13,8 +13,7 @@
 
 #define HELLO "{\"edge_id\": 3, \"ack\": true}"
 
-/* ---- messages of a fact -----------------------------------------------------------------------
- */
+/* ---- messages of a fact ---------------------------------------------------------------------- */
 
 static void pack_run(const char *node, struct event *event, struct buffer *out)
 {
@@ -119,8 +118,7 @@ START_TEST(test_messages)
 }
 END_TEST
 
-/* ---- boxes ------------------------------------------------------------------------------------
- */
+/* ---- boxes ----------------------------------------------------------------------------------- */
 
 static void expect_text(int fd, const char *part)
 {

@@ -99,8 +99,7 @@ static void send_all(int fd, const char *bytes, size_t len)
     }
 }
 
-/* ---- HTTP -------------------------------------------------------------------------------------
- */
+/* ---- HTTP ------------------------------------------------------------------------------------ */
 
 /* Reads one answer; false when it is not 200. */
 static bool receive(int fd)
@@ -191,8 +190,7 @@ static void *ask_stats(void *argument)
     return NULL;
 }
 
-/* ---- pages ------------------------------------------------------------------------------------
- */
+/* ---- pages ----------------------------------------------------------------------------------- */
 
 static void join(const struct bench *bench, struct page *page)
 {

@@ -42,8 +42,7 @@ static uint64_t events(void)
     return store_event_count(house.store);
 }
 
-/* ---- entries ----------------------------------------------------------------------------------
- */
+/* ---- entries --------------------------------------------------------------------------------- */
 
 START_TEST(an_entry_is_an_event_of_ours_with_its_central)
 {
@@ -129,8 +128,7 @@ START_TEST(an_entry_of_the_future_has_no_say_against_others)
 }
 END_TEST
 
-/* ---- exits ------------------------------------------------------------------------------------
- */
+/* ---- exits ----------------------------------------------------------------------------------- */
 
 START_TEST(r_12_an_exit_under_another_name_closes_by_plate_and_time)
 {
@@ -243,8 +241,7 @@ START_TEST(an_exit_of_ours_that_comes_back_is_known)
 }
 END_TEST
 
-/* ---- one second -------------------------------------------------------------------------------
- */
+/* ---- one second ------------------------------------------------------------------------------ */
 
 START_TEST(two_visits_within_one_second_keep_their_order)
 {
@@ -275,8 +272,7 @@ START_TEST(an_exit_told_in_seconds_closes_what_entered_in_that_second)
 }
 END_TEST
 
-/* ---- places -----------------------------------------------------------------------------------
- */
+/* ---- places ---------------------------------------------------------------------------------- */
 
 START_TEST(r_16_a_sighting_before_its_entry_is_no_visit_of_its_own)
 {

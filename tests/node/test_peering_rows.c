@@ -45,8 +45,7 @@ static uint64_t events(void)
     return store_event_count(house.store);
 }
 
-/* ---- rows -------------------------------------------------------------------------------------
- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 START_TEST(r_02_a_row_brings_a_whole_visit_once)
 {
@@ -204,8 +203,7 @@ START_TEST(an_exit_of_a_row_says_where_it_was)
 }
 END_TEST
 
-/* ---- changes, lots, bad messages --------------------------------------------------------------
- */
+/* ---- changes, lots, bad messages ------------------------------------------------------------- */
 
 START_TEST(a_correction_that_names_a_visit_is_taken_once)
 {
@@ -311,8 +309,7 @@ START_TEST(what_can_never_be_an_event_is_refused)
 }
 END_TEST
 
-/* ---- marks ------------------------------------------------------------------------------------
- */
+/* ---- marks ----------------------------------------------------------------------------------- */
 
 static int mark_of(const char *peer, struct history_mark *mark)
 {
