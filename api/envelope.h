@@ -9,9 +9,9 @@
 #define API_ENVELOPE_H
 
 #include "api/json.h"
+#include "api/zone.h"
 #include "proto/bytes.h"
 #include "proto/problem.h"
-#include "proto/zone.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -52,6 +52,9 @@ static void put_field(void *context, const struct feed_field *field)
     case FEED_TEXT:
         json_put_text(writer, field->text);
         break;
+    case FEED_ID:
+        json_put_id(writer, field->text);
+        break;
     case FEED_INTEGER:
         json_put_int(writer, field->integer);
         break;

@@ -11,7 +11,8 @@
 /* Shuts the reading side of every socket of this process that is bound to one of the server's
  * ports: nobody is accepted any more, who waits for a request sees its end, and what is being
  * written still goes out. Call it when the answers are out, right before mg_stop. When the system
- * does not tell which sockets there are, nothing happens and the stop takes its two seconds. */
+ * does not tell which sockets there are, nothing happens and the stop takes its two seconds. Main
+ * thread. */
 void hang_up(const struct mg_context *server);
 
 #endif

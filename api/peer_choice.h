@@ -34,6 +34,7 @@ struct peer_choice {
     const char *why;  /* for people, Vietnamese */
 };
 
+/* What holds now. Texts are static. */
 struct peer_choice peer_choice(const struct peer_case *now);
 
 #endif

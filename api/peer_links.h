@@ -16,7 +16,8 @@
 
 struct peer_links;
 
-/* Adds the channel /ws/p2p to the gateway's push. Nobody is linked yet. */
+/* Adds the channel /ws/p2p to the gateway's push, and borrows the gateway. Nobody is linked yet.
+ * The caller owns it; these life functions are the main thread's. */
 struct peer_links *peer_links_new(struct gateway *gateway, const struct api_peers *peers);
 /* Begins to dial and to tell. */
 void peer_links_start(struct peer_links *links);

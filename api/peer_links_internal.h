@@ -9,8 +9,8 @@
 #include "api/peer_links.h"
 #include "api/peer_pages.h"
 #include "api/peer_tell.h"
+#include "api/zone.h"
 #include "proto/limits.h"
-#include "proto/zone.h"
 
 #include <pthread.h>
 

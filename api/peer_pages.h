@@ -11,7 +11,7 @@
 #ifndef API_PEER_PAGES_H
 #define API_PEER_PAGES_H
 
-#include "proto/zone.h"
+#include "api/zone.h"
 
 #include <stdbool.h>
 #include <stddef.h>

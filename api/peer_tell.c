@@ -11,9 +11,8 @@
 
 #define POINTS 64 /* places remembered until they are proven; then some are left out */
 #define TOLD_MOST (2 * LIMIT_PEER_ROWS)
-#define OUTBOX_BYTES                                                            \
-    (4 * LIMIT_PEER_SAY) /* a batch passes one by the rows and exits of a batch \
-                          */
+/* A batch passes one message by the rows and the exits of a batch. */
+#define OUTBOX_BYTES (4 * LIMIT_PEER_SAY)
 
 /* A place in the feed, told completely by the first `count` messages. */
 struct point {

@@ -11,10 +11,10 @@
 #ifndef API_PEER_TELL_H
 #define API_PEER_TELL_H
 
+#include "api/zone.h"
 #include "proto/bytes.h"
 #include "proto/feed.h"
 #include "proto/problem.h"
-#include "proto/zone.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -66,19 +66,6 @@ static int import_record(void *context, uint64_t line, json_t *record, const str
     return sender_add(sender, line, record, problem);
 }
 
-static int import_records(const char *path, struct sender *sender, struct problem *problem)
-{
-    struct record_file file;
-    int rc = record_file_open(&file, path, problem);
-
-    if (rc == 0) {
-        sender->progress.all = file.lines;
-        rc = record_file_each(&file, import_record, sender, problem);
-    }
-    record_file_close(&file);
-    return rc;
-}
-
 /* ---- a database of the Python central -------------------------------------------------------- */
 
 /* As an export would tell the visit of a row. What the row does not say of its central, it says of
@@ -146,7 +133,7 @@ static int import_database(const char *path, struct sender *sender, struct probl
 static int import(const char *path, struct sender *sender, struct problem *problem)
 {
     int rc = record_file_is_database(path) ? import_database(path, sender, problem)
-                                           : import_records(path, sender, problem);
+                                           : sender_read(sender, path, import_record, problem);
 
     if (rc == 0) {
         rc = sender_flush(sender, problem);

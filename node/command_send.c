@@ -77,17 +77,11 @@ static int send_record(void *context, uint64_t line, json_t *record, const struc
 
 static int send_file(const char *path, struct sender *sender, struct problem *problem)
 {
-    struct record_file file;
-    int rc = record_file_open(&file, path, problem);
+    int rc = sender_read(sender, path, send_record, problem);
 
-    if (rc == 0) {
-        sender->progress.all = file.lines;
-        rc = record_file_each(&file, send_record, sender, problem);
-    }
     if (rc == 0) {
         rc = sender_flush(sender, problem);
     }
-    record_file_close(&file);
     terminal_progress_end(&sender->progress);
     if (rc == 0) {
         sender_sum(sender);

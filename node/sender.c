@@ -206,6 +206,19 @@ int sender_flush(struct sender *sender, struct problem *problem)
     return 0;
 }
 
+int sender_read(struct sender *sender, const char *path, record_fn each, struct problem *problem)
+{
+    struct record_file file;
+    int rc = record_file_open(&file, path, problem);
+
+    if (rc == 0) {
+        sender->progress.all = file.lines;
+        rc = record_file_each(&file, each, sender, problem);
+    }
+    record_file_close(&file);
+    return rc;
+}
+
 void sender_sum(const struct sender *sender)
 {
     if (!sender->prints) {

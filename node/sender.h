@@ -7,6 +7,7 @@
 #define NODE_SENDER_H
 
 #include "node/own_api.h"
+#include "node/record_file.h"
 #include "node/terminal.h"
 #include "proto/bytes.h"
 
@@ -46,6 +47,10 @@ int sender_aim(struct sender *sender, const struct sender_goods *goods, struct p
  * of its content when that says when it happened, else for this run only. 0, or -1 when sending
  * failed: the problem says so. `record` is changed and not kept. */
 int sender_add(struct sender *sender, uint64_t line, json_t *record, struct problem *problem);
+
+/* Hands each record of a file (node/record_file) to `each`, with the sender as its context, and
+ * shows the progress. 0, or -1 with the problem of the file or of `each`. */
+int sender_read(struct sender *sender, const char *path, record_fn each, struct problem *problem);
 
 /* What can never be stored: told, counted, passed over. */
 void sender_refuse(struct sender *sender, uint64_t line, const struct problem *problem);

@@ -61,6 +61,7 @@ bool feed_filter_matches_visit(const struct feed_filter *filter, struct slice ce
 
 enum feed_type {
     FEED_TEXT,
+    FEED_ID, /* text; of a camera: shown as a number in JSON where it is one */
     FEED_INTEGER,
     FEED_UNSIGNED, /* 64 bits: as decimal text, for readers whose numbers are doubles */
     FEED_REAL,
@@ -74,7 +75,7 @@ enum feed_type {
 struct feed_field {
     const char *name;
     enum feed_type type;
-    struct slice text;             /* FEED_TEXT, FEED_JSON */
+    struct slice text;             /* FEED_TEXT, FEED_ID, FEED_JSON */
     int64_t integer;               /* FEED_INTEGER, FEED_TIME, FEED_BOOL */
     uint64_t number;               /* FEED_UNSIGNED */
     double real;                   /* FEED_REAL, finite */

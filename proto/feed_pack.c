@@ -60,6 +60,7 @@ static void put_field(void *context, const struct feed_field *field)
     put_key(packer, field->name);
     switch (field->type) {
     case FEED_TEXT:
+    case FEED_ID:
     case FEED_JSON: /* stays a text here */
         wire_put_slice_str(packer, field->text);
         break;
@@ -127,6 +128,7 @@ static bool is_absent(const struct feed_field *field)
 {
     switch (field->type) {
     case FEED_TEXT:
+    case FEED_ID:
     case FEED_JSON:
         return field->text.data == NULL;
     case FEED_INTEGER:

@@ -15,7 +15,7 @@ OURS = {
     "storage": {"proto"},
     "bus": {"proto"},
     "api": {"proto", "storage/history.h", "storage/settings.h", "storage/accounts.h",
-            "storage/audit.h"},
+            "storage/audit.h", "storage/visit_field.h"},
     "node": {"proto", "storage", "bus", "api"},
 }
 

@@ -1,7 +1,6 @@
 /* What a central of the existing system says, over a real store: what is logged, and what the fold
  * makes of it. Defects of the existing system are named by their ids. */
-#include "support_house.h"
-#include "support_peer.h"
+#include "support_peer_house.h"
 
 #include "proto/event.h"
 #include <check.h>
@@ -12,35 +11,6 @@
 #define PEER "central-9"
 #define X "98A00001"
 #define at peer_at
-
-static struct house house;
-static struct buffer bytes; /* of the event that a test reads back */
-
-static void setup(void)
-{
-    house_start(&house, "central-1");
-}
-
-static void teardown(void)
-{
-    buffer_free(&bytes);
-    house_stop(&house);
-}
-
-static struct answer tell(struct command command)
-{
-    return peer_tell(&house, command);
-}
-
-static struct visit row_of(const char *name)
-{
-    return peer_visit(&house, name);
-}
-
-static uint64_t events(void)
-{
-    return store_event_count(house.store);
-}
 
 /* ---- entries --------------------------------------------------------------------------------- */
 

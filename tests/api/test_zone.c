@@ -1,6 +1,4 @@
-#include "proto/zone.h"
-
-#include "tests/proto/support_suite.h"
+#include "api/zone.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -98,7 +96,19 @@ END_TEST
 
 int main(void)
 {
-    const TTest *tests[] = {agrees_with_the_c_library, texts_that_name_their_offset,
-                            none_is_the_process_zone, no_zone};
-    return suite_run("zone", tests, sizeof tests / sizeof *tests);
+    Suite *suite = suite_create("zone");
+    TCase *tests = tcase_create("all");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_test(tests, agrees_with_the_c_library);
+    tcase_add_test(tests, texts_that_name_their_offset);
+    tcase_add_test(tests, none_is_the_process_zone);
+    tcase_add_test(tests, no_zone);
+    suite_add_tcase(suite, tests);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

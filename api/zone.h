@@ -2,8 +2,8 @@
  * A time zone other than the process's: a central of the existing system writes times as local text
  * of its own zone. Reads the system's zone files (TZif), so it knows what the C library knows.
  */
-#ifndef PROTO_ZONE_H
-#define PROTO_ZONE_H
+#ifndef API_ZONE_H
+#define API_ZONE_H
 
 #include "proto/bytes.h"
 #include "proto/localtime.h"

@@ -1,4 +1,4 @@
-#include "proto/zone.h"
+#include "api/zone.h"
 
 #include "proto/limits.h"
 

@@ -1,0 +1,70 @@
+#include "storage/visit_field.h"
+
+#include "proto/event.h"
+#include "proto/tariff.h"
+
+#include <string.h>
+
+#define TEXT(key, value)                                  \
+    {                                                     \
+        .name = (key), .type = FEED_TEXT, .text = (value) \
+    }
+#define ID(key, value)                                  \
+    {                                                   \
+        .name = (key), .type = FEED_ID, .text = (value) \
+    }
+#define INTEGER(key, value)                                     \
+    {                                                           \
+        .name = (key), .type = FEED_INTEGER, .integer = (value) \
+    }
+#define REAL(key, value)                                  \
+    {                                                     \
+        .name = (key), .type = FEED_REAL, .real = (value) \
+    }
+#define TIME(key, value)                                     \
+    {                                                        \
+        .name = (key), .type = FEED_TIME, .integer = (value) \
+    }
+#define BOOL(key, value)                                     \
+    {                                                        \
+        .name = (key), .type = FEED_BOOL, .integer = (value) \
+    }
+
+static int64_t duration(const struct visit *visit)
+{
+    return visit->exit_ms == EVENT_NONE ? EVENT_NONE
+                                        : tariff_seconds(visit->entry_ms, visit->exit_ms);
+}
+
+void visit_fields(const struct visit *visit, struct feed_field out[VISIT_FIELDS])
+{
+    const struct feed_field all[VISIT_FIELDS] = {
+        TEXT("event_id", visit->event_id),
+        TEXT("status", slice_text(visit_status_name(visit->status))),
+        TEXT("plate_id", visit->plate_id),
+        TEXT("plate_view", visit->plate_view),
+        TIME("entry_time", visit->entry_ms),
+        TEXT("entry_central", visit->source_central),
+        ID("entry_camera_id", visit->entry_camera_id),
+        TEXT("entry_camera_name", visit->entry_camera_name),
+        TEXT("entry_source", visit->entry_source),
+        REAL("entry_confidence", visit->entry_confidence),
+        TIME("exit_time", visit->exit_ms),
+        TEXT("exit_central", visit->exit_central),
+        ID("exit_camera_id", visit->exit_camera_id),
+        TEXT("exit_camera_name", visit->exit_camera_name),
+        TEXT("exit_source", visit->exit_source),
+        REAL("exit_confidence", visit->exit_confidence),
+        INTEGER("duration_s", duration(visit)),
+        INTEGER("fee", visit->fee == EVENT_NONE ? 0 : visit->fee),
+        TEXT("lot", visit->last_location),
+        TIME("lot_time", visit->last_location_ms),
+        TEXT("superseded_by", visit->superseded_by),
+        BOOL("is_anomaly", visit->is_anomaly),
+        BOOL("suspect", visit->suspect),
+        TEXT("edge_id", visit->edge_id),
+        INTEGER("id", visit->id),
+        INTEGER("revision", visit->revision),
+    };
+    memcpy(out, all, sizeof all);
+}

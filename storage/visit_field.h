@@ -1,0 +1,17 @@
+/*
+ * The facts of a visit under the names and types by which everybody is told of them: HTTP, exports
+ * and the bus. Pure.
+ */
+#ifndef STORAGE_VISIT_FIELD_H
+#define STORAGE_VISIT_FIELD_H
+
+#include "proto/feed.h"
+#include "storage/visit.h"
+
+#define VISIT_FIELDS 26
+
+/* All of them, in an order that stays; docs/api.md lists them. What is absent has a text without
+ * bytes at NULL, EVENT_NONE or NaN. Texts borrow from the visit. */
+void visit_fields(const struct visit *visit, struct feed_field out[VISIT_FIELDS]);
+
+#endif
