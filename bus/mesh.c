@@ -8,6 +8,7 @@
  *
  * Every handler of the loop ends in mesh_settle, so outputs and the timer can not be forgotten.
  */
+#include "bus/inproc.h"
 #include "bus/mesh_internal.h"
 #include "bus/zap.h"
 
@@ -507,7 +508,7 @@ static int open_all(struct mesh *mesh)
     }
     zmq_pollitem_t answers = {NULL, resolve_fd(mesh->resolve), ZMQ_POLLIN, 0};
     return mesh_link_set(zsock_resolve(mesh->reports), ZMQ_LINGER, 0) ||
-                   zmq_bind(zsock_resolve(mesh->reports), mesh->at.report) ||
+                   inproc_bind(mesh->reports, mesh->at.report) ||
                    mesh_watch(mesh, mesh->reports, on_report, mesh) ||
                    mesh_watch(mesh, mesh->pipe, on_pipe, mesh) ||
                    zloop_poller(mesh->loop, &answers, on_resolved, mesh)
@@ -518,9 +519,9 @@ static int open_all(struct mesh *mesh)
 static void close_all(struct mesh *mesh)
 {
     stop(mesh, "going down");
-    mesh_unwatch(mesh, &mesh->reports);
     zactor_destroy(&mesh->zap);
     zloop_destroy(&mesh->loop);
+    inproc_close(&mesh->reports);
     resolve_destroy(&mesh->resolve);
     mesh_config_free(&mesh->config);
 }

@@ -1,6 +1,7 @@
 #include "bus/publisher_internal.h"
 
 #include "bus/curve.h"
+#include "bus/inproc.h"
 #include "bus/zap.h"
 #include "proto/clock.h"
 #include "proto/fact.h"
@@ -302,7 +303,7 @@ void publisher_actor(zsock_t *pipe, void *args)
     zsock_destroy(&publisher->replay);
     zsock_destroy(&publisher->facts);
     zsock_destroy(&publisher->reader);
-    zsock_destroy(&publisher->reports);
+    inproc_close(&publisher->reports);
     buffer_free(&publisher->out);
     buffer_free(&publisher->links);
     free(publisher);

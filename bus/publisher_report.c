@@ -1,5 +1,7 @@
 #include "bus/publisher_internal.h"
 
+#include "bus/inproc.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,7 +79,7 @@ void publisher_report_open(struct publisher *publisher)
     publisher->reports = zsock_new(ZMQ_ROUTER);
     assert(publisher->reports != NULL);
     zsock_set_linger(publisher->reports, 0);
-    if (zsock_bind(publisher->reports, "%s", BUS_REPORT_ENDPOINT) < 0) {
+    if (inproc_bind(publisher->reports, BUS_REPORT_ENDPOINT) != 0) {
         assert(!"the publisher's inproc name is taken");
     }
 }

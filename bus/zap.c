@@ -1,5 +1,6 @@
 #include "bus/zap.h"
 
+#include "bus/inproc.h"
 #include "proto/bytes.h"
 #include "proto/clock.h"
 #include "proto/log.h"
@@ -220,15 +221,15 @@ void zap_actor(zsock_t *pipe, void *args)
     (void)prctl(PR_SET_NAME, "zap");
     zap.rep = zsock_new(ZMQ_REP);
     zap.keys = zsock_new(ZMQ_REP);
-    if (zap.rep && (!zap.keys || zmq_bind(zsock_resolve(zap.rep), ENDPOINT) ||
-                    zmq_bind(zsock_resolve(zap.keys), KEYS_ENDPOINT))) {
-        zsock_destroy(&zap.rep);
+    if (zap.rep &&
+        (!zap.keys || inproc_bind(zap.rep, ENDPOINT) || inproc_bind(zap.keys, KEYS_ENDPOINT))) {
+        inproc_close(&zap.rep);
     }
     zsock_set_sndtimeo(pipe, ANSWER_MS);
     (void)zsock_signal(pipe, 0); /* zactor_new waits for it: there is room */
     serve(&zap);
-    zsock_destroy(&zap.rep);
-    zsock_destroy(&zap.keys);
+    inproc_close(&zap.rep);
+    inproc_close(&zap.keys);
 }
 
 /* Hands a key over and waits for the answer. */

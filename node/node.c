@@ -6,6 +6,7 @@
  */
 #include "node/node.h"
 
+#include "bus/inproc.h"
 #include "node/batch.h"
 #include "proto/handoff.h"
 #include "proto/log.h"
@@ -327,7 +328,7 @@ static zsock_t *bind_socket(int type, const char *endpoint, int hwm)
     zsock_set_sndhwm(socket, hwm);
     zsock_set_rcvhwm(socket, hwm);
     zsock_set_linger(socket, 0);
-    if (zsock_bind(socket, "%s", endpoint) < 0) {
+    if (inproc_bind(socket, endpoint) != 0) {
         zsock_destroy(&socket);
     }
     return socket;
@@ -342,9 +343,9 @@ static void free_node(struct node *node)
         free_pending(node->sync.items[i]);
     }
     zloop_destroy(&node->loop);
-    zsock_destroy(&node->commands);
-    zsock_destroy(&node->peers);
-    zsock_destroy(&node->facts);
+    inproc_close(&node->commands);
+    inproc_close(&node->peers);
+    inproc_close(&node->facts);
     store_close(&node->store);
     buffer_free(&node->out);
     free(node);

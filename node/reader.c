@@ -1,5 +1,6 @@
 #include "node/reader.h"
 
+#include "bus/inproc.h"
 #include "node/reader_feed.h"
 #include "proto/feed_pack.h"
 #include "proto/handoff.h"
@@ -171,13 +172,13 @@ void reader_actor(zsock_t *pipe, void *args)
     zsock_set_linger(reader.socket, 0);
     zsock_set_sndhwm(reader.socket, LIMIT_PEERS * LIMIT_OUTSTANDING * 2);
     zsock_set_rcvhwm(reader.socket, LIMIT_PEERS * LIMIT_OUTSTANDING * 2);
-    if (zsock_bind(reader.socket, "%s", HANDOFF_READER) < 0) {
+    if (inproc_bind(reader.socket, HANDOFF_READER) != 0) {
         assert(!"the reader's inproc name is taken");
     }
     reader.feed = zsock_new_router(NULL);
     assert(reader.feed != NULL);
     zsock_set_linger(reader.feed, 0);
-    if (zsock_bind(reader.feed, "%s", FEED_READER) < 0) {
+    if (inproc_bind(reader.feed, FEED_READER) != 0) {
         assert(!"the reader's inproc name is taken");
     }
     (void)zloop_reader(loop, reader.feed, on_feed_request, &reader);
@@ -189,8 +190,8 @@ void reader_actor(zsock_t *pipe, void *args)
         ;
     }
     zloop_destroy(&loop);
-    zsock_destroy(&reader.socket);
-    zsock_destroy(&reader.feed);
+    inproc_close(&reader.socket);
+    inproc_close(&reader.feed);
     history_close(&reader.history);
     runs_close(&reader.runs);
     buffer_free(&reader.run);

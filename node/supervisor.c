@@ -1,5 +1,6 @@
 #include "node/supervisor.h"
 
+#include "bus/inproc.h"
 #include "node/services.h"
 #include "proto/clock.h"
 #include "proto/command.h"
@@ -389,7 +390,7 @@ static int serve(struct supervisor *supervisor)
 static zsock_t *bind_commands(void)
 {
     zsock_t *socket = zsock_new_router(NULL);
-    if (socket != NULL && zsock_bind(socket, "%s", COMMAND_SUPERVISOR) < 0) {
+    if (socket != NULL && inproc_bind(socket, COMMAND_SUPERVISOR) != 0) {
         zsock_destroy(&socket);
     }
     return socket;
@@ -424,7 +425,7 @@ int supervisor_run(const struct supervisor_options *options)
         status = serve(&supervisor);
     }
     services_stop(&supervisor.services);
-    zsock_destroy(&supervisor.commands);
+    inproc_close(&supervisor.commands);
     zsys_shutdown();
     if (supervisor.signal_fd >= 0) {
         (void)close(supervisor.signal_fd);

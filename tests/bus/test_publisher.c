@@ -130,9 +130,30 @@ START_TEST(a_subscriber_makes_it_read)
 }
 END_TEST
 
+/* As at a change of ports and keys; those of a taken port are over soonest. */
+START_TEST(successors_follow_at_once)
+{
+    struct publisher_args args = {.address = "127.0.0.1", .port = (uint16_t)free_port()};
+    zsock_t *taken = zsock_new(ZMQ_ROUTER);
+
+    args.replay_port = args.port;
+    ck_assert_int_eq(zsock_bind(taken, "tcp://127.0.0.1:%d", args.port), args.port);
+    for (int i = 0; i < 300; i++) {
+        struct problem problem;
+        zactor_t *publisher = zactor_new(publisher_actor, &args);
+        ck_assert_ptr_nonnull(publisher);
+        ck_assert_int_eq(publisher_listens(publisher, &problem), -1);
+        ck_assert_int_eq(problem.code, PROBLEM_PORT_IN_USE);
+        zactor_destroy(&publisher);
+    }
+    zsock_destroy(&taken);
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *const tests[] = {with_nobody_there_commits_ask_for_nothing,
+    const TTest *const tests[] = {successors_follow_at_once,
+                                  with_nobody_there_commits_ask_for_nothing,
                                   a_subscriber_makes_it_read};
     return central_suite("publisher", tests, sizeof tests / sizeof tests[0]);
 }
