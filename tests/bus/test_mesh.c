@@ -43,6 +43,43 @@ START_TEST(two_centrals_converge)
 }
 END_TEST
 
+/* With no link commits wake nobody here; who asks, and who comes, sees them all the same. */
+START_TEST(alone_it_lags_behind_for_nobody)
+{
+    struct central a, b;
+    struct central *both[] = {&a, &b};
+    central_begin();
+    central_set_up(&a, "central-1", "127.0.0.1", central_free_port("127.0.0.1"), SECRET);
+    central_set_up(&b, "central-2", "127.0.0.2", central_free_port("127.0.0.2"), SECRET);
+    central_know(&a, &b);
+    central_know(&b, &a);
+    zactor_t *zap = central_doorkeeper(&a.config.keys);
+    central_start(&a, "a");
+    house_write(&a.house, 50, 1);
+    central_wait_equal(both, 1, 50);
+    for (size_t i = 1; i <= 20; i++) {
+        house_write(&a.house, 5, 1);
+        struct mesh_report report = central_report(&a);
+        ck_assert_uint_eq(report.events, 50 + 5 * i);
+        mesh_report_free(&report);
+    }
+    central_start(&b, "b");
+    house_write(&a.house, 100, 1);
+    central_wait_equal(both, 2, 250);
+    house_write(&a.house, 1, 1);
+    central_wait_equal(both, 2, 251);
+    central_stop(&b); /* alone again, and linked again */
+    central_wait_gone(&a, "central-2");
+    house_write(&a.house, 100, 1);
+    central_start(&b, "c");
+    central_wait_equal(both, 2, 351);
+    central_stop(&b);
+    central_stop(&a);
+    zactor_destroy(&zap);
+    zsys_shutdown();
+}
+END_TEST
+
 /* The first commit after a start, like every other. */
 START_TEST(the_first_event_is_pushed)
 {
@@ -459,6 +496,7 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {two_centrals_converge,
+                                  alone_it_lags_behind_for_nobody,
                                   the_first_event_is_pushed,
                                   three_centrals_converge_through_the_middle,
                                   a_long_absence_is_caught_up,
