@@ -223,12 +223,12 @@ void json_put_text(struct json_writer *writer, struct slice text)
     separate(writer);
     put(writer, "\"", 1);
     while (i < text.len) {
-        size_t step = 1;
-        if (bytes[i] >= 0x80) {
-            step = character(bytes + i, text.len - i);
-        } else if (bytes[i] < 0x20 || bytes[i] == '"' || bytes[i] == '\\' || bytes[i] == 0x7f) {
-            step = 0;
+        size_t step;
+        if (bytes[i] >= 0x20 && bytes[i] < 0x7f && bytes[i] != '"' && bytes[i] != '\\') {
+            i++;
+            continue;
         }
+        step = bytes[i] >= 0x80 ? character(bytes + i, text.len - i) : 0;
         if (step > 0) {
             i += step;
             continue;
