@@ -29,7 +29,9 @@
 #include <czmq.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/sched.h> /* SCHED_BATCH */
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +59,15 @@ struct api {
 
 /* ---- workers --------------------------------------------------------------------------------- */
 
+/* A worker that the node wakes with its answer would take the core from it before the others have
+ * theirs. A batch thread waits until the core is free or its turn has come. */
+static void yield_to_node(void)
+{
+    const struct sched_param none = {.sched_priority = 0};
+
+    (void)sched_setscheduler(0, SCHED_BATCH, &none); /* 0 = this thread; refused, it is slower */
+}
+
 static void *start_thread(const struct mg_context *context, int type)
 {
     struct api *api = mg_get_user_data(context);
@@ -65,6 +76,7 @@ static void *start_thread(const struct mg_context *context, int type)
     if (type != API_THREAD_WORKER) {
         return NULL;
     }
+    yield_to_node();
     worker = bytes_allocate(1, sizeof *worker);
     worker->node = ask_new(COMMAND_NODE, &api->gateway.abandon);
     buffer_init(&worker->in, api->gateway.body_bytes);
