@@ -1,6 +1,5 @@
 #include "api/json.h"
 
-#include "api/json_scan.h"
 #include "proto/limits.h"
 
 #include <math.h>
@@ -58,14 +57,10 @@ static size_t find_excess(struct slice text)
 json_t *json_read(struct slice text, struct problem *problem)
 {
     json_error_t error;
-    json_t *value = json_scan(text);
-    size_t excess;
+    json_t *value;
+    size_t excess = find_excess(text);
     int line = 1, column = 1;
 
-    if (value != NULL) {
-        return value;
-    }
-    excess = find_excess(text);
     if (excess < text.len) {
         locate(text, excess, &line, &column);
         (void)problem_set(
