@@ -300,11 +300,34 @@ static int on_work(zloop_t *loop, zsock_t *socket, void *arg)
     return 0;
 }
 
+static bool is_quiet(const struct node *node)
+{
+    return node->sync.count == 0 && !(zsock_events(node->pipe) & ZMQ_POLLIN) &&
+           !(zsock_events(node->commands) & ZMQ_POLLIN) &&
+           !(zsock_events(node->peers) & ZMQ_POLLIN);
+}
+
+/* What can wait is done a little at a time, until somebody asks for something. */
+static void settle(struct node *node)
+{
+    struct problem problem;
+    int more = 1;
+
+    while (more > 0 && !node->full && is_quiet(node)) {
+        more = store_settle(node->store, &problem);
+    }
+    if (more < 0) {
+        die_when_failed(&problem);
+        note_failure(node, &problem);
+    }
+}
+
 static int on_idle(zloop_t *loop, int timer, void *arg)
 {
     struct node *node = arg;
     (void)loop;
     (void)timer;
+    settle(node);
     tidy(node, true);
     return 0;
 }

@@ -499,7 +499,9 @@ int store_plate_new(struct store *store, struct slice plate, struct problem *pro
 /* A row has this plate and view. */
 int store_plate_view(struct store *store, struct slice plate, struct slice view,
                      struct problem *problem);
-/* Before the commit: moves the waiting plates into the index when they are many. */
+/* Moves the first LIMIT_PLATES_STEP of the waiting plates into the index. */
+int store_plate_move(struct store *store, struct problem *problem);
+/* Before the commit: does so when LIMIT_PLATES_NEW of them wait. */
 int store_plate_save(struct store *store, struct problem *problem);
 /* Takes plates of store->lost that no visit has any more out of the index. */
 int store_plate_forget(struct store *store, struct problem *problem);
