@@ -505,6 +505,7 @@ START_TEST(an_event_erased_in_its_own_batch_leaves_no_row)
     ck_assert_int_eq(store_commit(a.store, &a.problem), 0);
     ck_assert_int_eq(central_number(&a, "SELECT count(*) FROM history"), 1);
     ck_assert_int_eq(central_number(&a, "SELECT count(*) FROM history WHERE event_id = 'v2'"), 1);
+    central_stop(&a);
 }
 END_TEST
 
