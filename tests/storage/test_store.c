@@ -485,7 +485,6 @@ END_TEST
 /* What is erased before it was folded was never folded. */
 START_TEST(an_event_erased_in_its_own_batch_leaves_no_row)
 {
-    central_start(&a, "central-1");
     struct position position;
     struct event event;
     ck_assert_int_eq(store_begin(a.store, &a.problem), 0);
@@ -505,7 +504,6 @@ START_TEST(an_event_erased_in_its_own_batch_leaves_no_row)
     ck_assert_int_eq(store_commit(a.store, &a.problem), 0);
     ck_assert_int_eq(central_number(&a, "SELECT count(*) FROM history"), 1);
     ck_assert_int_eq(central_number(&a, "SELECT count(*) FROM history WHERE event_id = 'v2'"), 1);
-    central_stop(&a);
 }
 END_TEST
 
