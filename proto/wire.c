@@ -8,9 +8,8 @@
 /* Longest text of our own that is repaired when it is not UTF-8; the rest is cut. */
 #define REPAIR_BYTES 1024
 
-/* A msgpack_object takes 24 bytes in the zone, and comes from at least one byte of input. */
-#define ZONE_PER_BYTE 24
-#define ZONE_LEAST 512
+/* What a document needs in the zone besides its objects: rounding, and at least something. */
+#define ZONE_LEAST 64
 
 void wire_packer(msgpack_packer *packer, struct buffer *buffer)
 {
@@ -145,8 +144,9 @@ static struct announced read_announced(const uint8_t *at, size_t left)
     return read_marker(at, left);
 }
 
-/* Length of the whole object at the start of `bytes`; 0 when it is not well-formed. */
-static size_t object_len(struct slice bytes)
+/* Length of the whole object at the start of `bytes`, and how many it is made of, itself included;
+ * 0 when it is not well-formed. */
+static size_t object_len(struct slice bytes, size_t *count)
 {
     uint64_t open[LIMIT_DEPTH]; /* objects still due in each open container */
     size_t depth = 0;
@@ -183,26 +183,28 @@ static size_t object_len(struct slice bytes)
             depth--;
         }
     } while (depth);
+    *count = items;
     return bytes.len - left;
 }
 
 bool wire_check(struct slice bytes)
 {
-    size_t len = object_len(bytes);
+    size_t count = 0, len = object_len(bytes, &count);
     return len && len == bytes.len;
 }
 
 int wire_open(struct wire *wire, struct slice bytes)
 {
-    size_t offset = 0;
+    size_t offset = 0, count = 0;
 
-    if (!wire_check(bytes)) {
+    if (object_len(bytes, &count) != bytes.len || bytes.len == 0) {
         return -1;
     }
-    /* A small document takes a small chunk: events are opened one by one and often. */
+    /* A small document takes a small chunk: events are opened one by one and often. Only objects
+     * go into the zone, texts stay where they are. */
     size_t chunk = MSGPACK_ZONE_CHUNK_SIZE;
-    if (bytes.len < (MSGPACK_ZONE_CHUNK_SIZE - ZONE_LEAST) / ZONE_PER_BYTE) {
-        chunk = bytes.len * ZONE_PER_BYTE + ZONE_LEAST;
+    if (count < (MSGPACK_ZONE_CHUNK_SIZE - ZONE_LEAST) / sizeof(msgpack_object)) {
+        chunk = count * sizeof(msgpack_object) + ZONE_LEAST;
     }
     if (!msgpack_zone_init(&wire->zone, chunk)) {
         return -1;
@@ -335,11 +337,12 @@ struct slice wire_map_value(struct slice packed_map, size_t index)
         return absent;
     }
     struct slice rest = {packed_map.data + map.head, packed_map.len - map.head};
+    size_t items;
     for (size_t i = 0; i < 2 * index + 1; i++) {
-        size_t len = object_len(rest);
+        size_t len = object_len(rest, &items);
         rest = (struct slice){rest.data + len, rest.len - len};
     }
-    rest.len = object_len(rest);
+    rest.len = object_len(rest, &items);
     return rest.len ? rest : absent;
 }
 
@@ -362,11 +365,25 @@ static size_t character(const uint8_t *at, size_t left)
     return bad ? 0 : len;
 }
 
+/* Eight characters of ASCII, none of them a NUL. */
+static bool is_plain(const uint8_t *bytes)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+    uint64_t word;
+
+    memcpy(&word, bytes, sizeof word);
+    return ((word | (word - ones)) & tops) == 0; /* a NUL, and nothing else, borrows into its top */
+}
+
 bool wire_is_utf8(struct slice text)
 {
     const uint8_t *bytes = (const uint8_t *)text.data;
 
     for (size_t at = 0; at < text.len;) {
+        if (text.len - at >= 8 && is_plain(bytes + at)) {
+            at += 8;
+            continue;
+        }
         size_t len = bytes[at] == 0     ? 0
                      : bytes[at] < 0x80 ? 1
                                         : character(bytes + at, text.len - at);
