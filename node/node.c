@@ -303,6 +303,19 @@ static bool told_to_stop(struct node *node)
     return stop;
 }
 
+/* Does a little of what can wait; whether there is more of it. */
+static bool settle(struct node *node)
+{
+    struct problem problem;
+    int more = node->full ? 0 : store_settle(node->store, &problem);
+
+    if (more < 0) {
+        die_when_failed(&problem);
+        note_failure(node, &problem);
+    }
+    return more > 0;
+}
+
 /* Waits at most `wait_ms` until there may be something; true when it may be in the pipe. An early
  * return (a signal) only makes us look sooner. */
 static bool wait_for_work(const struct node *node, int64_t wait_ms)
@@ -323,15 +336,20 @@ static bool wait_for_work(const struct node *node, int64_t wait_ms)
 static void run(struct node *node)
 {
     int64_t idle_ms = clock_mono_ms() + IDLE_MS;
-    bool worked = true, stop = told_to_stop(node); /* it may have come before the first look */
+    bool worked = true, unsettled = false;
+    bool stop = told_to_stop(node); /* it may have come before the first look */
 
     while (!stop) {
         int64_t now_ms = clock_mono_ms();
         if (now_ms >= idle_ms) {
+            unsettled = true;
             tidy(node, true);
             idle_ms = now_ms + IDLE_MS;
         }
-        if (wait_for_work(node, worked ? 0 : idle_ms - now_ms)) {
+        if (unsettled && !worked) { /* a little at a time, until somebody asks for something */
+            unsettled = settle(node);
+        }
+        if (wait_for_work(node, worked || unsettled ? 0 : idle_ms - now_ms)) {
             stop = told_to_stop(node);
         }
         worked = !stop && turn(node);

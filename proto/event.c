@@ -404,6 +404,37 @@ int event_unpack(struct event *event, struct slice header, struct slice body)
     return well_formed ? 0 : -1;
 }
 
+static bool is_bytes(const struct field *field)
+{
+    return field->type == TEXT || field->type == POSITIONS;
+}
+
+size_t event_text_bytes(const struct event *event)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < FIELD_COUNT; i++) {
+        if (is_bytes(&fields[i])) {
+            bytes += ((const struct slice *)member(event, &fields[i]))->len;
+        }
+    }
+    return bytes;
+}
+
+void event_copy(const struct event *from, char *memory, struct event *out)
+{
+    *out = *from;
+    for (size_t i = 0; i < FIELD_COUNT; i++) {
+        struct slice *text = member_for_change(out, &fields[i]);
+        if (!is_bytes(&fields[i]) || !text->data) {
+            continue;
+        }
+        memcpy(memory, text->data, text->len);
+        text->data = memory;
+        memory += text->len;
+    }
+}
+
 bool event_moved_from(const struct event *event, struct position *out)
 {
     struct position positions[LIMIT_SUPERSEDES];

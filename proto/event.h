@@ -162,6 +162,11 @@ void event_move(struct slice body, const struct position *position, struct buffe
  * well-formed event (a malformed `supersedes` included). Unknown keys and kinds are accepted. */
 int event_unpack(struct event *event, struct slice header, struct slice body);
 
+/* A copy that borrows nothing: its texts lie at `memory`, which has event_text_bytes(from). Of an
+ * event that was packed it is what event_unpack would make. */
+size_t event_text_bytes(const struct event *event);
+void event_copy(const struct event *from, char *memory, struct event *out);
+
 /* The header alone (kind, hlc, t_eff, clock), other fields absent. */
 int event_unpack_header(struct event *event, struct slice header);
 

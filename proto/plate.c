@@ -163,11 +163,27 @@ size_t plate_reduce(struct slice text, char *out, size_t size)
 /* The letter that stands for the class of `c`. */
 static char class_of(char c)
 {
-    static const char members[] = "ODQILZSGBV";
-    static const char classes[] = "000112568U";
-    const char *found = c ? strchr(members, c) : NULL;
-
-    return found ? classes[found - members] : c;
+    switch (c) {
+    case 'O':
+    case 'D':
+    case 'Q':
+        return '0';
+    case 'I':
+    case 'L':
+        return '1';
+    case 'Z':
+        return '2';
+    case 'S':
+        return '5';
+    case 'G':
+        return '6';
+    case 'B':
+        return '8';
+    case 'V':
+        return 'U';
+    default:
+        return c;
+    }
 }
 
 static size_t bare(struct slice text, bool look, char *out, size_t size)

@@ -34,7 +34,7 @@ static const char *const QUESTION_SQL[HISTORY_QUESTIONS] = {
     [HISTORY_LISTED] = "SELECT 1 FROM anomaly WHERE visit = ?1 AND (?2 = 'any' OR code = ?2)"
                        " LIMIT 1",
     [HISTORY_PLATES] = "SELECT plate FROM plate_part WHERE look >= ?1 AND look < ?2",
-    [HISTORY_PLATES_NEW] = "SELECT plate FROM plate_new",
+    [HISTORY_PLATES_NEW] = "SELECT plate FROM plate_new WHERE has_end(plate)",
     [HISTORY_PLATES_ODD] = "SELECT plate, bare FROM plate_odd",
     [HISTORY_PLATE_IS_ODD] = "SELECT 1 FROM plate_odd WHERE plate = ?1 LIMIT 1",
     [HISTORY_VISITS_OF_PLATE] = "SELECT first + late, visit FROM visit_plate WHERE plate = ?1",
@@ -117,7 +117,9 @@ struct history *history_open(const char *path, struct problem *problem)
         return NULL;
     }
     if (sqlite3_create_function_v2(history->db, "is_wanted", 1, SQLITE_UTF8 | SQLITE_DIRECTONLY,
-                                   history, history_wanted, NULL, NULL, NULL) != SQLITE_OK) {
+                                   history, history_wanted, NULL, NULL, NULL) != SQLITE_OK ||
+        sqlite3_create_function_v2(history->db, "has_end", 1, SQLITE_UTF8 | SQLITE_DIRECTONLY,
+                                   history, history_has_end, NULL, NULL, NULL) != SQLITE_OK) {
         (void)sql_problem(history->db, SQLITE_NOMEM, "preparing", problem);
         history_close(&history);
         return NULL;

@@ -56,6 +56,7 @@ struct history {
     sqlite3 *db;
     sqlite3_stmt *stmt[HISTORY_QUESTIONS];
     struct history_walk *walk; /* under way */
+    struct slice wanted;       /* what history_has_end looks for */
     struct settings settings;
     char *found; /* texts of the visit that history_find returned last */
 };
@@ -118,6 +119,10 @@ struct history_walk {
 bool history_walk_wants(const struct history_walk *walk, struct slice plate);
 /* The SQL function is_wanted(plate); its user data is a history with a walk. */
 void history_wanted(sqlite3_context *context, int count, sqlite3_value **values);
+
+/* The SQL function has_end(plate): an end of the plate begins with history->wanted, so its index
+ * would find it. */
+void history_has_end(sqlite3_context *context, int count, sqlite3_value **values);
 
 #define HISTORY_GATHER_ALL (SIZE_MAX / 2) /* however many plates */
 

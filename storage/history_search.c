@@ -87,6 +87,17 @@ bool history_walk_wants(const struct history_walk *walk, struct slice plate)
            texts_find(walk->odd, plate) != TEXTS_NONE;
 }
 
+void history_has_end(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    const struct history *history = sqlite3_user_data(context);
+    const char *text = (const char *)sqlite3_value_text(values[0]);
+    struct slice plate = {text, text ? (size_t)sqlite3_value_bytes(values[0]) : 0};
+    char look[HALF];
+    size_t len = plate_look(plate, look, sizeof look);
+    (void)count; /* as registered */
+    sqlite3_result_int(context, contains((struct slice){look, len}, history->wanted));
+}
+
 void history_wanted(sqlite3_context *context, int count, sqlite3_value **values)
 {
     struct history_walk *walk = ((struct history *)sqlite3_user_data(context))->walk;
@@ -245,6 +256,7 @@ int history_gather(struct history *history, const struct history_term *term,
     sql_bind_text(&sql, (struct slice){end, len});
     int result = add_plates(&gather, &sql, problem);
     if (result > 0) {
+        history->wanted = term->shape;
         sql = sql_start(history->stmt[HISTORY_PLATES_NEW]);
         result = add_plates(&gather, &sql, problem);
     }

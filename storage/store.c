@@ -97,6 +97,7 @@ void store_adopt(struct store *store)
     store->runs.limit = FACT_BYTES;
     arena_clear(&store->fact_memory);
     store_visits_clear(&store->touched);
+    store_recent_clear(store);
     texts_clear(&store->touched_plates);
     texts_clear(&store->lost);
     store_count_undo(store);
@@ -137,6 +138,7 @@ static void restore(struct store *store)
     store->in_batch = store->has_mark = store->dead = false;
     store_focus_drop(store);
     store_visits_clear(&store->touched);
+    store_recent_clear(store);
     texts_clear(&store->touched_plates);
     texts_clear(&store->lost);
     store_count_undo(store);
@@ -278,6 +280,7 @@ void store_undo(struct store *store)
     store->has_mark = false;
     store_focus_drop(store);
     store_visits_clear(&store->touched);
+    store_recent_clear(store);
     texts_clear(&store->touched_plates);
     texts_clear(&store->lost);
     store_count_undo(store);

@@ -107,6 +107,10 @@ int store_take_fact(struct store *store, struct buffer *out);
  */
 int store_tidy(struct store *store, bool idle, struct problem *problem);
 
+/* Some of what can wait for a quiet moment, in a commit of its own that publishes nothing: plates
+ * go into the index of their parts. 1 = there is more, 0 = nothing is left, -1 as store_tidy. */
+int store_settle(struct store *store, struct problem *problem);
+
 /* Questions for decisions, in the writer's own view (uncommitted batch included). 1 = found,
  * 0 = not, -1 = problem. Slices of `visit` live until the next store_* call. */
 int store_find_open(struct store *store, const char *plate_id, struct visit *visit,

@@ -85,12 +85,25 @@ static void read_focus(struct store *store, struct store_member *member, bool to
     }
 }
 
+/* The same from what was logged since the last fold: all that a visit made since has. */
+static void read_recent(struct store *store, struct store_member *member, bool touched)
+{
+    for (size_t i = member->recent; i > 0; i = store->recent[i - 1].next) {
+        *next_event(store) = store->recent[i - 1].folded;
+        take_event(store, member, touched);
+    }
+}
+
 /* Reads the events of one visit into the closure; its plates too when it was touched. */
 static int read_visit(struct store *store, size_t visit, bool touched, struct problem *problem)
 {
     struct store_member *member = &store->members[visit];
     int64_t id = store_visits_id(&store->visits, visit);
     member->event = store->event_count;
+    if (member->recent > 0) {
+        read_recent(store, member, touched);
+        return 0;
+    }
     if (store->focus.set && store->focus.loaded && store->focus.exists && store->focus.id == id) {
         read_focus(store, member, touched);
         return 0;
@@ -282,6 +295,7 @@ static int read_touched(struct store *store, size_t *touched, struct problem *pr
     /* After a redaction a row may have outlived the events that made it. */
     bool erased = store->plates.count > 0;
     add_members(store, 0, !erased && !store->importing);
+    store_recent_link(store, *touched);
     for (size_t i = 0; i < *touched; i++) {
         if (read_visit(store, i, true, problem)) {
             return -1;

@@ -190,11 +190,11 @@ int store_find_retry(struct store *store, const struct event *event, int64_t now
     if (store->now.has_retries && store_sender_key(event, &key)) {
         found = find_by_key(store, &key, event, now_ms, retry, problem);
     }
-    if (found || !store_retry_key(event, &key)) {
+    if (found || !store_has_retry_key(event)) {
         return found; /* or there is nothing to recognise it by */
     }
     found = event->sent_id.data ? find_in_visit(store, event, now_ms, retry, problem) : 0;
-    if (found || !store->now.has_retries) {
+    if (found || !store->now.has_retries || !store_retry_key(event, &key)) {
         return found;
     }
     return find_by_key(store, &key, event, now_ms, retry, problem);

@@ -99,13 +99,20 @@ static int write_output(struct store *store, size_t touched, const struct fold_o
     return write_anomalies(store, output, problem);
 }
 
+static void note_folded(struct store *store)
+{
+    store->now.folded = store->now.lsn;
+    store->now.known_id = store->now.visit_id;
+    store_recent_clear(store);
+}
+
 int store_fold(struct store *store, struct problem *problem)
 {
     if (store_usable(store, problem)) {
         return -1;
     }
     if (store->touched.ids.count == 0 && store->touched_plates.count == 0) {
-        store->now.folded = store->now.lsn;
+        note_folded(store);
         return 0;
     }
     size_t touched = 0;
@@ -131,7 +138,7 @@ int store_fold(struct store *store, struct problem *problem)
     fold(&input, &output);
     int result = write_output(store, touched, &output, problem);
     fold_free(&output);
-    store->now.folded = store->now.lsn;
+    note_folded(store);
     return result;
 }
 

@@ -192,9 +192,17 @@ struct store_place {
     struct digest chain; /* at seq */
 };
 
+/* An event that was logged since the last fold. */
+struct store_recent {
+    int64_t visit;
+    struct fold_event folded;
+    size_t next; /* index + 1 of the next one of the same member */
+};
+
 /* A visit in the closure of a fold. */
 struct store_member {
     size_t event, event_count; /* in store->events */
+    size_t recent;             /* index + 1 of its first recent event */
     int64_t first, last;       /* its time as its events say */
     int64_t entry;             /* of its row, EVENT_NONE when it has none */
     int64_t was_first, was_last, was_entry;
@@ -239,6 +247,7 @@ struct store_tally {
     uint64_t lsn;      /* highest given */
     uint64_t folded;   /* lsn up to which every event was folded */
     int64_t visit_id;  /* highest number given */
+    int64_t known_id;  /* the same at the last fold: no visit above it has an earlier event */
     size_t plates_new; /* rows of table plate_new */
     bool has_retries;  /* table retry may have rows */
     struct digest state_digest;
@@ -330,6 +339,10 @@ struct store {
     struct arena cell_texts;
 
     struct store_focus focus;
+    struct store_recent *recent;
+    size_t recent_count, recent_capacity;
+    bool recent_lost; /* one of them was changed or taken back */
+    struct arena recent_memory;
     struct arena answer; /* of the last question */
 };
 
@@ -381,9 +394,16 @@ int store_focus(struct store *store, struct slice name, struct problem *problem)
 int store_focus_load(struct store *store, struct problem *problem);
 /* One of them, unpacked; NULL when it cannot be read. Lives while the visit is in focus. */
 const struct fold_event *store_focus_event(struct store *store, size_t i);
-/* Adds an event that was just logged for the visit in focus. */
-void store_focus_append(struct store *store, const struct position *position, uint64_t lsn,
-                        struct slice header, struct slice body);
+/* Adds an event that was just logged for the visit in focus, unpacked; all of it is copied. */
+void store_focus_append(struct store *store, const struct store_known *known);
+/* Notes an event that was just logged as one that the next fold reads; it is copied. */
+void store_recent_add(struct store *store, int64_t visit, struct slice name,
+                      const struct fold_event *folded);
+/* Links the recent events to the members of the closure, if they can take the place of a question:
+ * none was changed or taken back since. */
+void store_recent_link(struct store *store, size_t members);
+/* Forgets them. */
+void store_recent_clear(struct store *store);
 /* To be called when events were changed or taken back otherwise. */
 void store_focus_drop(struct store *store);
 void store_focus_free(struct store *store);
@@ -418,6 +438,7 @@ struct slice store_visit_key(const struct event *event, size_t stream, uint64_t 
 /* Hash of a sender's own name for an event; false when it gave none. */
 bool store_sender_key(const struct event *event, struct digest *key);
 /* Hash of what a camera repeats; false when the event has nothing to recognise it by. */
+bool store_has_retry_key(const struct event *event);
 bool store_retry_key(const struct event *event, struct digest *key);
 
 /* store_setting.c */
@@ -499,7 +520,9 @@ int store_plate_new(struct store *store, struct slice plate, struct problem *pro
 /* A row has this plate and view. */
 int store_plate_view(struct store *store, struct slice plate, struct slice view,
                      struct problem *problem);
-/* Before the commit: moves the waiting plates into the index when they are many. */
+/* Moves the first LIMIT_PLATES_STEP of the waiting plates into the index. */
+int store_plate_move(struct store *store, struct problem *problem);
+/* Before the commit: does so when LIMIT_PLATES_NEW of them wait. */
 int store_plate_save(struct store *store, struct problem *problem);
 /* Takes plates of store->lost that no visit has any more out of the index. */
 int store_plate_forget(struct store *store, struct problem *problem);

@@ -40,29 +40,37 @@ struct slice store_visit_key(const struct event *event, size_t stream, uint64_t 
     return slice_text(out);
 }
 
+/* A person's change is known by the key that its sender chose, and by nothing else. */
+static bool is_keyed_change(const struct event *event)
+{
+    return store_is_change(event->kind) && event->sent_id.data && !event->camera_id.data;
+}
+
+bool store_has_retry_key(const struct event *event)
+{
+    bool is_change = is_keyed_change(event);
+    return (is_sighting(event->kind) || is_change) &&
+           (event->sent_id.data || event->device_ms != EVENT_NONE) &&
+           event->sent_id.len <= LIMIT_TEXT && event->camera_id.len <= LIMIT_TEXT &&
+           (is_change || event->plate_id.len <= LIMIT_TEXT);
+}
+
 bool store_retry_key(const struct event *event, struct digest *key)
 {
-    /* A person's change is known by the key that its sender chose, and by nothing else. */
-    bool is_change = store_is_change(event->kind) && event->sent_id.data && !event->camera_id.data;
-    if (!is_sighting(event->kind) && !is_change) {
-        return false;
-    }
-    if (!event->sent_id.data && event->device_ms == EVENT_NONE) {
+    if (!store_has_retry_key(event)) {
         return false;
     }
     /* Each text behind its length; an absent one has a length that no text has. */
     char bytes[2 * sizeof(int64_t) + 3 * (sizeof(uint32_t) + LIMIT_TEXT)];
     const struct slice parts[] = {event->sent_id, event->camera_id,
-                                  is_change ? (struct slice){NULL, 0} : event->plate_id};
+                                  is_keyed_change(event) ? (struct slice){NULL, 0}
+                                                         : event->plate_id};
     int64_t kind = event->kind;
     memcpy(bytes, &kind, sizeof kind);
     memcpy(bytes + sizeof kind, &event->device_ms, sizeof event->device_ms);
     size_t used = 2 * sizeof(int64_t);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         uint32_t len = parts[i].data ? (uint32_t)parts[i].len : UINT32_MAX;
-        if (parts[i].len > LIMIT_TEXT) {
-            return false;
-        }
         memcpy(bytes + used, &len, sizeof len);
         if (parts[i].len) {
             memcpy(bytes + used + sizeof len, parts[i].data, parts[i].len);
@@ -270,8 +278,14 @@ static int put_row(struct store *store, const struct store_place *place,
         return store_fail(store, problem);
     }
     if (key.data) {
-        struct position position = {store->streams[place->stream].stream, place->seq};
-        store_focus_append(store, &position, place->lsn, item->header, item->body);
+        const struct store_known known = {
+            .lsn = place->lsn,
+            .header = item->header,
+            .folded = {*event, {store->streams[place->stream].stream, place->seq}, item->body},
+            .state = STORE_UNPACKED,
+        };
+        store_focus_append(store, &known);
+        store_recent_add(store, visit, key, &known.folded);
     }
     return 0;
 }
@@ -418,21 +432,19 @@ static enum store_run_result compare(struct store *store, size_t stream, const s
 int store_read_item(struct store *store, const struct position *position, struct run_item *item,
                     struct event *event, struct problem *problem)
 {
-    if (event_unpack_header(event, item->header)) {
+    bool is_readable = event_unpack(event, item->header, item->body) == 0;
+    bool is_erased = store_is_redacted(store, position, event->kind);
+    if ((is_erased || !is_readable) && event_unpack(event, item->header, (struct slice){NULL, 0})) {
         return problem_set(problem, PROBLEM_MESSAGE_INVALID, NULL,
                            "stream of %s: event %" PRIu64 " has no readable header",
                            position->stream.node.text, position->seq);
     }
-    if (store_is_redacted(store, position, event->kind)) {
+    if (is_erased) {
         item->body = (struct slice){NULL, 0};
-    }
-    if (event_unpack(event, item->header, item->body)) {
+    } else if (!is_readable) {
         /* Kept and relayed so that the stream goes on, but it says nothing to the fold. */
         log_warn("EVENT_UNREADABLE", "node=%s epoch=%" PRIx64 " seq=%" PRIu64,
                  position->stream.node.text, position->stream.epoch, position->seq);
-        if (event_unpack(event, item->header, (struct slice){NULL, 0})) {
-            return problem_set(problem, PROBLEM_INTERNAL, NULL, "a header changed while read");
-        }
     }
     return 0;
 }

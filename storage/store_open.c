@@ -227,6 +227,7 @@ static int load_meta(struct store *store, bool *clean, struct problem *problem)
         store->now.lsn = (uint64_t)lsn;
     }
     store->now.folded = store->now.lsn;
+    store->now.known_id = store->now.visit_id;
     return 0;
 }
 

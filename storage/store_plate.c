@@ -3,7 +3,7 @@
  * plates that contain a text and then their visits. Every end of a plate is a row: what contains
  * "204" has an end that begins with it. An end lies anywhere in the index, so each new plate would
  * touch a handful of pages of its own; new ones wait in a small table that a search reads as well,
- * and go in together.
+ * and go in when there is nothing else to do, or some at a time when they have become many.
  */
 #include "storage/store_internal.h"
 
@@ -80,12 +80,17 @@ int store_plate_view(struct store *store, struct slice plate, struct slice view,
     return 0;
 }
 
-static int add_waiting(struct store *store, struct problem *problem)
+/* Moves the first waiting plates into the index; `last` is the last of them. */
+static int add_waiting(struct store *store, struct buffer *last, struct problem *problem)
 {
     struct sql sql = store_sql(store, STORE_PART_WAITING);
     int more;
+    sql_bind_int(&sql, LIMIT_PLATES_STEP);
     while ((more = sql_step(&sql, problem)) > 0) {
-        if (each_end(store, STORE_PART_ADD, sql_text(&sql, 0), sql_text(&sql, 0), problem)) {
+        struct slice plate = sql_text(&sql, 0);
+        buffer_clear(last);
+        if (buffer_append(last, plate.data, plate.len) ||
+            each_end(store, STORE_PART_ADD, plate, plate, problem)) {
             sql_reset(&sql);
             return -1;
         }
@@ -94,16 +99,46 @@ static int add_waiting(struct store *store, struct problem *problem)
         return -1;
     }
     sql = store_sql(store, STORE_PART_DONE);
+    sql_bind_text(&sql, buffer_slice(last));
     return sql_finish(&sql, problem);
+}
+
+int store_plate_move(struct store *store, struct problem *problem)
+{
+    struct buffer last;
+    buffer_init(&last, LIMIT_TEXT);
+    int failed = add_waiting(store, &last, problem);
+    size_t moved = failed ? 0 : (size_t)sqlite3_changes(store->db);
+    buffer_free(&last);
+    if (failed) {
+        return store_fail(store, problem);
+    }
+    store->now.plates_new = moved > 0 ? store->now.plates_new - moved : 0;
+    return 0;
 }
 
 int store_plate_save(struct store *store, struct problem *problem)
 {
-    if (store->now.plates_new < LIMIT_PLATES_NEW) {
+    return store->now.plates_new < LIMIT_PLATES_NEW ? 0 : store_plate_move(store, problem);
+}
+
+int store_settle(struct store *store, struct problem *problem)
+{
+    struct problem spare;
+    if (!problem) {
+        problem = &spare;
+    }
+    if (store->failed || store->in_batch || store->now.plates_new == 0) {
         return 0;
     }
-    store->now.plates_new = 0;
-    return add_waiting(store, problem) ? store_fail(store, problem) : 0;
+    if (store_begin(store, problem)) {
+        return -1;
+    }
+    if (store_plate_move(store, problem)) {
+        store_rollback(store);
+        return -1;
+    }
+    return store_commit(store, problem) ? -1 : store->now.plates_new > 0;
 }
 
 /* Takes out the other readings of a plate. */
@@ -137,7 +172,11 @@ static int forget(struct store *store, struct slice plate, struct problem *probl
     }
     sql = store_sql(store, STORE_PART_FORGET);
     sql_bind_text(&sql, plate);
-    return forget_odd(store, plate, problem) || sql_finish(&sql, problem) ||
+    if (sql_finish(&sql, problem)) {
+        return -1;
+    }
+    store->now.plates_new -= (size_t)sqlite3_changes(store->db);
+    return forget_odd(store, plate, problem) ||
                    each_end(store, STORE_PART_DROP, plate, plate, problem)
                ? -1
                : 0;

@@ -165,8 +165,8 @@ static const char *const TEXTS[STORE_STATEMENTS] = {
     [STORE_PART_DROP] = "DELETE FROM plate_part WHERE plate = ?1"
                         " AND look IN (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     [STORE_PART_NEW] = "INSERT OR IGNORE INTO plate_new(plate) VALUES(?)",
-    [STORE_PART_WAITING] = "SELECT plate FROM plate_new",
-    [STORE_PART_DONE] = "DELETE FROM plate_new",
+    [STORE_PART_WAITING] = "SELECT plate FROM plate_new ORDER BY plate LIMIT ?",
+    [STORE_PART_DONE] = "DELETE FROM plate_new WHERE plate <= ?",
     [STORE_PART_FORGET] = "DELETE FROM plate_new WHERE plate = ?",
     [STORE_ODD_ADD] = "INSERT OR IGNORE INTO plate_odd(plate, bare) VALUES(?, ?)",
     [STORE_ODD_OF] = "SELECT bare FROM plate_odd WHERE plate = ?",

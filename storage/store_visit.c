@@ -45,12 +45,55 @@ void store_visits_free(struct store_visits *visits)
 void store_focus_drop(struct store *store)
 {
     store->focus.set = false;
+    store->recent_lost = true;
 }
 
 void store_focus_free(struct store *store)
 {
     free(store->focus.events);
     arena_free(&store->focus.memory);
+    free(store->recent);
+    arena_free(&store->recent_memory);
+}
+
+/* Of an event that was packed or unpacked just now: the same as unpacking its bytes, for less. */
+static void copy_event(struct arena *arena, const struct fold_event *from, struct fold_event *out)
+{
+    *out = *from;
+    event_copy(&from->event, arena_take(arena, event_text_bytes(&from->event)), &out->event);
+    out->body = arena_copy(arena, from->body);
+}
+
+void store_recent_add(struct store *store, int64_t visit, struct slice name,
+                      const struct fold_event *folded)
+{
+    if (store->importing || visit <= store->now.known_id) {
+        return; /* it may have events that were folded before */
+    }
+    store_visits_add(&store->touched, visit, name);
+    store->recent = memory_grow(store->recent, &store->recent_capacity, store->recent_count + 1,
+                                sizeof *store->recent);
+    struct store_recent *recent = &store->recent[store->recent_count++];
+    recent->visit = visit;
+    copy_event(&store->recent_memory, folded, &recent->folded);
+}
+
+void store_recent_link(struct store *store, size_t members)
+{
+    for (size_t i = store->recent_lost ? 0 : store->recent_count; i-- > 0;) {
+        size_t member = store_visits_find(&store->visits, store->recent[i].visit);
+        if (member < members) {
+            store->recent[i].next = store->members[member].recent;
+            store->members[member].recent = i + 1;
+        }
+    }
+}
+
+void store_recent_clear(struct store *store)
+{
+    store->recent_count = 0;
+    store->recent_lost = false;
+    arena_clear(&store->recent_memory);
 }
 
 int store_focus(struct store *store, struct slice name, struct problem *problem)
@@ -84,8 +127,8 @@ int store_focus(struct store *store, struct slice name, struct problem *problem)
 }
 
 /* Lists an event of the visit in focus; its bytes are copied. */
-static void list_event(struct store *store, const struct store_known *known, struct slice header,
-                       struct slice body)
+static struct store_known *list_event(struct store *store, const struct store_known *known,
+                                      struct slice header, struct slice body)
 {
     struct store_focus *focus = &store->focus;
     focus->events =
@@ -95,6 +138,7 @@ static void list_event(struct store *store, const struct store_known *known, str
     event->header = arena_copy(&focus->memory, header);
     event->folded.body = arena_copy(&focus->memory, body);
     event->state = STORE_PACKED;
+    return event;
 }
 
 int store_focus_load(struct store *store, struct problem *problem)
@@ -114,7 +158,7 @@ int store_focus_load(struct store *store, struct problem *problem)
         }
         struct store_known known = {.lsn = sql_u64(&sql, 4)};
         known.folded.position = (struct position){store->streams[stream].stream, sql_u64(&sql, 1)};
-        list_event(store, &known, sql_blob(&sql, 2), sql_blob(&sql, 3));
+        (void)list_event(store, &known, sql_blob(&sql, 2), sql_blob(&sql, 3));
     }
     if (more) {
         return store_fail(store, problem);
@@ -134,15 +178,15 @@ const struct fold_event *store_focus_event(struct store *store, size_t i)
     return known->state == STORE_UNPACKED ? &known->folded : NULL;
 }
 
-void store_focus_append(struct store *store, const struct position *position, uint64_t lsn,
-                        struct slice header, struct slice body)
+void store_focus_append(struct store *store, const struct store_known *known)
 {
-    if (!store->focus.loaded) {
+    struct store_focus *focus = &store->focus;
+    if (!focus->loaded) {
         return;
     }
-    struct store_known known = {.lsn = lsn};
-    known.folded.position = *position;
-    list_event(store, &known, header, body);
+    struct store_known *listed = list_event(store, known, known->header, (struct slice){NULL, 0});
+    copy_event(&focus->memory, &known->folded, &listed->folded);
+    listed->state = STORE_UNPACKED;
 }
 
 /* The number that the visit had in the database of a Python central, in `*id` if it had one. */

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The length that stands for an absent column in the digest. */
@@ -109,20 +110,25 @@ void visit_copy(struct visit_copy *copy, const struct visit *from)
     }
 }
 
-/* The buffer has no limit that a visit could reach, so appending cannot fail. */
-static void put(struct buffer *out, const void *data, size_t len)
+/* Where the digest's bytes are put together; there is room for all of them. */
+struct packing {
+    char *at;
+};
+
+static void put(struct packing *out, const void *data, size_t len)
 {
-    (void)buffer_append(out, data, len);
+    memcpy(out->at, data, len);
+    out->at += len;
 }
 
-static void put_length(struct buffer *out, uint32_t len)
+static void put_length(struct packing *out, uint32_t len)
 {
     const uint8_t bytes[] = {(uint8_t)len, (uint8_t)(len >> 8), (uint8_t)(len >> 16),
                              (uint8_t)(len >> 24)};
     put(out, bytes, sizeof bytes);
 }
 
-static void put_text(struct buffer *out, struct slice text)
+static void put_text(struct packing *out, struct slice text)
 {
     put_length(out, text.data ? (uint32_t)text.len : ABSENT);
     if (text.len) {
@@ -130,7 +136,7 @@ static void put_text(struct buffer *out, struct slice text)
     }
 }
 
-static void put_bits(struct buffer *out, uint64_t bits)
+static void put_bits(struct packing *out, uint64_t bits)
 {
     uint8_t bytes[sizeof bits];
 
@@ -141,7 +147,7 @@ static void put_bits(struct buffer *out, uint64_t bits)
     put(out, bytes, sizeof bytes);
 }
 
-static void put_integer(struct buffer *out, int64_t value)
+static void put_integer(struct packing *out, int64_t value)
 {
     if (value == EVENT_NONE) {
         put_length(out, ABSENT);
@@ -150,7 +156,7 @@ static void put_integer(struct buffer *out, int64_t value)
     }
 }
 
-static void put_real(struct buffer *out, double value)
+static void put_real(struct packing *out, double value)
 {
     uint64_t bits = 0;
 
@@ -163,11 +169,29 @@ static void put_real(struct buffer *out, double value)
     put_bits(out, bits);
 }
 
+/* Columns of the digest, each of at most 12 bytes and its text. */
+#define DIGEST_COLUMNS 23
+#define COLUMN_BYTES (sizeof(uint32_t) + sizeof(uint64_t))
+#define USUAL_BYTES 2048
+
+/* At least as many bytes as the digest is of. */
+static size_t digest_bytes(const struct visit *visit)
+{
+    size_t bytes = DIGEST_COLUMNS * COLUMN_BYTES;
+
+    for (size_t i = 0; i < sizeof text_offsets / sizeof *text_offsets; i++) {
+        bytes += ((const struct slice *)(const void *)((const char *)visit + text_offsets[i]))->len;
+    }
+    return bytes;
+}
+
 struct digest visit_digest(const struct visit *visit)
 {
-    struct buffer out;
+    char usual[USUAL_BYTES];
+    size_t size = digest_bytes(visit);
+    char *bytes = size <= sizeof usual ? usual : bytes_allocate(size, 1);
+    struct packing out = {bytes};
 
-    buffer_init(&out, SIZE_MAX);
     put_text(&out, visit->event_id);
     put_text(&out, visit->source_central);
     put_text(&out, visit->edge_id);
@@ -185,13 +209,15 @@ struct digest visit_digest(const struct visit *visit)
     put_text(&out, visit->exit_source);
     put_real(&out, visit->exit_confidence);
     put_integer(&out, visit->fee);
-    put_text(&out, slice_text(visit_status_name(visit->status)));
+    put_text(&out, slice_text(visit_status_name(visit->status))); /* at most ten characters */
     put_text(&out, visit->superseded_by);
     put_text(&out, visit->last_location);
     put_integer(&out, visit->last_location_ms);
     put_bits(&out, visit->is_anomaly);
     put_bits(&out, visit->suspect);
-    struct digest digest = body_hash(buffer_slice(&out));
-    buffer_free(&out);
+    struct digest digest = body_hash((struct slice){bytes, (size_t)(out.at - bytes)});
+    if (bytes != usual) {
+        free(bytes);
+    }
     return digest;
 }

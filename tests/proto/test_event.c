@@ -105,6 +105,19 @@ START_TEST(every_field_comes_back)
     ck_assert_uint_eq(seen[0].seq, 5);
     ck_assert_uint_eq(seen[1].stream.epoch, UINT64_MAX);
 
+    /* A copy says the same when the bytes it was made of are gone. */
+    struct event copy;
+    size_t bytes = event_text_bytes(&event);
+    char *memory = malloc(bytes);
+    ck_assert_ptr_nonnull(memory);
+    event_copy(&got, memory, &copy);
+    check_same(&event, &copy);
+    ck_assert_ptr_eq(copy.visit.data, memory);
+    event_init(&got, EVENT_VEHICLE_EXIT);
+    event_copy(&got, memory, &copy);
+    check_same(&got, &copy);
+    free(memory);
+
     /* Again into the same buffers: replaced, with other salt. */
     char *first = malloc(packed.body.len);
     ck_assert_ptr_nonnull(first);

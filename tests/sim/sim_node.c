@@ -290,6 +290,10 @@ void sim_node_tidy(struct sim *sim, struct sim_host *host, bool idle)
 {
     struct problem problem = {.code = PROBLEM_OK};
 
+    if (idle && store_settle(host->store, &problem) < 0 && problem.code == PROBLEM_DB_FAILED) {
+        fail_store(sim, host, &problem);
+        return;
+    }
     if (store_tidy(host->store, idle, &problem) != 0 && problem.code == PROBLEM_DB_FAILED) {
         fail_store(sim, host, &problem);
     }

@@ -482,6 +482,31 @@ END_TEST
 
 /* ---- a crash ---- */
 
+/* What is erased before it was folded was never folded. */
+START_TEST(an_event_erased_in_its_own_batch_leaves_no_row)
+{
+    struct position position;
+    struct event event;
+    ck_assert_int_eq(store_begin(a.store, &a.problem), 0);
+    for (int i = 0; i < 2; i++) {
+        event_init(&event, EVENT_VEHICLE_ENTRY_PENDING);
+        event.visit = slice_text(i ? "v2" : "v1");
+        event.plate_id = event.plate_view = slice_text(i ? "30A00002" : "30A00001");
+        event.t_eff = CENTRAL_NOW;
+        ck_assert_int_eq(store_append(a.store, &event, CENTRAL_NOW, &position, &a.problem), 0);
+    }
+    event_init(&event, EVENT_REDACT);
+    event.target_node = slice_text(a.node.text);
+    event.target_epoch = position.stream.epoch;
+    event.target_from = event.target_to = 1;
+    event.t_eff = CENTRAL_NOW;
+    ck_assert_int_eq(store_append(a.store, &event, CENTRAL_NOW, &position, &a.problem), 0);
+    ck_assert_int_eq(store_commit(a.store, &a.problem), 0);
+    ck_assert_int_eq(central_number(&a, "SELECT count(*) FROM history"), 1);
+    ck_assert_int_eq(central_number(&a, "SELECT count(*) FROM history WHERE event_id = 'v2'"), 1);
+}
+END_TEST
+
 START_TEST(a_killed_writer_loses_nothing_that_was_committed)
 {
     central_close(&a);
@@ -544,6 +569,7 @@ int main(void)
     tcase_add_test(tcase, unreadable_bodies_are_kept_and_relayed);
     tcase_add_test(tcase, facts_tell_what_was_committed);
     tcase_add_test(tcase, rows_that_vanish_are_told);
+    tcase_add_test(tcase, an_event_erased_in_its_own_batch_leaves_no_row);
     tcase_add_test(tcase, a_killed_writer_loses_nothing_that_was_committed);
     tcase_add_test(tcase, wrong_digests_are_repaired_after_an_unclean_stop);
     suite_add_tcase(suite, tcase);

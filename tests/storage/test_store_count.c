@@ -1,6 +1,7 @@
 /* The sums beside history, held against a scan of it, whatever happens to the rows. */
 #include "support_store.h"
 
+#include "proto/limits.h"
 #include "proto/localtime.h"
 #include "storage/history.h"
 
@@ -292,6 +293,103 @@ START_TEST(erased_plates_are_forgotten)
 }
 END_TEST
 
+static int64_t waiting(void)
+{
+    return central_number(&a, "SELECT count(*) FROM plate_new");
+}
+
+static int count_row(void *context, const struct visit *visit)
+{
+    (void)visit;
+    ++*(int *)context;
+    return 0;
+}
+
+/* Visits whose plates contain the text. */
+static int found(const char *text)
+{
+    struct history *history = history_open(a.path, &a.problem);
+    struct history_query query = {.limit = -1, .search = slice_text(text), .match = HISTORY_PART};
+    int count = 0;
+    ck_assert_int_eq(history_each(history, &query, count_row, &count, &a.problem), 0);
+    query.look = true;
+    ck_assert_int_eq(history_each(history, &query, count_row, &count, &a.problem), 0);
+    history_close(&history);
+    return count / 2;
+}
+
+/* Many plates in one batch: from number `from` on. */
+static void enter(int from, int count)
+{
+    ck_assert_int_eq(store_begin(a.store, &a.problem), 0);
+    for (int i = from; i < from + count; i++) {
+        char visit[16], plate[16];
+        struct event event;
+        struct position position;
+        snprintf(visit, sizeof visit, "v%d", i);
+        snprintf(plate, sizeof plate, "51F%06d", i);
+        event_init(&event, EVENT_VEHICLE_ENTRY_PENDING);
+        event.visit = slice_text(visit);
+        event.plate_id = event.plate_view = slice_text(plate);
+        event.t_eff = CENTRAL_NOW;
+        ck_assert_int_eq(store_append(a.store, &event, CENTRAL_NOW, &position, &a.problem), 0);
+    }
+}
+
+/* Plates wait for their index until there is time or too many do, and are found while they wait. */
+START_TEST(plates_go_into_the_index_when_it_is_quiet)
+{
+    zone("UTC");
+    central_start(&a, "central-1");
+    enter(0, LIMIT_PLATES_STEP + 10);
+    ck_assert_int_eq(store_commit(a.store, &a.problem), 0);
+    ck_assert_int_eq(waiting(), LIMIT_PLATES_STEP + 10);
+    central_reopen(&a);
+    ck_assert_int_eq(waiting(), LIMIT_PLATES_STEP + 10);
+    ck_assert_int_eq(found("1F000"), LIMIT_PLATES_STEP + 10);
+    ck_assert_int_eq(found("0007"), 11); /* 51F000007 and 51F000070 to 79 */
+    enter(LIMIT_PLATES_STEP + 10, 3);
+    store_rollback(a.store);
+    struct digest before = store_state_digest(a.store);
+    ck_assert_int_eq(store_settle(a.store, &a.problem), 1);
+    ck_assert_int_eq(waiting(), 10);
+    assert_indexed();
+    ck_assert_int_eq(found("1F000"), LIMIT_PLATES_STEP + 10);
+    ck_assert_int_eq(store_settle(a.store, &a.problem), 0);
+    ck_assert_int_eq(store_settle(a.store, &a.problem), 0);
+    ck_assert_int_eq(waiting(), 0);
+    assert_indexed();
+    ck_assert_int_eq(found("1F000"), LIMIT_PLATES_STEP + 10);
+    ck_assert_int_eq(found("0007"), 11); /* 51F000007 and 51F000070 to 79 */
+    struct digest after = store_state_digest(a.store);
+    ck_assert(digest_equal(&before, &after));
+    struct buffer fact = {0};
+    ck_assert_int_eq(store_take_fact(a.store, &fact), 0);
+    ck_assert_uint_eq(fact.len, 0);
+    buffer_free(&fact);
+}
+END_TEST
+
+START_TEST(many_waiting_plates_go_into_the_index)
+{
+    zone("UTC");
+    central_start(&a, "central-1");
+    enter(0, LIMIT_PLATES_NEW + 1);
+    ck_assert_int_eq(store_commit(a.store, &a.problem), 0);
+    ck_assert_int_eq(waiting(), LIMIT_PLATES_NEW + 1 - LIMIT_PLATES_STEP);
+    ck_assert_int_eq(found("F0081"), 93); /* 51F008100 to 51F008192 */
+    enter(0, 1);                          /* an entry that repeats: no new plate */
+    ck_assert_int_eq(store_commit(a.store, &a.problem), 0);
+    ck_assert_int_eq(waiting(), LIMIT_PLATES_NEW + 1 - LIMIT_PLATES_STEP);
+    while (store_settle(a.store, &a.problem) > 0) {
+        continue;
+    }
+    ck_assert_int_eq(waiting(), 0);
+    assert_indexed();
+    ck_assert_int_eq(found("F0081"), 93);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("store_count");
@@ -304,6 +402,8 @@ int main(void)
     tcase_add_test(tests, made_for_an_older_database);
     tcase_add_test(tests, statistics);
     tcase_add_test(tests, erased_plates_are_forgotten);
+    tcase_add_test(tests, plates_go_into_the_index_when_it_is_quiet);
+    tcase_add_test(tests, many_waiting_plates_go_into_the_index);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
