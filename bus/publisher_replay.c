@@ -124,7 +124,7 @@ static void begin(struct publisher *publisher, struct publisher_session *session
                   "replay needs `after`, a cursor, and may have `topic` and `credit`");
         return;
     }
-    session->token = ++publisher->tokens; /* a page of an earlier replay finds nobody */
+    session->token = ++publisher->tokens;
     session->credit = wish->credit;
     session->sent = 0;
     session->begun_ms = clock_wall_ms();
@@ -193,6 +193,18 @@ static int send_items(struct publisher *publisher, struct publisher_session *ses
     return 0;
 }
 
+/* Asks for at most `most` messages behind `after`. A page that was asked for before finds nobody.
+ */
+static void ask(struct publisher *publisher, struct publisher_session *session,
+                const struct feed_cursor *after, uint64_t most)
+{
+    struct feed_page_request request = {.token = ++publisher->pages, .after = *after, .most = most};
+
+    (void)slice_copy(slice_text(session->topic), request.topic, sizeof request.topic); /* fits */
+    session->page = request.token;
+    session->is_reading = publisher_ask(publisher, &request) == 0;
+}
+
 static void take_page(struct publisher *publisher, struct publisher_session *session,
                       const struct feed_page *page)
 {
@@ -206,7 +218,12 @@ static void take_page(struct publisher *publisher, struct publisher_session *ses
         session->is_open = say_unknown(publisher, session, page) != 0;
         return;
     }
+    if (page->more && session->credit > page->count) {
+        /* the reader reads on while this page is sent */
+        ask(publisher, session, &page->next, session->credit - page->count);
+    }
     if (send_items(publisher, session, page) != 0) {
+        session->is_reading = false; /* what is read does not follow what was sent */
         return;
     }
     session->after = page->next;
@@ -219,19 +236,10 @@ void publisher_replay_page(struct publisher *publisher, const struct feed_page *
 {
     for (size_t i = 0; i < LIMIT_BUS_SESSIONS; i++) {
         struct publisher_session *session = &publisher->sessions[i];
-        if (session->is_open && session->is_reading && session->token == page->token) {
+        if (session->is_open && session->is_reading && session->page == page->token) {
             take_page(publisher, session, page);
         }
     }
-}
-
-static int ask(struct publisher *publisher, const struct publisher_session *session)
-{
-    struct feed_page_request request = {
-        .token = session->token, .after = session->after, .most = session->credit};
-
-    (void)slice_copy(slice_text(session->topic), request.topic, sizeof request.topic); /* fits */
-    return publisher_ask(publisher, &request);
 }
 
 void publisher_replay_go_on(struct publisher *publisher)
@@ -245,7 +253,7 @@ void publisher_replay_go_on(struct publisher *publisher)
         }
         if (session->is_open && !session->is_reading &&
             (session->credit > 0 || !session->is_judged)) {
-            session->is_reading = ask(publisher, session) == 0;
+            ask(publisher, session, &session->after, session->credit);
         }
     }
 }

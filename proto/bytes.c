@@ -109,15 +109,22 @@ static int reserve(struct buffer *buffer, size_t len)
     return 0;
 }
 
+char *buffer_room(struct buffer *buffer, size_t len)
+{
+    return reserve(buffer, len) ? NULL : buffer->data + buffer->len;
+}
+
 int buffer_append(struct buffer *buffer, const void *data, size_t len)
 {
-    if (reserve(buffer, len)) {
+    if (len == 0) {
+        return buffer->full ? -1 : 0;
+    }
+    char *room = buffer_room(buffer, len);
+    if (!room) {
         return -1;
     }
-    if (len) {
-        memcpy(buffer->data + buffer->len, data, len);
-        buffer->len += len;
-    }
+    memcpy(room, data, len);
+    buffer->len += len;
     return 0;
 }
 

@@ -56,6 +56,10 @@ void buffer_clear(struct buffer *buffer);
  * machine is out of memory. */
 int buffer_append(struct buffer *buffer, const void *data, size_t len);
 
+/* Room for `len` bytes behind the contents, for who writes them himself and then adds what he wrote
+ * to `buffer->len`; NULL (and `full` is set) when the ceiling would be passed. Aborts likewise. */
+char *buffer_room(struct buffer *buffer, size_t len);
+
 /* Appends formatted text, without its NUL. 0 or -1 as buffer_append. */
 int buffer_printf(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -164,5 +164,7 @@ int event_unpack(struct event *event, struct slice header, struct slice body);
 
 /* The header alone (kind, hlc, t_eff, clock), other fields absent. */
 int event_unpack_header(struct event *event, struct slice header);
+/* Whether event_unpack_header would accept it. */
+bool event_check_header(struct slice header);
 
 #endif
