@@ -8,7 +8,6 @@
 
 #include "api/asking.h"
 #include "api/await.h"
-#include "api/call.h"
 #include "api/gateway.h"
 #include "api/hang_up.h"
 #include "api/listen.h"
@@ -481,11 +480,6 @@ struct api *api_start(const struct api_options *options, struct problem *problem
 {
     struct api *api = bytes_allocate(1, sizeof *api);
 
-    if (call_start() != 0) {
-        (void)problem_set(problem, PROBLEM_INTERNAL, NULL, "libcurl does not start");
-        free(api);
-        return NULL;
-    }
     (void)mg_init_library(0); /* counts users; without features it cannot fail */
     copy_options(&api->gateway, options);
     if (make_parts(api, options, problem) == 0 && start_server(api, options, problem) == 0) {
@@ -497,7 +491,6 @@ struct api *api_start(const struct api_options *options, struct problem *problem
     }
     free_parts(api);
     (void)mg_exit_library();
-    call_stop();
     free(api);
     return NULL;
 }
@@ -572,7 +565,6 @@ void api_stop(struct api **api)
     log_untold(gateway);
     free_parts(*api);
     (void)mg_exit_library();
-    call_stop();
     free(*api);
     *api = NULL;
 }

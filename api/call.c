@@ -5,10 +5,10 @@
  */
 #include "api/call.h"
 
+#include "api/libcurl.h"
 #include "proto/clock.h"
 #include "proto/limits.h"
 
-#include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +17,18 @@
 /* How often a waiting call looks whether it has been abandoned. */
 #define CALL_SLICE_MS 100
 
+/* What the calls of one call_all share. */
+struct round {
+    const struct libcurl *curl;
+    CURLM *multi;
+    const atomic_bool *abandon;
+    struct attempt *attempts;
+    size_t count, begun, under_way;
+};
+
 /* What one call needs while it is under way. */
 struct attempt {
+    const struct round *round;
     struct call *call;
     CURL *easy;
     struct curl_slist *lines;
@@ -29,25 +39,16 @@ struct attempt {
     char address[128]; /* host:port for people */
 };
 
-int call_start(void)
-{
-    return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? 0 : -1;
-}
-
-void call_stop(void)
-{
-    curl_global_cleanup();
-}
-
 /* ---- what comes ------------------------------------------------------------------------------ */
 
 static void note_head(struct attempt *attempt)
 {
+    const struct libcurl *curl = attempt->round->curl;
     char *type = NULL;
     long status = 0;
 
-    (void)curl_easy_getinfo(attempt->easy, CURLINFO_RESPONSE_CODE, &status); /* else 0 */
-    (void)curl_easy_getinfo(attempt->easy, CURLINFO_CONTENT_TYPE, &type);    /* else NULL */
+    (void)curl->easy_getinfo(attempt->easy, CURLINFO_RESPONSE_CODE, &status); /* else 0 */
+    (void)curl->easy_getinfo(attempt->easy, CURLINFO_CONTENT_TYPE, &type);    /* else NULL */
     attempt->call->status = (int)status;
     if (type != NULL && strlen(type) < sizeof attempt->call->content_type) {
         (void)snprintf(attempt->call->content_type, sizeof attempt->call->content_type, "%s", type);
@@ -111,30 +112,32 @@ static void fail(struct attempt *attempt, enum call_outcome outcome, const char 
 /* The host and port of an http URL as text; its path is nobody's care. -1 for any other URL. */
 static int name_address(struct attempt *attempt)
 {
-    CURLU *parsed = curl_url();
+    const struct libcurl *curl = attempt->round->curl;
+    CURLU *parsed = curl->url();
     char *scheme = NULL, *host = NULL, *port = NULL;
     int rc = -1;
 
     (void)snprintf(attempt->address, sizeof attempt->address, "?");
     if (parsed != NULL && attempt->call->url != NULL &&
-        curl_url_set(parsed, CURLUPART_URL, attempt->call->url, CURLU_DISALLOW_USER) == CURLUE_OK &&
-        curl_url_get(parsed, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-        curl_url_get(parsed, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK) {
+        curl->url_set(parsed, CURLUPART_URL, attempt->call->url, CURLU_DISALLOW_USER) ==
+            CURLUE_OK &&
+        curl->url_get(parsed, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+        curl->url_get(parsed, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK) {
         (void)snprintf(attempt->address, sizeof attempt->address, "%.100s:%.5s", host, port);
-        if (curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK) {
+        if (curl->url_get(parsed, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK) {
             rc = strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0 ? 0 : -1;
         }
     }
-    curl_free(scheme);
-    curl_free(host);
-    curl_free(port);
-    curl_url_cleanup(parsed);
+    curl->free(scheme);
+    curl->free(host);
+    curl->free(port);
+    curl->url_cleanup(parsed);
     return rc;
 }
 
 static int add_line(struct attempt *attempt, const char *line)
 {
-    struct curl_slist *longer = curl_slist_append(attempt->lines, line);
+    struct curl_slist *longer = attempt->round->curl->slist_append(attempt->lines, line);
 
     if (longer == NULL) {
         return -1;
@@ -164,17 +167,18 @@ static int set_lines(struct attempt *attempt)
 static int set_body(struct attempt *attempt)
 {
     const struct call *call = attempt->call;
+    const struct libcurl *curl = attempt->round->curl;
     const char *method = call->method != NULL ? call->method : "GET";
     CURL *easy = attempt->easy;
 
     if (call->body.data != NULL || strcmp(method, "POST") == 0) {
-        if (curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len) ||
-            curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
-                             call->body.data != NULL ? call->body.data : "")) {
+        if (curl->easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len) ||
+            curl->easy_setopt(easy, CURLOPT_POSTFIELDS,
+                              call->body.data != NULL ? call->body.data : "")) {
             return -1;
         }
     }
-    return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method) == CURLE_OK ? 0 : -1;
+    return curl->easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method) == CURLE_OK ? 0 : -1;
 }
 
 static long span(int chosen, int otherwise)
@@ -184,36 +188,38 @@ static long span(int chosen, int otherwise)
 
 static int set_options(struct attempt *attempt)
 {
+    const struct libcurl *curl = attempt->round->curl;
     const struct call *call = attempt->call;
     CURL *easy = attempt->easy;
 
-    return curl_easy_setopt(easy, CURLOPT_URL, call->url) ||
-                   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") ||
-                   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) ||
-                   curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) ||
-                   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) ||
+    return curl->easy_setopt(easy, CURLOPT_URL, call->url) ||
+                   curl->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") ||
+                   curl->easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) ||
+                   curl->easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) ||
+                   curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) ||
                    /* else a name that is being looked up would hold up the end of the call */
-                   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) ||
-                   curl_easy_setopt(easy, CURLOPT_PROXY, "") ||
-                   curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) ||
-                   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) ||
-                   curl_easy_setopt(easy, CURLOPT_USERAGENT, "ParkMesh/" PARKMESH_VERSION) ||
-                   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-                                    span(call->connect_ms, LIMIT_CALL_CONNECT_MS)) ||
-                   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
-                                    span(call->total_ms, LIMIT_CALL_MS)) ||
-                   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, attempt->lines) ||
-                   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_head) ||
-                   curl_easy_setopt(easy, CURLOPT_HEADERDATA, attempt) ||
-                   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body) ||
-                   curl_easy_setopt(easy, CURLOPT_WRITEDATA, attempt) ||
-                   curl_easy_setopt(easy, CURLOPT_PRIVATE, attempt)
+                   curl->easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) ||
+                   curl->easy_setopt(easy, CURLOPT_PROXY, "") ||
+                   curl->easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) ||
+                   curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) ||
+                   curl->easy_setopt(easy, CURLOPT_USERAGENT, "ParkMesh/" PARKMESH_VERSION) ||
+                   curl->easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                                     span(call->connect_ms, LIMIT_CALL_CONNECT_MS)) ||
+                   curl->easy_setopt(easy, CURLOPT_TIMEOUT_MS,
+                                     span(call->total_ms, LIMIT_CALL_MS)) ||
+                   curl->easy_setopt(easy, CURLOPT_HTTPHEADER, attempt->lines) ||
+                   curl->easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_head) ||
+                   curl->easy_setopt(easy, CURLOPT_HEADERDATA, attempt) ||
+                   curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body) ||
+                   curl->easy_setopt(easy, CURLOPT_WRITEDATA, attempt) ||
+                   curl->easy_setopt(easy, CURLOPT_PRIVATE, attempt)
                ? -1
                : 0;
 }
 
-static void start(struct attempt *attempt, CURLM *multi)
+static void start(struct attempt *attempt)
 {
+    const struct libcurl *curl = attempt->round->curl;
     struct call *call = attempt->call;
 
     call->outcome = CALL_ANSWERED;
@@ -226,23 +232,26 @@ static void start(struct attempt *attempt, CURLM *multi)
         fail(attempt, CALL_URL, "không phải địa chỉ http; hãy sửa địa chỉ");
         return;
     }
-    attempt->easy = curl_easy_init();
+    attempt->easy = curl->easy_init();
     if (attempt->easy == NULL || set_lines(attempt) != 0 || set_options(attempt) != 0 ||
-        set_body(attempt) != 0 || curl_multi_add_handle(multi, attempt->easy) != CURLM_OK) {
+        set_body(attempt) != 0 ||
+        curl->multi_add_handle(attempt->round->multi, attempt->easy) != CURLM_OK) {
         fail(attempt, CALL_URL, "không gọi được; hãy kiểm tra địa chỉ");
-        curl_easy_cleanup(attempt->easy);
+        curl->easy_cleanup(attempt->easy);
         attempt->easy = NULL;
     }
 }
 
-static void finish(struct attempt *attempt, CURLM *multi)
+static void finish(struct attempt *attempt)
 {
+    const struct libcurl *curl = attempt->round->curl;
+
     if (attempt->easy != NULL) {
-        (void)curl_multi_remove_handle(multi, attempt->easy); /* it was added */
-        curl_easy_cleanup(attempt->easy);
+        (void)curl->multi_remove_handle(attempt->round->multi, attempt->easy); /* it was added */
+        curl->easy_cleanup(attempt->easy);
         attempt->easy = NULL;
     }
-    curl_slist_free_all(attempt->lines);
+    curl->slist_free_all(attempt->lines);
     attempt->lines = NULL;
 }
 
@@ -267,7 +276,7 @@ static void explain(struct attempt *attempt, CURLcode code)
         fail(attempt, CALL_BROKEN, "không trả lời bằng HTTP; hãy kiểm tra cổng");
     } else {
         (void)snprintf(text, sizeof text, "kết nối bị ngắt (%s); hãy thử lại",
-                       curl_easy_strerror(code));
+                       attempt->round->curl->easy_strerror(code));
         fail(attempt, CALL_BROKEN, text);
     }
 }
@@ -285,95 +294,140 @@ static void conclude(struct attempt *attempt, CURLcode code)
 
 /* ---- all calls ------------------------------------------------------------------------------- */
 
-static void collect(CURLM *multi, size_t *under_way)
+static void collect(struct round *round)
 {
+    const struct libcurl *curl = round->curl;
     CURLMsg *message;
     int left;
 
-    while ((message = curl_multi_info_read(multi, &left)) != NULL) {
+    while ((message = curl->multi_info_read(round->multi, &left)) != NULL) {
         struct attempt *attempt = NULL;
         CURLcode code = message->data.result;
         if (message->msg != CURLMSG_DONE ||
-            curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &attempt) != CURLE_OK) {
+            curl->easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &attempt) != CURLE_OK) {
             continue;
         }
         conclude(attempt, code);
-        finish(attempt, multi);
-        (*under_way)--;
+        finish(attempt);
+        round->under_way--;
     }
 }
 
-static void drop_quiet(CURLM *multi, struct attempt *attempts, size_t begun, size_t *under_way)
+static void drop_quiet(struct round *round)
 {
     int64_t now_ms = clock_mono_ms();
 
-    for (size_t i = 0; i < begun; i++) {
-        struct attempt *attempt = &attempts[i];
+    for (size_t i = 0; i < round->begun; i++) {
+        struct attempt *attempt = &round->attempts[i];
         if (attempt->easy != NULL && attempt->call->quiet_ms > 0 &&
             now_ms - attempt->heard_ms > attempt->call->quiet_ms) {
             note_head(attempt);
             fail(attempt, CALL_LATE, "ngừng gửi; hãy kiểm tra máy đó và đường truyền");
-            finish(attempt, multi);
-            (*under_way)--;
+            finish(attempt);
+            round->under_way--;
         }
     }
 }
 
-static void abandon_all(CURLM *multi, struct attempt *attempts, size_t count, size_t begun)
+static void abandon_all(struct round *round)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (i < begun && attempts[i].easy == NULL) {
+    for (size_t i = 0; i < round->count; i++) {
+        struct attempt *attempt = &round->attempts[i];
+        if (i < round->begun && attempt->easy == NULL) {
             continue;
         }
-        if (attempts[i].address[0] == '\0') {
-            (void)name_address(&attempts[i]); /* only for the words */
+        if (attempt->address[0] == '\0') {
+            (void)name_address(attempt); /* only for the words */
         }
-        fail(&attempts[i], CALL_ABANDONED, "hệ thống đang dừng");
-        finish(&attempts[i], multi);
+        fail(attempt, CALL_ABANDONED, "hệ thống đang dừng");
+        finish(attempt);
     }
 }
 
-static void run(CURLM *multi, struct attempt *attempts, size_t count, const atomic_bool *abandon)
+static void run(struct round *round)
 {
-    size_t begun = 0, under_way = 0;
+    const struct libcurl *curl = round->curl;
     int running;
 
-    while (begun < count || under_way > 0) {
-        while (begun < count && under_way < LIMIT_CALLS && !atomic_load(abandon)) {
-            start(&attempts[begun], multi);
-            under_way += attempts[begun].easy != NULL;
-            begun++;
+    while (round->begun < round->count || round->under_way > 0) {
+        while (round->begun < round->count && round->under_way < LIMIT_CALLS &&
+               !atomic_load(round->abandon)) {
+            struct attempt *attempt = &round->attempts[round->begun++];
+            start(attempt);
+            round->under_way += attempt->easy != NULL;
         }
-        if (atomic_load(abandon) || curl_multi_perform(multi, &running) != CURLM_OK) {
-            abandon_all(multi, attempts, count, begun);
+        if (atomic_load(round->abandon) ||
+            curl->multi_perform(round->multi, &running) != CURLM_OK) {
+            abandon_all(round);
             return;
         }
-        collect(multi, &under_way);
-        drop_quiet(multi, attempts, begun, &under_way);
-        if (under_way > 0 && curl_multi_poll(multi, NULL, 0, CALL_SLICE_MS, NULL) != CURLM_OK) {
-            abandon_all(multi, attempts, count, begun);
+        collect(round);
+        drop_quiet(round);
+        if (round->under_way > 0 &&
+            curl->multi_poll(round->multi, NULL, 0, CALL_SLICE_MS, NULL) != CURLM_OK) {
+            abandon_all(round);
             return;
         }
+    }
+}
+
+int call_prepare(struct problem *problem)
+{
+    char reason[160];
+
+    if (libcurl_load(reason, sizeof reason) == NULL) {
+        return problem_set(problem, PROBLEM_LIBRARY_MISSING, "install the package " LIBCURL_PACKAGE,
+                           "the HTTP library cannot be loaded: %s", reason);
+    }
+    return 0;
+}
+
+/* No call can be made, and why. */
+static void miss_all(struct call *calls, size_t count, const char *reason)
+{
+    for (size_t i = 0; i < count; i++) {
+        calls[i].outcome = CALL_MISSING;
+        (void)snprintf(calls[i].error, sizeof calls[i].error,
+                       "không tải được thư viện gọi HTTP (%s); hãy cài gói " LIBCURL_PACKAGE,
+                       reason);
     }
 }
 
 void call_all(struct call *calls, size_t count, const atomic_bool *abandon)
 {
-    struct attempt *attempts = bytes_allocate(count, sizeof *attempts);
-    CURLM *multi = curl_multi_init();
+    struct round round = {.abandon = abandon, .count = count};
+    char reason[160];
 
-    for (size_t i = 0; i < count; i++) {
-        attempts[i].call = &calls[i];
+    if (count == 0) {
+        return;
     }
-    if (multi == NULL) {
+    round.curl = libcurl_load(reason, sizeof reason);
+    if (round.curl == NULL) {
+        miss_all(calls, count, reason);
+        return;
+    }
+    round.attempts = bytes_allocate(count, sizeof *round.attempts);
+    round.multi = round.curl->multi_init();
+    for (size_t i = 0; i < count; i++) {
+        round.attempts[i].round = &round;
+        round.attempts[i].call = &calls[i];
+    }
+    if (round.multi == NULL) {
         abort(); /* out of memory */
     }
-    run(multi, attempts, count, abandon);
+    run(&round);
     for (size_t i = 0; i < count; i++) {
-        finish(&attempts[i], multi); /* the lines of those that never began */
+        finish(&round.attempts[i]); /* the lines of those that never began */
     }
-    (void)curl_multi_cleanup(multi); /* every handle has been removed */
-    free(attempts);
+    (void)round.curl->multi_cleanup(round.multi); /* every handle has been removed */
+    free(round.attempts);
+}
+
+enum problem_code call_problem(const struct call *call, enum problem_code otherwise)
+{
+    return call->outcome == CALL_ABANDONED ? PROBLEM_STOPPING
+           : call->outcome == CALL_MISSING ? PROBLEM_LIBRARY_MISSING
+                                           : otherwise;
 }
 
 void call_free(struct call *call)

@@ -1,13 +1,14 @@
 /*
- * Calls over HTTP to other machines (libcurl): several at once, each with time-outs and a ceiling
- * on its answer. http and https only; redirects are answers, not followed; no proxy, no cookie, no
- * name or password of the environment. Whom to call is the caller's decision, and it may only be
- * an address that an administrator named. Any thread; each call of call_all is on its own.
+ * Calls over HTTP to other machines (api/libcurl): several at once, each with time-outs and a
+ * ceiling on its answer. http and https only; redirects are answers, not followed; no proxy, no
+ * cookie, no name or password of the environment. Whom to call is the caller's decision, and it may
+ * only be an address that an administrator named. Any thread; each call of call_all is on its own.
  */
 #ifndef API_CALL_H
 #define API_CALL_H
 
 #include "proto/bytes.h"
+#include "proto/problem.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -22,7 +23,8 @@ enum call_outcome {
     CALL_BROKEN,      /* the connection ended, or what came is no HTTP */
     CALL_TOO_LARGE,   /* the answer passed `answer_bytes` */
     CALL_ENDED,       /* a callback wanted no more */
-    CALL_ABANDONED    /* this central stops */
+    CALL_ABANDONED,   /* this central stops */
+    CALL_MISSING      /* libcurl cannot be loaded */
 };
 
 /* For an answer that is passed on while it comes. `begin` gets its status and its Content-Type
@@ -54,13 +56,16 @@ struct call {
     char error[300]; /* unless CALL_ANSWERED: which address, what happened, what to do */
 };
 
-/* Once each, around all other use; main thread. 0, or -1 when the library cannot start. */
-int call_start(void);
-void call_stop(void);
+/* Loads what calls need, for whoever wants to know before the first: 0, or -1 and LIBRARY_MISSING.
+ */
+int call_prepare(struct problem *problem);
 
 /* Makes all calls, at most LIMIT_CALLS at once, and returns when the last one has ended. When
  * `abandon` becomes true those left end with CALL_ABANDONED within 100 ms. */
 void call_all(struct call *calls, size_t count, const atomic_bool *abandon);
+
+/* The code of a call without an answer: STOPPING, LIBRARY_MISSING, else `otherwise`. */
+enum problem_code call_problem(const struct call *call, enum problem_code otherwise);
 
 void call_free(struct call *call);
 

@@ -107,6 +107,9 @@ static void put_result(struct json_writer *writer, const struct setup *setup,
     } else {
         json_set_text(writer, "error", call->error);
     }
+    if (!done) {
+        json_set_text(writer, "code", problem_name(call_problem(call, PROBLEM_CAMERA_UNREACHABLE)));
+    }
     json_put_close(writer, '}');
 }
 

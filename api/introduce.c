@@ -46,11 +46,6 @@ static struct slice address(const struct introduce_central *to, const char *targ
     return slice_text(url + len); /* ids and addresses are short: it fits */
 }
 
-static enum problem_code why(const struct call *call)
-{
-    return call->outcome == CALL_ABANDONED ? PROBLEM_STOPPING : PROBLEM_PEER_UNREACHABLE;
-}
-
 int introduce_ask(struct request *request, struct introduce_central *central,
                   struct problem *problem)
 {
@@ -63,7 +58,8 @@ int introduce_ask(struct request *request, struct introduce_central *central,
     (void)address(central, "/api/p2p/info", letter.url);
     call_all(&call, 1, &request->gateway->abandon);
     if (call.outcome != CALL_ANSWERED) {
-        (void)problem_set(problem, why(&call), NULL, "%s", call.error);
+        (void)problem_set(problem, call_problem(&call, PROBLEM_PEER_UNREACHABLE), NULL, "%s",
+                          call.error);
         goto release;
     }
     answer = json_read_object(buffer_slice(&call.answer), problem);
@@ -129,7 +125,7 @@ static void read_answer(struct introduction *introduction, const struct call *ca
     struct slice text;
 
     if (call->outcome != CALL_ANSWERED) {
-        introduction->code = why(call);
+        introduction->code = call_problem(call, PROBLEM_PEER_UNREACHABLE);
         (void)slice_copy(slice_text(call->error), introduction->message,
                          sizeof introduction->message);
         return;

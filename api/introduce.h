@@ -27,8 +27,8 @@ struct introduction {
  * id or address. */
 bool introduce_read(const json_t *member, struct introduce_central *central);
 
-/* Asks who is at central->ip and api_port; fills id and p2p_port. 0, or -1 with PEER_UNREACHABLE or
- * FIELD_INVALID. */
+/* Asks who is at central->ip and api_port; fills id and p2p_port. 0, or -1 with PEER_UNREACHABLE,
+ * FIELD_INVALID, or a problem of ours (call_problem). */
 int introduce_ask(struct request *request, struct introduce_central *central,
                   struct problem *problem);
 

@@ -54,7 +54,8 @@ static int find_url(struct request *request, int64_t id, int no_address, const c
 
 /* ---- offers ---------------------------------------------------------------------------------- */
 
-static void refuse_unreachable(struct request *request, const char *endpoint, const char *why)
+static void refuse_unreachable(struct request *request, const char *endpoint,
+                               enum problem_code code, const char *why)
 {
     struct json_writer writer = respond_json(request);
 
@@ -67,9 +68,9 @@ static void refuse_unreachable(struct request *request, const char *endpoint, co
     json_set_text(&writer, "endpoint", endpoint);
     json_put_close(&writer, '}');
     json_set_text(&writer, "error", why);
-    json_set_text(&writer, "code", problem_name(PROBLEM_CAMERA_UNREACHABLE));
+    json_set_text(&writer, "code", problem_name(code));
     json_put_close(&writer, '}');
-    respond_send(request, 502);
+    respond_send(request, problem_http_status(code));
 }
 
 /* What the box said: its JSON as it is, its errors under `detail`. */
@@ -81,7 +82,8 @@ static void pass_answer(struct request *request, const struct call *call)
     json_t *value = json_read(body, &problem);
 
     if (value == NULL || call->status < 200 || (call->status >= 300 && call->status < 400)) {
-        refuse_unreachable(request, call->url, "Camera trả lời không đúng định dạng");
+        refuse_unreachable(request, call->url, PROBLEM_CAMERA_UNREACHABLE,
+                           "Camera trả lời không đúng định dạng");
         json_decref(value);
         return;
     }
@@ -124,7 +126,8 @@ static void offer(struct request *request, const char *path)
     if (call.outcome == CALL_ANSWERED) {
         pass_answer(request, &call);
     } else {
-        refuse_unreachable(request, url, call.error);
+        refuse_unreachable(request, url, call_problem(&call, PROBLEM_CAMERA_UNREACHABLE),
+                           call.error);
     }
     call_free(&call);
 }
@@ -170,7 +173,8 @@ static void relay(struct request *request, const char *url)
 
     call_all(&call, 1, &request->gateway->stopping);
     if (request->status == 0) {
-        refuse(request, 502, PROBLEM_CAMERA_UNREACHABLE, "edge_unreachable",
+        enum problem_code code = call_problem(&call, PROBLEM_CAMERA_UNREACHABLE);
+        refuse(request, problem_http_status(code), code, "edge_unreachable",
                call.outcome == CALL_ENDED ? "Camera không gửi MJPEG" : call.error);
     } else {
         mg_disable_connection_keep_alive(request->connection);

@@ -213,8 +213,10 @@ static void add(struct request *request, const json_t *config, struct introduce_
     } else if (own.api_port == peer->api_port && strcmp(own.ip, peer->ip) == 0) {
         refuse_twin(request, &own.id); /* without calling: it is this very central */
     } else if (introduce_ask(request, peer, &problem) != 0) {
-        problem.code = problem.code == PROBLEM_STOPPING ? PROBLEM_STOPPING : PROBLEM_FIELD_INVALID;
-        respond_problem(request, &problem); /* 400, as the existing system */
+        if (problem.code != PROBLEM_STOPPING && problem.code != PROBLEM_LIBRARY_MISSING) {
+            problem.code = PROBLEM_FIELD_INVALID; /* 400, as the existing system */
+        }
+        respond_problem(request, &problem);
     } else if (node_id_compare(&own.id, &peer->id) == 0) {
         refuse_twin(request, &own.id);
     } else if (is_known(config, &peer->id)) {

@@ -1,10 +1,10 @@
 #include "api/ws_dial.h"
 
+#include "api/libcurl.h"
 #include "api/ws_frame.h"
 #include "proto/clock.h"
 #include "proto/limits.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -16,7 +16,8 @@
 #define SLICE_MS 100 /* a wait looks this often whether it was abandoned */
 
 struct ws_dial {
-    CURL *curl; /* owns the socket */
+    const struct libcurl *curl;
+    CURL *easy; /* owns the socket */
     int socket;
 };
 
@@ -38,21 +39,22 @@ static int connect_to(struct ws_dial *dial, const struct ws_dial_to *to, char *e
     char url[128], text[CURL_ERROR_SIZE] = "no memory";
     curl_socket_t found = CURL_SOCKET_BAD;
     struct ws_dial_to context = *to;
-    CURL *curl = dial->curl;
+    const struct libcurl *curl = dial->curl;
+    CURL *easy = dial->easy;
 
     (void)snprintf(url, sizeof url, "http://%s:%u/", to->ip, to->port); /* an ip has 63 bytes */
-    if (curl == NULL || curl_easy_setopt(curl, CURLOPT_URL, url) != CURLE_OK ||
-        curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, text) != CURLE_OK ||
-        curl_easy_setopt(curl, CURLOPT_CONNECT_ONLY, 1L) != CURLE_OK ||
-        curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)LIMIT_CALL_CONNECT_MS) !=
+    if (easy == NULL || curl->easy_setopt(easy, CURLOPT_URL, url) != CURLE_OK ||
+        curl->easy_setopt(easy, CURLOPT_ERRORBUFFER, text) != CURLE_OK ||
+        curl->easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L) != CURLE_OK ||
+        curl->easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)LIMIT_CALL_CONNECT_MS) !=
             CURLE_OK ||
-        curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) != CURLE_OK ||
-        curl_easy_setopt(curl, CURLOPT_PROXY, "") != CURLE_OK ||
-        curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L) != CURLE_OK ||
-        curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, is_abandoned) != CURLE_OK ||
-        curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &context) != CURLE_OK ||
-        curl_easy_perform(curl) != CURLE_OK ||
-        curl_easy_getinfo(curl, CURLINFO_ACTIVESOCKET, &found) != CURLE_OK || found < 0) {
+        curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) != CURLE_OK ||
+        curl->easy_setopt(easy, CURLOPT_PROXY, "") != CURLE_OK ||
+        curl->easy_setopt(easy, CURLOPT_NOPROGRESS, 0L) != CURLE_OK ||
+        curl->easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, is_abandoned) != CURLE_OK ||
+        curl->easy_setopt(easy, CURLOPT_XFERINFODATA, &context) != CURLE_OK ||
+        curl->easy_perform(easy) != CURLE_OK ||
+        curl->easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &found) != CURLE_OK || found < 0) {
         (void)snprintf(error, size, "cannot connect: %s", text); /* may be cut */
         return -1;
     }
@@ -117,10 +119,16 @@ static int shake_hands(const struct ws_dial *dial, const struct ws_dial_to *to, 
 struct ws_dial *ws_dial_open(const struct ws_dial_to *to, struct buffer *rest, char *error,
                              size_t size)
 {
-    struct ws_dial *dial = bytes_allocate(1, sizeof *dial);
+    const struct libcurl *curl = libcurl_load(error, size);
+    struct ws_dial *dial;
     int rc;
 
-    dial->curl = curl_easy_init();
+    if (curl == NULL) {
+        return NULL;
+    }
+    dial = bytes_allocate(1, sizeof *dial);
+    dial->curl = curl;
+    dial->easy = curl->easy_init();
     if (connect_to(dial, to, error, size) != 0) {
         ws_dial_close(&dial);
         return NULL;
@@ -144,7 +152,7 @@ void ws_dial_close(struct ws_dial **dial)
     if (*dial == NULL) {
         return;
     }
-    curl_easy_cleanup((*dial)->curl); /* closes the socket, too */
+    (*dial)->curl->easy_cleanup((*dial)->easy); /* closes the socket, too */
     free(*dial);
     *dial = NULL;
 }

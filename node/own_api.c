@@ -66,8 +66,8 @@ int own_api_open(struct own_api *api, const struct command_line *line, struct pr
     int rc;
 
     *api = (struct own_api){.base = ""};
-    if (call_start() != 0) {
-        return problem_set(problem, PROBLEM_INTERNAL, NULL, "the HTTP library does not start");
+    if (call_prepare(problem) != 0) {
+        return -1;
     }
     rc = command_config_read(&config, line, problem);
     if (rc == 0) {
@@ -80,7 +80,6 @@ int own_api_open(struct own_api *api, const struct command_line *line, struct pr
 void own_api_close(struct own_api *api)
 {
     explicit_bzero(api, sizeof *api); /* it may hold a token */
-    call_stop();
 }
 
 bool own_api_may_pass(enum problem_code code)
@@ -125,6 +124,7 @@ static const char *why(enum call_outcome outcome)
     case CALL_BROKEN:
     case CALL_ENDED:
     case CALL_ABANDONED:
+    case CALL_MISSING: /* own_api_open has loaded it */
         break;
     }
     return "the connection was cut";

@@ -56,6 +56,7 @@
     X(CAMERA_UNKNOWN, 0, 404)      /* no such camera is configured */                              \
     X(CAMERA_UNREACHABLE, 69, 502) /* its box does not answer, or not as it should */              \
     X(PEER_UNREACHABLE, 69, 502)                                                                   \
+    X(LIBRARY_MISSING, 69, 503)    /* one that is loaded on demand cannot be */                    \
     X(MESH_WITHOUT_SECRET, 0, 200) /* mesh bound to loopback only */                               \
     X(LINK_UNAUTHENTICATED, 0,                                                                     \
       200)                        /* a warning: a WebSocket to a central of the existing system */ \

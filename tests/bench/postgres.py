@@ -189,7 +189,7 @@ def measure(base, options):
     wait_until(lambda: theirs[1].count() == theirs[0].count(), 120)
     wait_until(lambda: ours[1].status()["events"] == ours[0].status()["events"], 120)
 
-    pairs = [(measure_replication(*theirs, 100), measure_taken(*ours, 100)) for _ in range(ROUNDS)]
+    pairs = [(measure_replication(*theirs, 100), measure_latency(*ours, 100)) for _ in range(ROUNDS)]
     for i, name in enumerate(("p50", "p99")):
         ratio = statistics.median(mine[i] / other[i] for other, mine in pairs)
         rows.append((f"A to B, {name}", f"{statistics.median(mine[i] for _, mine in pairs):.2f} ms",
@@ -205,11 +205,6 @@ def measure(base, options):
     for central in ours:
         central.stop()
     return rows
-
-
-def measure_taken(a, b, count):
-    taken = measure_latency(a, b, count)
-    return statistics.median(taken), percentile(taken, 0.99)
 
 
 def main():

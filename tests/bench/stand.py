@@ -1,10 +1,8 @@
-"""What the measurements share: running centrals, the C programs, a browser's WebSocket."""
+"""What the measurements share: running centrals and the C programs."""
 import http.client
 import json
 import os
 import signal
-import socket
-import struct
 import subprocess
 import time
 
@@ -88,57 +86,7 @@ def percentile(values, share):
     return values[min(len(values) - 1, int(len(values) * share))]
 
 
-def watch(central, path):
-    """A WebSocket on a path; returns the connected socket, past the handshake."""
-    link = socket.create_connection((central.ip, 8700))
-    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    link.sendall(f"GET {path} HTTP/1.1\r\nHost: {central.ip}:8700\r\n".encode() +
-                 b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                 b"Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n")
-    head = b""
-    while b"\r\n\r\n" not in head:
-        head += link.recv(1)
-    return link
-
-
-def read_exactly(link, count):
-    data = b""
-    while len(data) < count:
-        part = link.recv(count - len(data))
-        if not part:
-            raise SystemExit("bench: WebSocket closed")
-        data += part
-    return data
-
-
-def read_frame(link):
-    opcode, length = read_exactly(link, 2)
-    if length == 126:
-        length = struct.unpack("!H", read_exactly(link, 2))[0]
-    elif length == 127:
-        length = struct.unpack("!Q", read_exactly(link, 8))[0]
-    return read_exactly(link, length)
-
-
 def measure_latency(a, b, count):
-    """POST at A until B tells of it on /ws/events, which it does after its commit: an upper bound
-    of "row committed at B"."""
-    link = watch(b, "/ws/events")
-    post = http.client.HTTPConnection(a.ip, 8700)
-    post.connect()
-    post.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    taken = []
-    for i in range(-20, count):
-        plate = f"88L{i + 10000:05d}"
-        body = json.dumps({"type": "ENTRY", "camera_id": 1, "event_id": f"edge-1_{time.time_ns()}_{plate}",
-                           "data": {"plate_text": plate}}).encode()
-        start = time.perf_counter()
-        post.request("POST", "/api/edge/event", body)
-        while plate.encode() not in read_frame(link):
-            pass
-        if i >= 0:
-            taken.append((time.perf_counter() - start) * 1e3)
-        post.getresponse().read()
-        time.sleep(0.003)
-    link.close()
-    return taken
+    """p50 and p99 of milliseconds from POST at A until the row is committed at B."""
+    taken = tool("bench_latency", a.ip, 8700, os.path.join(b.dir, "central.db"), count)
+    return taken["p50_ms"], taken["p99_ms"]
