@@ -279,6 +279,34 @@ START_TEST(a_page_that_comes_too_late_is_dropped)
 }
 END_TEST
 
+/* Nothing is read for who was killed in the middle, though it had credit. */
+START_TEST(who_has_gone_is_forgotten)
+{
+    struct stand stand;
+    struct feed_page_request request;
+    zframe_t *who;
+    int asked = 0;
+
+    stand_new(&stand);
+    zsock_t *subscriber = dial_replay(&stand);
+    ask_replay(subscriber, 0, LIMIT_BUS_CREDIT);
+    request = next_question(&stand, &who);
+    give(&stand, &who, request.token, 1, 2, true);
+    assert_gets(subscriber, 1, 2);
+    zsock_destroy(&subscriber);
+    zsock_set_rcvtimeo(stand.reader, 300);
+    for (zframe_t *bytes; asked < 1000 && zsock_recv(stand.reader, "ff", &who, &bytes) == 0;) {
+        struct slice question = {(const char *)zframe_data(bytes), zframe_size(bytes)};
+        ck_assert_int_eq(feed_page_request_unpack(&request, question), 0);
+        asked += request.token != 0;
+        give(&stand, &who, request.token, 3, 4, request.token != 0);
+        zframe_destroy(&bytes);
+    }
+    ck_assert_msg(asked < 100, "%d pages for nobody", asked);
+    stand_free(&stand);
+}
+END_TEST
+
 /* As at a change of ports and keys; those of a taken port are over soonest. */
 START_TEST(successors_follow_at_once)
 {
@@ -301,8 +329,11 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {
-        successors_follow_at_once, with_nobody_there_commits_ask_for_nothing,
-        a_subscriber_makes_it_read, pages_of_a_replay_join, a_page_that_comes_too_late_is_dropped};
+    const TTest *const tests[] = {successors_follow_at_once,
+                                  with_nobody_there_commits_ask_for_nothing,
+                                  a_subscriber_makes_it_read,
+                                  pages_of_a_replay_join,
+                                  a_page_that_comes_too_late_is_dropped,
+                                  who_has_gone_is_forgotten};
     return central_suite("publisher", tests, sizeof tests / sizeof tests[0]);
 }
