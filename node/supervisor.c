@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@
 #define STOP_LIMIT_S 5     /* the process is gone by then, whatever hangs */
 #define ANSWER_FIRST_MS 50 /* between the answer to a PUT and the rebuild of its listener */
 #define SOCKETS 2048       /* one or two a worker, one a peer, a few of our own */
+#define FILES 8192         /* open at once; as the unit in packaging/ allows */
 
 struct supervisor {
     const struct supervisor_options *options;
@@ -387,6 +389,23 @@ static int serve(struct supervisor *supervisor)
     return supervisor->exit_status;
 }
 
+/* A shell lets a program open 1024 files; with all pages there we need more. The hard limit is the
+ * administrator's word. */
+static void raise_open_files(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= FILES ||
+        limit.rlim_cur == limit.rlim_max) {
+        return;
+    }
+    limit.rlim_cur = limit.rlim_max < FILES ? limit.rlim_max : FILES;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        log_warn("OPEN_FILES", "wanted=%llu error=\"%s\"", (unsigned long long)limit.rlim_cur,
+                 strerror(errno));
+    }
+}
+
 static zsock_t *bind_commands(void)
 {
     zsock_t *socket = zsock_new_router(NULL);
@@ -408,6 +427,7 @@ int supervisor_run(const struct supervisor_options *options)
         goto free_config;
     }
     (void)localtime_set_zone(supervisor.config.timezone); /* checked when it was read */
+    raise_open_files();
     supervisor.signal_fd = block_signals();
     zsys_handler_set(NULL);
     zsys_init();

@@ -7,9 +7,11 @@
 #include "proto/command.h"
 
 #include <check.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define CONNECTIONS 64
@@ -98,6 +100,37 @@ START_TEST(test_stop_while_requests_wait)
 }
 END_TEST
 
+/* Every worker waits for the rest of a request; those who none has taken yet see an end as well. */
+START_TEST(test_stop_with_more_connections_than_workers)
+{
+    enum {
+        MANY = 200
+    };
+    const struct timeval patience = {.tv_sec = 20};
+    struct stand stand;
+    int fds[MANY];
+
+    stand_prepare(&stand);
+    stand.options.http_threads = 1;
+    stand_start(&stand);
+    for (int i = 0; i < MANY; i++) {
+        fds[i] = stand_connect(&stand, 0);
+        ck_assert_int_eq(setsockopt(fds[i], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience),
+                         0);
+        stand_send_text(fds[i], "POST /api/edge/event HTTP/1.1\r\nContent-Length: 9\r\n");
+    }
+    api_stop(&stand.api);
+    for (int i = 0; i < MANY; i++) {
+        errno = 0; /* an end is none */
+        struct reply reply = stand_receive(fds[i]);
+        ck_assert_msg(errno != EAGAIN, "connection %d hangs", i);
+        stand_reply_free(&reply);
+        (void)close(fds[i]);
+    }
+    stand_free(&stand);
+}
+END_TEST
+
 /* A late answer is never taken for the answer to the next question. */
 START_TEST(test_late_answers_are_dropped)
 {
@@ -175,6 +208,7 @@ int main(void)
 
     tcase_add_test(tests, test_64_connections);
     tcase_add_test(tests, test_stop_while_requests_wait);
+    tcase_add_test(tests, test_stop_with_more_connections_than_workers);
     tcase_add_test(tests, test_late_answers_are_dropped);
     tcase_add_test(tests, test_readers);
     suite_add_tcase(suite, tests);

@@ -1,5 +1,7 @@
 """/ws/history: what a dashboard hears."""
 
+import resource
+
 from cluster import SLOW, expect, expect_equal, now, plate, run, wait_linked, wait_until
 from websocket import BINARY, WebSocket
 
@@ -113,4 +115,16 @@ def s_02_origin_and_stop(cluster):
     expect_equal(own.close_code, 1001, "close code")
 
 
-run(local_and_peer, r_20_after_an_outage, w_02_w_03_unruly_clients, s_02_origin_and_stop)
+def more_pages_than_a_shell_lets_files_be_open(cluster):
+    """The soft limit of open files is no limit of pages."""
+    central, = cluster.mesh("central-1")
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    central.start(preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard)))
+    pages = [listen(central) for _ in range(100)]
+    expect_equal(central.entry(plate(1)).status, 200, "HTTP beside them")
+    for page in pages:
+        page.wait_for(about(plate(1), event_type="ENTRY"), 10 * SLOW)
+
+
+run(local_and_peer, r_20_after_an_outage, w_02_w_03_unruly_clients, s_02_origin_and_stop,
+    more_pages_than_a_shell_lets_files_be_open)
