@@ -17,6 +17,7 @@
 #include "api/respond.h"
 #include "api/route.h"
 #include "api/seals.h"
+#include "api/stack.h"
 #include "api/ws_cameras.h"
 #include "api/ws_edge.h"
 #include "api/ws_feed.h"
@@ -68,6 +69,7 @@ static void *start_thread(const struct mg_context *context, int type)
     worker->node = ask_new(COMMAND_NODE, &api->gateway.abandon);
     buffer_init(&worker->in, api->gateway.body_bytes);
     buffer_init(&worker->question, LIMIT_COMMAND_BYTES + LIMIT_CONFIG_BYTES);
+    stack_trim(); /* most of them wait for a page that never comes */
     return worker;
 }
 

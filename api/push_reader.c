@@ -1,5 +1,6 @@
 #include "api/push_internal.h"
 #include "api/request.h"
+#include "api/stack.h"
 #include "proto/clock.h"
 #include "proto/wire.h"
 
@@ -342,6 +343,7 @@ static void on_close(const struct mg_connection *connection, void *argument)
     }
     (void)pthread_cond_signal(&push->left);
     (void)pthread_mutex_unlock(&push->mutex);
+    stack_trim(); /* the worker waits again */
 }
 
 void push_reader_register(struct push_channel *channel, struct mg_context *context)

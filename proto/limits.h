@@ -68,7 +68,7 @@
 /* HTTP */
 #define LIMIT_HTTP_THREADS 64        /* workers for plain requests; one per open connection */
 #define LIMIT_PROXIES 16             /* addresses of trusted proxies */
-#define LIMIT_WS_CLIENTS 600         /* pages; each holds one worker and one writing thread */
+#define LIMIT_WS_CLIENTS 256         /* pages; a place is a worker, 16 kB from the start */
 #define LIMIT_HTTP_BODY (256 * 1024) /* bytes of one request body */
 #define LIMIT_HTTP_BODY_MS 5000      /* a body must be complete by then */
 #define LIMIT_REFUSALS 20            /* log lines about one code of refusal in ... */

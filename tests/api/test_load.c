@@ -169,13 +169,14 @@ START_TEST(test_late_answers_are_dropped)
 }
 END_TEST
 
-/* Dumps leave handles for everybody else. */
+/* Dumps leave handles for everybody else; one that cannot be opened can be tried again. */
 START_TEST(test_readers)
 {
     struct stand stand;
     struct problem problem;
     struct readers *readers;
     struct history *handles[4];
+    char away[300];
 
     stand_prepare(&stand);
     readers = readers_new(stand.database, 4, &problem);
@@ -188,12 +189,26 @@ START_TEST(test_readers)
     handles[3] = readers_take(readers, false, &problem);
     ck_assert(handles[2] != NULL && handles[3] != NULL);
     ck_assert_ptr_null(readers_take(readers, false, &problem));
+    ck_assert_int_eq(problem.code, PROBLEM_BUSY);
     for (int i = 0; i < 4; i++) {
         readers_give(readers, i < 2, &handles[i]);
     }
     handles[0] = readers_take(readers, true, &problem);
     ck_assert_ptr_nonnull(handles[0]);
     readers_give(readers, true, &handles[0]);
+    readers_destroy(&readers);
+
+    (void)snprintf(away, sizeof away, "%s.away", stand.database);
+    readers = readers_new(stand.database, 2, &problem);
+    handles[0] = readers_take(readers, true, &problem);
+    ck_assert_int_eq(rename(stand.database, away), 0);
+    ck_assert_ptr_null(readers_take(readers, false, &problem));
+    ck_assert_int_ne(problem.code, PROBLEM_BUSY);
+    ck_assert_int_eq(rename(away, stand.database), 0);
+    handles[1] = readers_take(readers, false, &problem);
+    ck_assert_ptr_nonnull(handles[1]);
+    readers_give(readers, true, &handles[0]);
+    readers_give(readers, false, &handles[1]);
     readers_destroy(&readers);
     stand_free(&stand);
 }
