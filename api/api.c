@@ -30,7 +30,9 @@
 #include <czmq.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/sched.h> /* SCHED_BATCH */
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +41,7 @@
 
 #define API_STOP_MS 1000 /* for answers under way */
 #define API_STOP_POLL_NS 2000000
+#define FACTS_REST_MS 10 /* between looks at the facts while nobody wants them */
 #define PEER_PATH "/ws/p2p"
 #define API_THREAD_WORKER 1 /* civetweb's thread_type of those that call begin_request */
 
@@ -57,6 +60,15 @@ struct api {
 
 /* ---- workers --------------------------------------------------------------------------------- */
 
+/* A worker that the node wakes with its answer would take the core from it before the others have
+ * theirs. A batch thread waits until the core is free or its turn has come. */
+static void yield_to_node(void)
+{
+    const struct sched_param none = {.sched_priority = 0};
+
+    (void)sched_setscheduler(0, SCHED_BATCH, &none); /* 0 = this thread; refused, it is slower */
+}
+
 static void *start_thread(const struct mg_context *context, int type)
 {
     struct api *api = mg_get_user_data(context);
@@ -65,6 +77,7 @@ static void *start_thread(const struct mg_context *context, int type)
     if (type != API_THREAD_WORKER) {
         return NULL;
     }
+    yield_to_node();
     worker = bytes_allocate(1, sizeof *worker);
     worker->node = ask_new(COMMAND_NODE, &api->gateway.abandon);
     buffer_init(&worker->in, api->gateway.body_bytes);
@@ -405,18 +418,25 @@ static int start_server(struct api *api, const struct api_options *options, stru
 /* ---- life ------------------------------------------------------------------------------------ */
 
 /* Every fact goes to whoever waits for the log, is told by WebSocket, or is a peer's link. */
-static void take_fact(void *context, struct slice fact)
+static bool take_fact(void *context, struct slice fact)
+{
+    struct gateway *gateway = context;
+    bool is_waited_for = progress_fact(gateway->progress, fact);
+    bool is_told = push_fact(gateway->push, fact);
+
+    return peer_links_fact(gateway->peer_links) || is_waited_for || is_told;
+}
+
+static void rest(void *context)
 {
     struct gateway *gateway = context;
 
-    progress_fact(gateway->progress, fact);
-    push_fact(gateway->push, fact);
-    peer_links_fact(gateway->peer_links);
+    progress_rest(gateway->progress, FACTS_REST_MS);
 }
 
 static void listener(zsock_t *pipe, void *gateway)
 {
-    listen_to_facts(pipe, "api facts", take_fact, gateway);
+    listen_to_facts(pipe, "api facts", take_fact, rest, gateway);
 }
 
 /* What has to be there before the first request. 0, or -1 with the problem. */

@@ -65,7 +65,8 @@ static int receive_frame(struct ask *ask, bool *more)
     return 1;
 }
 
-/* Waits for [empty][bytes]; 1, 0 when the time is over, -1 when broken or abandoned. */
+/* Waits for the last frame of the answer; 1, 0 when the time is over, -1 when broken or abandoned.
+ */
 static int receive(struct ask *ask, int64_t until_ms)
 {
     bool more = true;
@@ -104,9 +105,7 @@ int ask_send(struct ask *ask, struct slice question, struct problem *problem)
     if (open_socket(ask, problem) != 0) {
         return -1;
     }
-    void *handle = zsock_resolve(ask->socket);
-    if (zmq_send(handle, "", 0, ZMQ_SNDMORE) != 0 ||
-        zmq_send(handle, question.data, question.len, 0) < 0) {
+    if (zmq_send(zsock_resolve(ask->socket), question.data, question.len, 0) < 0) {
         return drop(ask, problem);
     }
     return 0;

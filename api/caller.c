@@ -102,15 +102,18 @@ static bool find_session(struct request *request)
     struct caller *caller = &request->caller;
     const char *cookies = mg_get_header(request->connection, "Cookie");
     char name[CALLER_COOKIE], token[CREDENTIAL_TOKEN];
-    int64_t now_ms = clock_wall_ms();
+    int64_t now_ms;
     struct account account;
     struct session session;
 
-    caller_cookie_name(request->gateway, name);
-    if (cookies == NULL || !request->cookies_count ||
-        mg_get_cookie(cookies, name, token, sizeof token) <= 0) {
+    if (cookies == NULL || !request->cookies_count) {
         return false;
     }
+    caller_cookie_name(request->gateway, name);
+    if (mg_get_cookie(cookies, name, token, sizeof token) <= 0) {
+        return false;
+    }
+    now_ms = clock_wall_ms();
     credential_digest(slice_text(token), caller->digest);
     if (identity_session(request->gateway->identity, caller->digest, now_ms, &account, &session) !=
         1) {

@@ -1,8 +1,8 @@
 #include "api/json.h"
 
+#include "api/json_scan.h"
 #include "proto/limits.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,10 +58,14 @@ static size_t find_excess(struct slice text)
 json_t *json_read(struct slice text, struct problem *problem)
 {
     json_error_t error;
-    json_t *value;
-    size_t excess = find_excess(text);
+    json_t *value = json_scan(text);
+    size_t excess;
     int line = 1, column = 1;
 
+    if (value != NULL) {
+        return value;
+    }
+    excess = find_excess(text);
     if (excess < text.len) {
         locate(text, excess, &line, &column);
         (void)problem_set(
@@ -139,10 +143,17 @@ void json_put_close(struct json_writer *writer, char bracket)
 
 void json_put_key(struct json_writer *writer, const char *key)
 {
-    separate(writer);
-    put(writer, "\"", 1);
-    put(writer, key, strlen(key));
-    put(writer, "\":", 2);
+    size_t len = strlen(key), comma = writer->comma ? 1 : 0;
+    char *at = buffer_extend(writer->out, comma + len + 3);
+
+    if (at != NULL) {
+        at[0] = ',';
+        at += comma;
+        at[0] = '"';
+        memcpy(at + 1, key, len);
+        at[len + 1] = '"';
+        at[len + 2] = ':';
+    }
     writer->comma = false;
 }
 
@@ -212,12 +223,12 @@ void json_put_text(struct json_writer *writer, struct slice text)
     separate(writer);
     put(writer, "\"", 1);
     while (i < text.len) {
-        size_t step = 1;
-        if (bytes[i] >= 0x80) {
-            step = character(bytes + i, text.len - i);
-        } else if (bytes[i] < 0x20 || bytes[i] == '"' || bytes[i] == '\\' || bytes[i] == 0x7f) {
-            step = 0;
+        size_t step;
+        if (bytes[i] >= 0x20 && bytes[i] < 0x7f && bytes[i] != '"' && bytes[i] != '\\') {
+            i++;
+            continue;
         }
+        step = bytes[i] >= 0x80 ? character(bytes + i, text.len - i) : 0;
         if (step > 0) {
             i += step;
             continue;
@@ -235,13 +246,28 @@ void json_put_string(struct json_writer *writer, const char *text)
     json_put_text(writer, slice_text(text));
 }
 
+size_t json_decimal_text(uint64_t value, char out[JSON_NUMBER])
+{
+    char digits[20];
+    size_t at = sizeof digits;
+
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+    memcpy(out, digits + at, sizeof digits - at);
+    out[sizeof digits - at] = '\0';
+    return sizeof digits - at;
+}
+
 void json_put_int(struct json_writer *writer, int64_t value)
 {
-    char text[24];
-    int len = snprintf(text, sizeof text, "%" PRId64, value);
+    char text[JSON_NUMBER + 1] = "-";
+    uint64_t size = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    size_t len = json_decimal_text(size, text + 1);
 
     separate(writer);
-    put(writer, text, (size_t)len);
+    put(writer, value < 0 ? text : text + 1, value < 0 ? len + 1 : len);
 }
 
 int json_number_text(double value, char out[JSON_NUMBER])
@@ -288,11 +314,12 @@ void json_put_raw(struct json_writer *writer, struct slice json)
 
 void json_put_u64(struct json_writer *writer, uint64_t value)
 {
-    char text[24];
-    int len = snprintf(text, sizeof text, "\"%" PRIu64 "\"", value);
+    char text[JSON_NUMBER + 2] = "\"";
+    size_t len = json_decimal_text(value, text + 1);
 
+    text[len + 1] = '"';
     separate(writer);
-    put(writer, text, (size_t)len);
+    put(writer, text, len + 2);
 }
 
 void json_put_id(struct json_writer *writer, struct slice text)

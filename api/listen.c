@@ -8,15 +8,18 @@
 #include <string.h>
 #include <sys/prctl.h>
 
-static void drain(zsock_t *facts, listen_fn take, void *context)
+/* All facts that are there. False when the newest was of no use to anybody. */
+static bool drain(zsock_t *facts, listen_fn take, void *context)
 {
     zmq_msg_t frame;
+    bool wanted = true;
 
     (void)zmq_msg_init(&frame); /* cannot fail */
     while (zmq_msg_recv(&frame, zsock_resolve(facts), ZMQ_DONTWAIT) >= 0) {
-        take(context, (struct slice){zmq_msg_data(&frame), zmq_msg_size(&frame)});
+        wanted = take(context, (struct slice){zmq_msg_data(&frame), zmq_msg_size(&frame)});
     }
     (void)zmq_msg_close(&frame);
+    return wanted;
 }
 
 static bool told_to_stop(zsock_t *pipe)
@@ -28,7 +31,8 @@ static bool told_to_stop(zsock_t *pipe)
     return stop;
 }
 
-void listen_to_facts(zsock_t *pipe, const char *name, listen_fn take, void *context)
+void listen_to_facts(zsock_t *pipe, const char *name, listen_fn take, listen_rest_fn rest,
+                     void *context)
 {
     zsock_t *facts = zsock_new(ZMQ_SUB);
     zpoller_t *poller;
@@ -49,8 +53,8 @@ void listen_to_facts(zsock_t *pipe, const char *name, listen_fn take, void *cont
         void *ready = zpoller_wait(poller, -1);
         if (ready == pipe) {
             stop = told_to_stop(pipe);
-        } else if (ready == facts) {
-            drain(facts, take, context);
+        } else if (ready == facts && !drain(facts, take, context)) {
+            rest(context);
         }
     }
     zpoller_destroy(&poller);

@@ -451,17 +451,20 @@ struct peer_links *peer_links_new(struct gateway *gateway, const struct api_peer
     return links;
 }
 
-void peer_links_fact(struct peer_links *links)
+bool peer_links_fact(struct peer_links *links)
 {
+    bool is_linked = false;
+
     (void)pthread_mutex_lock(&links->mutex);
     links->news++;
-    for (size_t i = 0; i < links->count; i++) {
-        if (links->peers[i]->socket_count > 0) {
-            peer_links_wake(links);
-            break;
-        }
+    for (size_t i = 0; i < links->count && !is_linked; i++) {
+        is_linked = links->peers[i]->socket_count > 0;
+    }
+    if (is_linked) {
+        peer_links_wake(links);
     }
     (void)pthread_mutex_unlock(&links->mutex);
+    return is_linked;
 }
 
 void peer_links_start(struct peer_links *links)

@@ -21,8 +21,9 @@ struct peer_links;
 struct peer_links *peer_links_new(struct gateway *gateway, const struct api_peers *peers);
 /* Begins to dial and to tell. */
 void peer_links_start(struct peer_links *links);
-/* Something was committed; from the thread that listens to facts. */
-void peer_links_fact(struct peer_links *links);
+/* Something was committed; false when no link is up that it could be told over. From the thread
+ * that listens to facts. */
+bool peer_links_fact(struct peer_links *links);
 /* Ends every thread of its own; before push_stop. */
 void peer_links_stop(struct peer_links *links);
 /* After the push is gone. */

@@ -16,7 +16,8 @@ struct progress {
     struct progress_waiter *waiters;
     size_t count;
     bool stopping;
-    uint64_t last_batch; /* of the thread that brings facts; 0 = none seen */
+    pthread_cond_t entered; /* who rests while nobody waits is told of the first */
+    uint64_t last_batch;    /* of the thread that brings facts; 0 = none seen */
 };
 
 /* ---- facts ----------------------------------------------------------------------------------- */
@@ -48,7 +49,7 @@ static void wake(struct progress *progress, const struct fact *fact)
     }
 }
 
-void progress_fact(struct progress *progress, struct slice bytes)
+bool progress_fact(struct progress *progress, struct slice bytes)
 {
     struct fact fact;
     bool has_waiters;
@@ -58,39 +59,65 @@ void progress_fact(struct progress *progress, struct slice bytes)
     (void)pthread_mutex_unlock(&progress->mutex);
     if (!has_waiters) {
         progress->last_batch = 0; /* not unpacked; who comes now reads the log first */
-        return;
+        return false;
     }
     if (fact_unpack(&fact, bytes) != 0) {
         log_error("FACT_INVALID", "bytes=%zu", bytes.len);
-        return;
+        return true;
     }
     (void)pthread_mutex_lock(&progress->mutex);
     wake(progress, fact.batch == progress->last_batch + 1 ? &fact : NULL);
     (void)pthread_mutex_unlock(&progress->mutex);
     progress->last_batch = fact.batch;
     fact_free(&fact);
+    return true;
+}
+
+static struct timespec monotonic(int64_t ms)
+{
+    return (struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+}
+
+void progress_rest(struct progress *progress, int64_t rest_ms)
+{
+    const struct timespec until = monotonic(clock_mono_ms() + rest_ms);
+    int rc = 0;
+
+    (void)pthread_mutex_lock(&progress->mutex);
+    while (progress->waiters == NULL && !progress->stopping && rc != ETIMEDOUT) {
+        rc = pthread_cond_timedwait(&progress->entered, &progress->mutex, &until);
+    }
+    (void)pthread_mutex_unlock(&progress->mutex);
 }
 
 /* ---- waiting --------------------------------------------------------------------------------- */
 
-bool progress_enter(struct progress *progress, struct progress_waiter *waiter,
-                    const struct position *wanted, size_t wanted_count)
+/* Its times are of the monotonic clock. */
+static void start_condition(pthread_cond_t *condition)
 {
     pthread_condattr_t attributes;
-    bool entered;
 
-    *waiter = (struct progress_waiter){.wanted = wanted, .wanted_count = wanted_count};
     /* None of these four can fail with valid arguments on Linux. */
     (void)pthread_condattr_init(&attributes);
     (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&waiter->woken, &attributes);
+    (void)pthread_cond_init(condition, &attributes);
     (void)pthread_condattr_destroy(&attributes);
+}
+
+bool progress_enter(struct progress *progress, struct progress_waiter *waiter,
+                    const struct position *wanted, size_t wanted_count)
+{
+    bool entered;
+
+    *waiter = (struct progress_waiter){.wanted = wanted, .wanted_count = wanted_count};
+    start_condition(&waiter->woken);
     (void)pthread_mutex_lock(&progress->mutex);
     entered = !progress->stopping && progress->count < LIMIT_WAITERS;
     if (entered) {
         waiter->next = progress->waiters;
         progress->waiters = waiter;
         progress->count++;
+        (void)pthread_cond_signal(&progress->entered);
     }
     (void)pthread_mutex_unlock(&progress->mutex);
     if (!entered) {
@@ -101,7 +128,7 @@ bool progress_enter(struct progress *progress, struct progress_waiter *waiter,
 
 bool progress_wait(struct progress *progress, struct progress_waiter *waiter, int64_t until_ms)
 {
-    const struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
+    const struct timespec until = monotonic(until_ms);
     bool has_news;
     int rc = 0;
 
@@ -136,6 +163,7 @@ struct progress *progress_new(void)
     struct progress *progress = bytes_allocate(1, sizeof *progress);
 
     (void)pthread_mutex_init(&progress->mutex, NULL); /* cannot fail on Linux */
+    start_condition(&progress->entered);
     return progress;
 }
 
@@ -144,6 +172,7 @@ void progress_stop(struct progress *progress)
     (void)pthread_mutex_lock(&progress->mutex);
     progress->stopping = true;
     wake(progress, NULL);
+    (void)pthread_cond_signal(&progress->entered);
     (void)pthread_mutex_unlock(&progress->mutex);
 }
 
@@ -152,6 +181,7 @@ void progress_destroy(struct progress **progress)
     if (*progress == NULL) {
         return;
     }
+    (void)pthread_cond_destroy(&(*progress)->entered);
     (void)pthread_mutex_destroy(&(*progress)->mutex);
     free(*progress);
     *progress = NULL;

@@ -17,8 +17,10 @@
 struct progress;
 
 struct progress *progress_new(void);
-/* A fact as it came (proto/fact.h). One thread. */
-void progress_fact(struct progress *progress, struct slice bytes);
+/* A fact as it came (proto/fact.h). False when nobody waits. One thread. */
+bool progress_fact(struct progress *progress, struct slice bytes);
+/* Waits `rest_ms`, or until somebody enters or the server stops. The same thread. */
+void progress_rest(struct progress *progress, int64_t rest_ms);
 /* Wakes everybody; from now on nobody waits. */
 void progress_stop(struct progress *progress);
 /* Nobody may be waiting any more. */

@@ -218,18 +218,18 @@ static void tell_channels(struct push *push, const struct fact *fact)
     }
 }
 
-void push_fact(struct push *push, struct slice bytes)
+bool push_fact(struct push *push, struct slice bytes)
 {
     struct fact fact;
 
     /* Nobody looks: not worth unpacking. Who comes later fetches everything first. */
     if (!has_listeners(push)) {
         push->last_batch = 0;
-        return;
+        return false;
     }
     if (fact_unpack(&fact, bytes) != 0) {
         log_error("FACT_INVALID", "bytes=%zu", bytes.len);
-        return;
+        return true;
     }
     if (push->last_batch != 0 && fact.batch != push->last_batch + 1) {
         tell_channels(push, NULL);
@@ -238,6 +238,7 @@ void push_fact(struct push *push, struct slice bytes)
     }
     push->last_batch = fact.batch;
     fact_free(&fact);
+    return true;
 }
 
 /* ---- coming ---------------------------------------------------------------------------------- */

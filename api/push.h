@@ -88,8 +88,9 @@ uint32_t push_places(const struct push *push);
  * test. */
 void push_serve(struct push *push, struct mg_context *context, struct gateway *gateway);
 
-/* A fact as it came (proto/fact.h). One thread, until push_destroy. */
-void push_fact(struct push *push, struct slice bytes);
+/* A fact as it came (proto/fact.h). False when no page wants to hear any. One thread, until
+ * push_destroy. */
+bool push_fact(struct push *push, struct slice bytes);
 
 /* Figures of one channel since the start. */
 struct push_figures {

@@ -5,7 +5,6 @@
 #include "proto/wire.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,16 @@
  * for request_timeout_ms; small bites keep our own deadline effective against a client that drips.
  */
 #define REQUEST_BITE 16
+
+/* 16 hex digits and a NUL. */
+static void put_hex(uint64_t value, char *out)
+{
+    for (int i = 15; i >= 0; i--) {
+        out[i] = "0123456789abcdef"[value & 0xf];
+        value >>= 4;
+    }
+    out[16] = '\0';
+}
 
 /* Takes the caller's name for this request when it is one that may stand in a header and a log. */
 static void name_request(struct request *request)
@@ -28,7 +37,7 @@ static void name_request(struct request *request)
     if (len > 0 && len <= REQUEST_ID && strspn(sent, allowed) == len) {
         (void)snprintf(request->id, sizeof request->id, "%s", sent);
     } else {
-        (void)snprintf(request->id, sizeof request->id, "%016" PRIx64, random_nonzero());
+        put_hex(random_nonzero(), request->id);
     }
 }
 

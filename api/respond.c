@@ -6,7 +6,6 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,20 +30,30 @@ struct preamble {
     size_t len;
 };
 
-static void add(struct preamble *head, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void add(struct preamble *head, const char *format, ...)
+static void add(struct preamble *head, const char *text)
 {
-    va_list arguments;
-    int len;
+    size_t len = strlen(text);
 
-    va_start(arguments, format);
-    len = vsnprintf(head->text + head->len, sizeof head->text - head->len, format, arguments);
-    va_end(arguments);
-    if (len > 0 && (size_t)len < sizeof head->text - head->len) {
-        head->len += (size_t)len;
+    if (len <= sizeof head->text - head->len) {
+        memcpy(head->text + head->len, text, len);
+        head->len += len;
     }
+}
+
+static void add_line(struct preamble *head, const char *name, const char *value)
+{
+    add(head, name);
+    add(head, ": ");
+    add(head, value);
+    add(head, "\r\n");
+}
+
+static void add_length(struct preamble *head, size_t len)
+{
+    char text[JSON_NUMBER];
+
+    (void)json_decimal_text(len, text); /* returns their count */
+    add_line(head, "Content-Length", text);
 }
 
 static bool has_option(const char *header, const char *option)
@@ -78,21 +87,24 @@ static void add_rest(struct preamble *head, struct request *request, int status,
     if (closing) {
         mg_disable_connection_keep_alive(request->connection);
     }
-    add(head, "Connection: %s\r\n", closing ? "close" : "keep-alive");
-    add(head, "X-Request-Id: %s\r\nX-Content-Type-Options: nosniff\r\n", request->id);
+    add_line(head, "Connection", closing ? "close" : "keep-alive");
+    add_line(head, "X-Request-Id", request->id);
+    add(head, "X-Content-Type-Options: nosniff\r\n");
     if (request->allow_origin != NULL) {
-        add(head,
-            "Access-Control-Allow-Origin: %s\r\nVary: Origin\r\n"
-            "Access-Control-Expose-Headers: X-Request-Id%s\r\n",
-            request->allow_origin, request->etag[0] != '\0' ? ", ETag" : "");
+        add_line(head, "Access-Control-Allow-Origin", request->allow_origin);
+        add(head, "Vary: Origin\r\n");
+        add_line(head, "Access-Control-Expose-Headers",
+                 request->etag[0] != '\0' ? "X-Request-Id, ETag" : "X-Request-Id");
     }
     if (request->etag[0] != '\0') {
-        add(head, "ETag: \"%s\"\r\n", request->etag);
+        add(head, "ETag: \"");
+        add(head, request->etag);
+        add(head, "\"\r\n");
     }
     if (request->cookies_count && request->allow_origin != NULL && !is_any(request->allow_origin)) {
         add(head, "Access-Control-Allow-Credentials: true\r\n");
     }
-    add(head, "%s", request->lines);
+    add(head, request->lines);
     if (status == 401) {
         add(head, "WWW-Authenticate: Bearer\r\n");
     }
@@ -108,9 +120,16 @@ static void add_common(struct preamble *head, struct request *request, int statu
 
 static void start_head(struct preamble *head, struct request *request, int status)
 {
+    char number[JSON_NUMBER];
+
     head->len = 0;
     request->status = status;
-    add(head, "HTTP/1.1 %d %s\r\n", status, mg_get_response_code_text(request->connection, status));
+    (void)json_decimal_text((uint64_t)status, number); /* returns the count of digits */
+    add(head, "HTTP/1.1 ");
+    add(head, number);
+    add(head, " ");
+    add(head, mg_get_response_code_text(request->connection, status));
+    add(head, "\r\n");
 }
 
 /* Puts `head` right before the body and writes both at once. -1 when the client is gone. */
@@ -151,14 +170,16 @@ static void send_whole(struct request *request, int status, const char *lines)
     struct preamble head;
 
     start_head(&head, request, status);
-    add(&head, "Content-Length: %zu\r\n", request->worker->out.len - RESPOND_HEAD);
+    add_length(&head, request->worker->out.len - RESPOND_HEAD);
     if (request->worker->out.len > RESPOND_HEAD) {
-        add(&head, "Content-Type: %s\r\n",
-            status >= 400 && is_new(request) ? "application/problem+json; charset=utf-8"
-                                             : content_type(request, status));
+        add_line(&head, "Content-Type",
+                 status >= 400 && is_new(request) ? "application/problem+json; charset=utf-8"
+                                                  : content_type(request, status));
     }
     add_common(&head, request, status);
-    add(&head, "Cache-Control: no-store\r\n%s\r\n", lines);
+    add(&head, "Cache-Control: no-store\r\n");
+    add(&head, lines);
+    add(&head, "\r\n");
     /* A client that went away needs no answer; the connection ends by itself. */
     if (write_all(request, &head) != 0) {
         mg_disable_connection_keep_alive(request->connection);
@@ -170,7 +191,8 @@ void respond_bytes(struct request *request, int status, const char *lines, struc
     struct preamble head;
 
     start_head(&head, request, status);
-    add(&head, "Content-Length: %zu\r\n%s", body.len, lines);
+    add_length(&head, body.len);
+    add(&head, lines);
     add_common(&head, request, status);
     add(&head, "\r\n");
     if (mg_write(request->connection, head.text, head.len) != (int)head.len ||
@@ -187,7 +209,9 @@ static int send_chunk(struct request *request, bool last)
     struct preamble head = {.len = 0};
 
     if (len > 0) {
-        add(&head, "%zx\r\n", len);
+        char size[20];
+        (void)snprintf(size, sizeof size, "%zx\r\n", len); /* fits */
+        add(&head, size);
         (void)buffer_append(out, "\r\n", 2);
     }
     if (last) {
@@ -204,7 +228,8 @@ static int start_stream(struct request *request)
     struct preamble head;
 
     start_head(&head, request, 200);
-    add(&head, "Transfer-Encoding: chunked\r\nContent-Type: %s\r\n", content_type(request, 200));
+    add(&head, "Transfer-Encoding: chunked\r\n");
+    add_line(&head, "Content-Type", content_type(request, 200));
     add_common(&head, request, 200);
     add(&head, "Cache-Control: no-store\r\n\r\n");
     request->streaming = true;
@@ -470,7 +495,7 @@ int respond_media(struct request *request, const char *content_type)
     struct preamble head;
 
     start_head(&head, request, 200);
-    add(&head, "Content-Type: %s\r\n", content_type);
+    add_line(&head, "Content-Type", content_type);
     add_rest(&head, request, 200, true);
     add(&head, "\r\n");
     return respond_media_part(request, (struct slice){head.text, head.len});

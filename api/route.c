@@ -105,11 +105,15 @@ static struct slice next_segment(struct slice *path)
 static bool segment_matches(struct slice pattern, struct slice raw, char *parameter, size_t size)
 {
     char text[LIMIT_EVENT_ID + 1];
+    bool is_parameter = pattern.len > 0 && pattern.data[0] == '{';
 
+    if (!is_parameter && memchr(raw.data, '%', raw.len) == NULL) {
+        return slice_equal(pattern, raw);
+    }
     if (!request_decode(raw, false, text, sizeof text) || strchr(text, '/') != NULL) {
         return false;
     }
-    if (pattern.len == 0 || pattern.data[0] != '{') {
+    if (!is_parameter) {
         return slice_equal(pattern, slice_text(text));
     }
     (void)snprintf(parameter, size, "%s", text);

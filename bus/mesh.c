@@ -94,8 +94,9 @@ static int64_t least(int64_t a, int64_t b)
 static void set_timer(struct mesh *mesh)
 {
     int64_t now_ms = clock_mono_ms();
-    int64_t due_ms = least(replica_deadline(mesh->replica),
-                           least(mesh_dial_deadline(mesh), mesh->vector.due_ms));
+    int64_t due_ms =
+        least(replica_deadline(mesh->replica),
+              least(mesh_dial_deadline(mesh), least(mesh->vector.due_ms, mesh->rest_ms)));
     due_ms = due_ms < now_ms + TIMER_MIN_MS ? now_ms + TIMER_MIN_MS : due_ms;
     due_ms = least(due_ms, now_ms + TIMER_MAX_MS);
     if (mesh->timer >= 0 && mesh->timer_ms <= due_ms) {
@@ -477,6 +478,7 @@ static int on_report(zloop_t *loop, zsock_t *socket, void *argument)
     zmsg_t *request = zmsg_recv(socket);
 
     (void)loop; /* one loop */
+    mesh_handoff_catch_up(mesh);
     if (request) {
         answer_report(mesh, request);
     }
@@ -553,6 +555,7 @@ void mesh_actor(zsock_t *pipe, void *args)
     mesh->boot = random_nonzero();
     mesh->loop = zloop_new();
     mesh->vector.due_ms = MESH_NEVER;
+    mesh->rest_ms = MESH_NEVER;
     name_endpoints(mesh, args);
     zsock_set_sndtimeo(pipe, PIPE_SEND_MS);
     int failed = open_all(mesh);

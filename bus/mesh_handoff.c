@@ -12,6 +12,7 @@
 #define VECTOR_ANSWER_MS 10000           /* then the question is asked again */
 #define VECTOR_RETRY_MS 1000             /* the reader could not read */
 #define VECTOR_AGAIN_MS 1000             /* after START: a commit while we subscribed was missed */
+#define REST_MS 10                       /* between looks at facts while there is no link */
 
 /* ---- our vector ---- */
 
@@ -27,9 +28,10 @@ static void ask_vector(struct mesh *mesh, int64_t now_ms)
     struct mesh_vector *vector = &mesh->vector;
     struct buffer packed = {.data = NULL};
 
-    if (!vector->waiting) {
+    if (!vector->waiting && mesh->rest_ms == MESH_NEVER) {
         zloop_reader_end(mesh->loop, mesh->facts);
     }
+    mesh->rest_ms = MESH_NEVER;
     vector->token = VECTOR_TOKEN | ++mesh->last_number;
     const struct read_request request = {.token = vector->token, .verb = READ_VECTOR};
     bool asked =
@@ -118,25 +120,53 @@ static struct slice frame_slice(zmq_msg_t *frame)
     return (struct slice){zmq_msg_data(frame), zmq_msg_size(frame)};
 }
 
+/* How many were taken. */
+static int take_facts(struct mesh *mesh)
+{
+    int taken = 0;
+    bool got = true;
+
+    while (got && taken < MESH_TURN && !mesh->vector.waiting) {
+        zmq_msg_t frame;
+        (void)zmq_msg_init(&frame); /* cannot fail */
+        got = take_frame(mesh->facts, &frame);
+        if (got) {
+            take_fact(mesh, frame_slice(&frame));
+            mesh_handoff_outputs(mesh);
+            taken++;
+        }
+        (void)zmq_msg_close(&frame); /* valid message: cannot fail */
+    }
+    return taken;
+}
+
+/* With no link there is nobody to tell, and a commit need not wake this thread: facts gather in
+ * their queue. Whoever comes meets a mesh that is a moment behind the node, as it may always be. */
 static int on_facts(zloop_t *loop, zsock_t *socket, void *argument)
 {
     struct mesh *mesh = argument;
 
-    (void)loop; /* one loop */
-    for (int i = 0; i < MESH_TURN && !mesh->vector.waiting; i++) {
-        zmq_msg_t frame;
-        (void)zmq_msg_init(&frame); /* cannot fail */
-        bool got = take_frame(socket, &frame);
-        if (got) {
-            take_fact(mesh, frame_slice(&frame));
-            mesh_handoff_outputs(mesh);
-        }
-        (void)zmq_msg_close(&frame); /* valid message: cannot fail */
-        if (!got) {
-            break;
-        }
+    (void)socket; /* mesh->facts */
+    (void)take_facts(mesh);
+    if (mesh->link_count == 0 && !mesh->vector.waiting) {
+        zloop_reader_end(loop, mesh->facts);
+        mesh->rest_ms = clock_mono_ms() + REST_MS;
     }
     return mesh_settle(mesh);
+}
+
+void mesh_handoff_wake(struct mesh *mesh)
+{
+    if (mesh->rest_ms != MESH_NEVER && mesh_watch(mesh, mesh->facts, on_facts, mesh) == 0) {
+        mesh->rest_ms = MESH_NEVER;
+    }
+}
+
+void mesh_handoff_catch_up(struct mesh *mesh)
+{
+    if (mesh->replica) {
+        (void)take_facts(mesh); /* all, or the oldest of very many */
+    }
 }
 
 /* ---- answers of node and reader ---- */
@@ -346,12 +376,14 @@ int mesh_handoff_open(struct mesh *mesh, struct problem *problem)
                            zmq_strerror(errno));
     }
     mesh->vector = (struct mesh_vector){.due_ms = MESH_NEVER};
+    mesh->rest_ms = MESH_NEVER;
     ask_vector(mesh, clock_mono_ms());
     return 0;
 }
 
 void mesh_handoff_close(struct mesh *mesh)
 {
+    mesh->rest_ms = MESH_NEVER;
     mesh_unwatch(mesh, &mesh->facts);
     mesh_unwatch(mesh, &mesh->node);
     mesh_unwatch(mesh, &mesh->reader);
@@ -361,5 +393,13 @@ void mesh_handoff_tick(struct mesh *mesh, int64_t now_ms)
 {
     if (now_ms >= mesh->vector.due_ms) {
         ask_vector(mesh, now_ms);
+    }
+    if (now_ms < mesh->rest_ms) {
+        return;
+    }
+    if (take_facts(mesh) == 0) { /* the next commit, whenever it is, wakes us */
+        mesh_handoff_wake(mesh);
+    } else if (mesh->rest_ms != MESH_NEVER) { /* no gap was seen in them */
+        mesh->rest_ms = now_ms + REST_MS;
     }
 }

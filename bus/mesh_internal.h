@@ -79,6 +79,7 @@ struct mesh {
     zsock_t *router, *router_monitor;
     zsock_t *node, *reader, *facts;
     struct mesh_vector vector;
+    int64_t rest_ms;  /* monotonic: until then facts gather unseen; MESH_NEVER = they do not */
     char address[80]; /* bound, as libzmq says it */
     struct mesh_link *links[LIMIT_LINKS];
     size_t link_count;
@@ -119,6 +120,10 @@ void mesh_handoff_close(struct mesh *mesh);
 /* Takes the replica's outputs until none is left. */
 void mesh_handoff_outputs(struct mesh *mesh);
 void mesh_handoff_tick(struct mesh *mesh, int64_t now_ms);
+/* Facts are looked at as they come again: there is somebody to tell. */
+void mesh_handoff_wake(struct mesh *mesh);
+/* Takes the facts that are there, so that a report is not older than needed. */
+void mesh_handoff_catch_up(struct mesh *mesh);
 
 /* ---- mesh_visitor.c ---- */
 

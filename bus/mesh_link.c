@@ -400,6 +400,7 @@ struct mesh_link *mesh_link_add(struct mesh *mesh, struct mesh_dial *dial, struc
         link->id_len = id.len;
     }
     mesh->links[mesh->link_count++] = link;
+    mesh_handoff_wake(mesh);
     return link;
 }
 

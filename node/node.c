@@ -8,10 +8,12 @@
 
 #include "bus/inproc.h"
 #include "node/batch.h"
+#include "proto/clock.h"
 #include "proto/handoff.h"
 #include "proto/log.h"
 
 #include <assert.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -42,7 +44,6 @@ struct node {
     struct store *store;
     struct node_id id;
     zsock_t *pipe, *commands, *peers, *facts;
-    zloop_t *loop;
     struct queue live, sync; /* peers' runs that wait for their turn */
     struct pending *batch[BATCH_MAX];
     struct request *requests[BATCH_MAX]; /* of the same, for batch_carry_out */
@@ -289,34 +290,52 @@ static bool turn(struct node *node)
     return true;
 }
 
-static int on_work(zloop_t *loop, zsock_t *socket, void *arg)
+/* Whether the pipe says so. Takes all that is in it. */
+static bool told_to_stop(struct node *node)
 {
-    struct node *node = arg;
-    (void)loop;
-    (void)socket;
-    do { /* chunks read ahead are in no socket, so nothing would wake us for them */
-        (void)turn(node);
-    } while (node->sync.count > 0 && !(zsock_events(node->pipe) & ZMQ_POLLIN));
-    return 0;
+    bool stop = false;
+
+    while (!stop && (zsock_events(node->pipe) & ZMQ_POLLIN)) {
+        char *word = zstr_recv(node->pipe);
+        stop = word == NULL || strcmp(word, "$TERM") == 0;
+        zstr_free(&word);
+    }
+    return stop;
 }
 
-static int on_idle(zloop_t *loop, int timer, void *arg)
+/* Waits at most `wait_ms` until there may be something; true when it may be in the pipe. An early
+ * return (a signal) only makes us look sooner. */
+static bool wait_for_work(const struct node *node, int64_t wait_ms)
 {
-    struct node *node = arg;
-    (void)loop;
-    (void)timer;
-    tidy(node, true);
-    return 0;
+    struct pollfd places[] = {{.fd = zsock_fd(node->pipe), .events = POLLIN},
+                              {.fd = zsock_fd(node->commands), .events = POLLIN},
+                              {.fd = zsock_fd(node->peers), .events = POLLIN}};
+
+    return poll(places, sizeof places / sizeof places[0], (int)wait_ms) > 0 &&
+           places[0].revents != 0;
 }
 
-static int on_pipe(zloop_t *loop, zsock_t *pipe, void *arg)
+/*
+ * Turns until $TERM. The descriptor of a socket tells only of what came since the socket was last
+ * used, so there is no waiting before a turn has found both empty. That is one poll a turn; zloop
+ * asks each socket twice, with four system calls a time.
+ */
+static void run(struct node *node)
 {
-    char *word = zstr_recv(pipe);
-    bool stop = word == NULL || strcmp(word, "$TERM") == 0;
-    (void)loop;
-    (void)arg;
-    zstr_free(&word);
-    return stop ? -1 : 0;
+    int64_t idle_ms = clock_mono_ms() + IDLE_MS;
+    bool worked = true, stop = told_to_stop(node); /* it may have come before the first look */
+
+    while (!stop) {
+        int64_t now_ms = clock_mono_ms();
+        if (now_ms >= idle_ms) {
+            tidy(node, true);
+            idle_ms = now_ms + IDLE_MS;
+        }
+        if (wait_for_work(node, worked ? 0 : idle_ms - now_ms)) {
+            stop = told_to_stop(node);
+        }
+        worked = !stop && turn(node);
+    }
 }
 
 static zsock_t *bind_socket(int type, const char *endpoint, int hwm)
@@ -342,7 +361,6 @@ static void free_node(struct node *node)
     for (size_t i = 0; i < node->sync.count; i++) {
         free_pending(node->sync.items[i]);
     }
-    zloop_destroy(&node->loop);
     inproc_close(&node->commands);
     inproc_close(&node->peers);
     inproc_close(&node->facts);
@@ -361,9 +379,8 @@ static struct node *new_node(zsock_t *pipe, const struct node_args *args)
     node->commands = bind_socket(ZMQ_ROUTER, COMMAND_NODE, LIMIT_BATCH_COMMANDS);
     node->peers = bind_socket(ZMQ_ROUTER, HANDOFF_NODE, LIMIT_BATCH_LIVE);
     node->facts = bind_socket(ZMQ_PUB, FACTS_ENDPOINT, LIMIT_FACTS_QUEUE);
-    node->loop = zloop_new();
-    assert(node->commands != NULL && node->peers != NULL && node->facts != NULL &&
-           node->loop != NULL); /* inproc names are ours: a failed bind is our bug */
+    /* inproc names are ours: a failed bind is our bug */
+    assert(node->commands != NULL && node->peers != NULL && node->facts != NULL);
     return node;
 }
 
@@ -372,16 +389,8 @@ void node_actor(zsock_t *pipe, void *args)
     struct node *node = new_node(pipe, args);
 
     (void)prctl(PR_SET_NAME, "node"); /* as top -H shows it */
-    (void)zloop_reader(node->loop, pipe, on_pipe, node);
-    (void)zloop_reader(node->loop, node->commands, on_work, node);
-    (void)zloop_reader(node->loop, node->peers, on_work, node);
-    (void)zloop_timer(node->loop, IDLE_MS, 0, on_idle, node);
-    zloop_set_nonstop(node->loop, true);
     zsock_signal(pipe, 0);
-    /* 4.2.1: zloop_start also returns on EINTR; only a handler's -1 means $TERM */
-    while (zloop_start(node->loop) == 0) {
-        ;
-    }
+    run(node);
     for (int i = 0; i < LAST_TURNS && turn(node); i++) { /* what was asked before is answered */
         ;
     }

@@ -100,7 +100,8 @@ static int reserve(struct buffer *buffer, size_t len)
     if (needed <= buffer->capacity) {
         return 0;
     }
-    size_t capacity = buffer->capacity ? buffer->capacity : FIRST_CAPACITY;
+    size_t first = FIRST_CAPACITY < limit ? FIRST_CAPACITY : limit;
+    size_t capacity = buffer->capacity ? buffer->capacity : first;
     while (capacity < needed) {
         capacity = capacity > limit / 2 ? limit : capacity * 2;
     }
@@ -109,9 +110,15 @@ static int reserve(struct buffer *buffer, size_t len)
     return 0;
 }
 
-char *buffer_room(struct buffer *buffer, size_t len)
+char *buffer_extend(struct buffer *buffer, size_t len)
 {
-    return reserve(buffer, len) ? NULL : buffer->data + buffer->len;
+    /* What was reserved is below the limit: most extensions need no look at it. */
+    if ((buffer->full || len > buffer->capacity - buffer->len) && reserve(buffer, len)) {
+        return NULL;
+    }
+    char *start = buffer->data + buffer->len;
+    buffer->len += len;
+    return start;
 }
 
 int buffer_append(struct buffer *buffer, const void *data, size_t len)
@@ -119,12 +126,11 @@ int buffer_append(struct buffer *buffer, const void *data, size_t len)
     if (len == 0) {
         return buffer->full ? -1 : 0;
     }
-    char *room = buffer_room(buffer, len);
-    if (!room) {
+    char *start = buffer_extend(buffer, len);
+    if (!start) {
         return -1;
     }
-    memcpy(room, data, len);
-    buffer->len += len;
+    memcpy(start, data, len);
     return 0;
 }
 

@@ -56,9 +56,9 @@ void buffer_clear(struct buffer *buffer);
  * machine is out of memory. */
 int buffer_append(struct buffer *buffer, const void *data, size_t len);
 
-/* Room for `len` bytes behind the contents, for who writes them himself and then adds what he wrote
- * to `buffer->len`; NULL (and `full` is set) when the ceiling would be passed. Aborts likewise. */
-char *buffer_room(struct buffer *buffer, size_t len);
+/* Lengthens the buffer by `len` bytes and returns where they begin, for who writes them at once;
+ * NULL (and sets `full`) when the ceiling would be passed. */
+char *buffer_extend(struct buffer *buffer, size_t len);
 
 /* Appends formatted text, without its NUL. 0 or -1 as buffer_append. */
 int buffer_printf(struct buffer *buffer, const char *format, ...)

@@ -2,7 +2,8 @@
  * What threads ask the node (the one that decides and writes), and its answers. All packed as
  * msgpack arrays; requests are parsed and validated by who asks, decided by the node.
  *
- * Endpoints (inproc ROUTERs; a request is [empty frame][bytes], as from a REQ):
+ * Endpoints (inproc ROUTERs; a request is [bytes], or [empty frame][bytes] as from a REQ, and the
+ * answer has as many frames):
  *   COMMAND_NODE        commands below, answered after their commit
  *   COMMAND_SUPERVISOR  configuration and mesh start/stop (supervisor_* below)
  */

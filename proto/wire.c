@@ -8,9 +8,8 @@
 /* Longest text of our own that is repaired when it is not UTF-8; the rest is cut. */
 #define REPAIR_BYTES 1024
 
-/* A msgpack_object takes 24 bytes in the zone, and comes from at least one byte of input. */
-#define ZONE_PER_BYTE 24
-#define ZONE_LEAST 512
+/* What a document needs in the zone besides its objects: rounding, and at least something. */
+#define ZONE_LEAST 64
 
 void wire_packer(msgpack_packer *packer, struct buffer *buffer)
 {
@@ -45,7 +44,7 @@ void wire_put_slice_str(msgpack_packer *packer, struct slice text)
         return;
     }
     size_t width = text.len < 32 ? 1 : text_head(text.len, head);
-    char *room = text.len <= UINT32_MAX ? buffer_room(out, width + text.len) : NULL;
+    char *room = text.len <= UINT32_MAX ? buffer_extend(out, width + text.len) : NULL;
     if (!room) {
         out->full = true;
         return;
@@ -55,7 +54,6 @@ void wire_put_slice_str(msgpack_packer *packer, struct slice text)
         room[i] = (char)head[i];
     }
     memcpy(room + width, text.data, text.len);
-    out->len += width + text.len;
 }
 
 void wire_put_slice_bin(msgpack_packer *packer, struct slice bytes)
@@ -185,8 +183,9 @@ static bool is_map_marker(uint8_t marker)
     return (marker >= 0x80 && marker < 0x90) || marker >= 0xDE;
 }
 
-/* Length of the whole object at the start of `bytes`; 0 when it is not well-formed. */
-static size_t object_len(struct slice bytes)
+/* Length of the whole object at the start of `bytes`, and how many it is made of, itself included;
+ * 0 when it is not well-formed. */
+static size_t object_len(struct slice bytes, size_t *count)
 {
     uint64_t open[LIMIT_DEPTH]; /* objects still due in each open container */
     size_t depth = 0;
@@ -230,26 +229,28 @@ static size_t object_len(struct slice bytes)
             depth--;
         }
     } while (depth);
+    *count = items;
     return bytes.len - left;
 }
 
 bool wire_check(struct slice bytes)
 {
-    size_t len = object_len(bytes);
+    size_t count = 0, len = object_len(bytes, &count);
     return len && len == bytes.len;
 }
 
 int wire_open(struct wire *wire, struct slice bytes)
 {
-    size_t offset = 0;
+    size_t offset = 0, count = 0;
 
-    if (!wire_check(bytes)) {
+    if (object_len(bytes, &count) != bytes.len || bytes.len == 0) {
         return -1;
     }
-    /* A small document takes a small chunk: events are opened one by one and often. */
+    /* A small document takes a small chunk: events are opened one by one and often. Only objects
+     * go into the zone, texts stay where they are. */
     size_t chunk = MSGPACK_ZONE_CHUNK_SIZE;
-    if (bytes.len < (MSGPACK_ZONE_CHUNK_SIZE - ZONE_LEAST) / ZONE_PER_BYTE) {
-        chunk = bytes.len * ZONE_PER_BYTE + ZONE_LEAST;
+    if (count < (MSGPACK_ZONE_CHUNK_SIZE - ZONE_LEAST) / sizeof(msgpack_object)) {
+        chunk = count * sizeof(msgpack_object) + ZONE_LEAST;
     }
     if (!msgpack_zone_init(&wire->zone, chunk)) {
         return -1;
@@ -385,7 +386,8 @@ bool wire_walk_next(struct wire_walk *walk, msgpack_object *out, struct slice *p
         return true;
     }
     struct announced object = read_announced(at, walk->rest.len);
-    len = object.container ? object_len(walk->rest) : object.head + object.bytes;
+    size_t items;
+    len = object.container ? object_len(walk->rest, &items) : object.head + object.bytes;
     if (object.container) {
         bool is_map = is_map_marker(*at);
         out->type = is_map ? MSGPACK_OBJECT_MAP : MSGPACK_OBJECT_ARRAY;
@@ -518,14 +520,14 @@ static size_t character(const uint8_t *at, size_t left)
     return bad ? 0 : len;
 }
 
-/* Eight bytes at once: none of them 0 or above 0x7F. */
-static bool is_ascii(const uint8_t *bytes)
+/* Eight characters of ASCII, none of them a NUL. */
+static bool is_plain(const uint8_t *bytes)
 {
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
     uint64_t word;
 
     memcpy(&word, bytes, sizeof word);
-    return ((word - UINT64_C(0x0101010101010101)) & UINT64_C(0x8080808080808080)) == 0 &&
-           (word & UINT64_C(0x8080808080808080)) == 0;
+    return ((word | (word - ones)) & tops) == 0; /* a NUL, and nothing else, borrows into its top */
 }
 
 bool wire_is_utf8(struct slice text)
@@ -533,8 +535,8 @@ bool wire_is_utf8(struct slice text)
     const uint8_t *bytes = (const uint8_t *)text.data;
 
     for (size_t at = 0; at < text.len;) {
-        if (text.len - at >= sizeof(uint64_t) && is_ascii(bytes + at)) {
-            at += sizeof(uint64_t);
+        if (text.len - at >= 8 && is_plain(bytes + at)) {
+            at += 8;
             continue;
         }
         size_t len = bytes[at] == 0     ? 0

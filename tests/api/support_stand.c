@@ -105,14 +105,13 @@ static void answer_to(const struct command *command, struct answer *answer)
 static void reply_to(zsock_t *router, zmsg_t **message)
 {
     zframe_t *routing = zmsg_pop(*message);
-    zframe_t *empty = zmsg_pop(*message);
     zframe_t *bytes = zmsg_pop(*message);
     struct buffer packed = {0};
     struct command command;
     struct access access;
     struct answer answer;
 
-    assert(bytes != NULL && zframe_size(empty) == 0);
+    assert(bytes != NULL);
     struct slice asked = {(const char *)zframe_data(bytes), zframe_size(bytes)};
     if (command_unpack(&command, asked) == 0) {
         answer_to(&command, &answer);
@@ -122,7 +121,6 @@ static void reply_to(zsock_t *router, zmsg_t **message)
     }
     assert(answer_pack(&answer, &packed) == 0);
     (void)zframe_send(&routing, router, ZFRAME_MORE);
-    (void)zframe_send(&empty, router, ZFRAME_MORE);
     (void)zmq_send(zsock_resolve(router), packed.data, packed.len, 0);
     zframe_destroy(&bytes);
     buffer_free(&packed);

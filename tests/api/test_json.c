@@ -1,4 +1,5 @@
 #include "api/json.h"
+#include "api/json_scan.h"
 
 #include "proto/limits.h"
 
@@ -35,6 +36,123 @@ START_TEST(test_reading_is_strict)
     }
     ck_assert_int_eq(code_of("{}\0", 3), PROBLEM_JSON_INVALID);
     ck_assert_int_eq(code_of(NULL, 0), PROBLEM_JSON_INVALID);
+}
+END_TEST
+
+/* What jansson's own reader makes of a text; NULL when it refuses it. */
+static json_t *plain_read(struct slice text)
+{
+    return json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
+}
+
+/* Whatever the quick reader accepts, jansson's accepts, and the values are equal. */
+static void compare_readers(struct slice text)
+{
+    json_t *quick = json_scan(text), *plain;
+
+    if (quick == NULL) {
+        return;
+    }
+    plain = plain_read(text);
+    ck_assert_msg(plain != NULL, "accepted, but refused: %.*s", (int)text.len, text.data);
+    ck_assert_msg(json_equal(quick, plain), "read otherwise: %.*s", (int)text.len, text.data);
+    json_decref(quick);
+    json_decref(plain);
+}
+
+static const char *const DOCUMENTS[] = {
+    "{\"type\": \"ENTRY\", \"event_id\": \"c_1\", \"timestamp\": 1730541234.25, \"data\":"
+    " {\"plate_text\": \"29A-12345\", \"confidence\": 0.93, \"source\": null, \"good\": true}}",
+    "{\"name\": \"C\\u1ed5ng v\\u00e0o\", \"car\": \"\\ud83d\\ude97\", \"raw\": "
+    "\"C\xe1\xbb\x95ng\"}",
+    "[0, -0, 1, -1, 999999999999999999, -999999999999999999, 1.5, -0.0, 1e3, 2E-2, 1.25e+10]",
+    "\t[\n {} , [ ] ,\r\n\"\\\"\\\\\\/\\b\\f\\n\\r\\t\", false, \"\", \"\x7f\" ] ",
+    "{\"\": {\"\": [[[[{\"a\": [null]}]]]]}}",
+};
+
+/* These are not left to jansson. */
+START_TEST(test_usual_documents_are_read_quickly)
+{
+    json_t *value = json_scan(slice_text(DOCUMENTS[_i]));
+
+    ck_assert_ptr_nonnull(value);
+    json_decref(value);
+    compare_readers(slice_text(DOCUMENTS[_i]));
+}
+END_TEST
+
+/* Bytes changed, left out, doubled and cut: never more than jansson's reader takes. */
+START_TEST(test_quick_reading_accepts_no_more)
+{
+    static const char bytes[] = "{}[]\",:\\/0123456789eE+-.utrfn \t\x01\x7f\xc3\xa0\xed\xff";
+    struct slice text = slice_text(DOCUMENTS[_i]);
+    uint32_t state = (uint32_t)_i + 1;
+
+    for (int round = 0; round < 40000; round++) {
+        char changed[512];
+        size_t len = text.len;
+        memcpy(changed, text.data, len);
+        for (uint32_t times = 1 + state % 3; times > 0; times--) {
+            state = state * 1664525 + 1013904223;
+            size_t at = (state >> 8) % len;
+            state = state * 1664525 + 1013904223;
+            char with = bytes[(state >> 8) % sizeof bytes]; /* the NUL too */
+            switch (state >> 30) {
+            case 0:
+                memmove(changed + at, changed + at + 1, --len - at);
+                break;
+            case 1:
+                memmove(changed + at + 1, changed + at, len++ - at);
+                break;
+            default:
+                changed[at] = with;
+                break;
+            }
+        }
+        compare_readers((struct slice){changed, len});
+        compare_readers((struct slice){changed, (state >> 8) % len});
+    }
+}
+END_TEST
+
+START_TEST(test_what_is_left_to_jansson)
+{
+    static const char *const texts[] = {"",
+                                        "{",
+                                        "{\"a\":1,\"a\":2}",
+                                        "[1,]",
+                                        "01",
+                                        "-",
+                                        "1e999",
+                                        "\"\x01\"",
+                                        "\"\\",
+                                        "\"\xff\"",
+                                        "[1 2]",
+                                        "1.",
+                                        "\"\\u00",
+                                        "\"\\u0000\"",
+                                        "\"\\ud800\"",
+                                        "\"\\udc00\"",
+                                        "tru",
+                                        "nulll",
+                                        "[",
+                                        "{\"a\"}",
+                                        "{\"a\":}",
+                                        "{1:2}",
+                                        "[1}",
+                                        "1e",
+                                        "{\"a\":1,}",
+                                        "\"\\ud800\\u0041\"",
+                                        "9999999999999999999",
+                                        "+1",
+                                        ".5",
+                                        "\"\\x\""};
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        ck_assert_msg(json_scan(slice_text(texts[i])) == NULL, "%s", texts[i]);
+    }
+    ck_assert_ptr_null(json_scan((struct slice){NULL, 0}));
+    ck_assert_ptr_null(json_scan((struct slice){"[1]\0", 4}));
 }
 END_TEST
 
@@ -78,6 +196,9 @@ START_TEST(test_writing)
     json_put_key(&writer, "b");
     json_put_open(&writer, '[');
     json_put_int(&writer, INT64_MIN);
+    json_put_int(&writer, INT64_MAX);
+    json_put_int(&writer, 0);
+    json_put_int(&writer, -10);
     json_put_number(&writer, 0.1);
     json_put_number(&writer, 1.0 / 3);
     json_put_number(&writer, NAN);
@@ -92,10 +213,10 @@ START_TEST(test_writing)
     json_put_close(&writer, '}');
     json_put_close(&writer, '}');
     (void)buffer_append(&out, "", 1);
-    ck_assert_str_eq(out.data,
-                     "{\"a\":\"x\\\"\\\\\\n\\u0001\\u0000y\",\"b\":[-9223372036854775808,0.1,"
-                     "0.33333333333333331,null,25000,true,null,"
-                     "\"18446744073709551615\",null],\"c\":{}}");
+    ck_assert_str_eq(out.data, "{\"a\":\"x\\\"\\\\\\n\\u0001\\u0000y\",\"b\":[-9223372036854775808,"
+                               "9223372036854775807,0,-10,0.1,"
+                               "0.33333333333333331,null,25000,true,null,"
+                               "\"18446744073709551615\",null],\"c\":{}}");
     buffer_free(&out);
 }
 END_TEST
@@ -158,6 +279,11 @@ int main(void)
     int failed;
 
     tcase_add_test(tests, test_reading_is_strict);
+    tcase_add_loop_test(tests, test_usual_documents_are_read_quickly, 0,
+                        (int)(sizeof DOCUMENTS / sizeof DOCUMENTS[0]));
+    tcase_add_loop_test(tests, test_quick_reading_accepts_no_more, 0,
+                        (int)(sizeof DOCUMENTS / sizeof DOCUMENTS[0]));
+    tcase_add_test(tests, test_what_is_left_to_jansson);
     tcase_add_test(tests, test_depth_is_bounded);
     tcase_add_test(tests, test_error_names_line_and_column);
     tcase_add_test(tests, test_writing);

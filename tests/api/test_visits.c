@@ -319,8 +319,7 @@ static void others(zsock_t *pipe, void *argument)
     (void)argument;
     zsock_signal(pipe, 0);
     while ((ready = zpoller_wait(poller, -1)) != pipe) {
-        zframe_t *routing = zframe_recv(ready), *empty = zframe_recv(ready);
-        zframe_t *question = zframe_recv(ready);
+        zframe_t *routing = zframe_recv(ready), *question = zframe_recv(ready);
         struct buffer packed = {0};
         if (ready == mesh) {
             put_report(&packed);
@@ -328,7 +327,6 @@ static void others(zsock_t *pipe, void *argument)
             put_answer(question, &packed);
         }
         (void)zframe_send(&routing, ready, ZFRAME_MORE);
-        (void)zframe_send(&empty, ready, ZFRAME_MORE);
         (void)zmq_send(zsock_resolve(ready), packed.data, packed.len, 0);
         zframe_destroy(&question);
         buffer_free(&packed);

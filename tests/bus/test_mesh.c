@@ -3,6 +3,8 @@
  */
 #include "tests/bus/support_central.h"
 
+#include "proto/clock.h"
+
 #include <string.h>
 
 #define SECRET "the secret of the operator"
@@ -38,6 +40,55 @@ START_TEST(two_centrals_converge)
     mesh_report_free(&all);
     central_stop(&a);
     central_stop(&b);
+    zactor_destroy(&zap);
+    zsys_shutdown();
+}
+END_TEST
+
+/* Until the mesh itself knows of so many events: it may be reading the log just now. */
+static void wait_reported(struct central *central, uint64_t events)
+{
+    int64_t end_ms = clock_mono_ms() + CENTRAL_PATIENCE_MS;
+    uint64_t told = 0;
+    while (told != events) {
+        struct mesh_report report = central_report(central);
+        told = report.events;
+        mesh_report_free(&report);
+        ck_assert_msg(told == events || clock_mono_ms() < end_ms, "%llu events are reported",
+                      (unsigned long long)told);
+    }
+}
+
+/* With no link commits wake nobody here; who asks, and who comes, sees them all the same. */
+START_TEST(alone_it_lags_behind_for_nobody)
+{
+    struct central a, b;
+    struct central *both[] = {&a, &b};
+    central_begin();
+    central_set_up(&a, "central-1", "127.0.0.1", central_free_port("127.0.0.1"), SECRET);
+    central_set_up(&b, "central-2", "127.0.0.2", central_free_port("127.0.0.2"), SECRET);
+    central_know(&a, &b);
+    central_know(&b, &a);
+    zactor_t *zap = central_doorkeeper(&a.config.keys);
+    central_start(&a, "a");
+    house_write(&a.house, 50, 1);
+    central_wait_equal(both, 1, 50);
+    for (size_t i = 1; i <= 20; i++) {
+        house_write(&a.house, 5, 1);
+        wait_reported(&a, 50 + 5 * i);
+    }
+    central_start(&b, "b");
+    house_write(&a.house, 100, 1);
+    central_wait_equal(both, 2, 250);
+    house_write(&a.house, 1, 1);
+    central_wait_equal(both, 2, 251);
+    central_stop(&b); /* alone again, and linked again */
+    central_wait_gone(&a, "central-2");
+    house_write(&a.house, 100, 1);
+    central_start(&b, "c");
+    central_wait_equal(both, 2, 351);
+    central_stop(&b);
+    central_stop(&a);
     zactor_destroy(&zap);
     zsys_shutdown();
 }
@@ -459,6 +510,7 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {two_centrals_converge,
+                                  alone_it_lags_behind_for_nobody,
                                   the_first_event_is_pushed,
                                   three_centrals_converge_through_the_middle,
                                   a_long_absence_is_caught_up,

@@ -97,6 +97,27 @@ START_TEST(buffer_stops_at_its_ceiling)
 }
 END_TEST
 
+START_TEST(buffer_is_extended_in_place)
+{
+    struct buffer buffer;
+    buffer_init(&buffer, 300);
+    for (int i = 0; i < 30; i++) {
+        char *at = buffer_extend(&buffer, 10);
+        ck_assert_ptr_nonnull(at);
+        ck_assert_ptr_eq(at, buffer.data + 10 * i);
+        memset(at, 'a' + i % 26, 10);
+    }
+    ck_assert_uint_eq(buffer.len, 300);
+    ck_assert_int_eq(buffer.data[299], 'd');
+    ck_assert_ptr_null(buffer_extend(&buffer, 1));
+    ck_assert(buffer.full);
+    ck_assert_uint_eq(buffer.len, 300);
+    buffer_clear(&buffer);
+    ck_assert_ptr_nonnull(buffer_extend(&buffer, 300));
+    buffer_free(&buffer);
+}
+END_TEST
+
 START_TEST(buffer_has_a_ceiling_by_default)
 {
     struct buffer buffer = {0};
@@ -111,8 +132,9 @@ END_TEST
 
 int main(void)
 {
-    const TTest *tests[] = {absent_differs_from_empty,   compares_as_bytes,
-                            cuts_between_characters,     buffer_grows_and_keeps,
-                            buffer_stops_at_its_ceiling, buffer_has_a_ceiling_by_default};
+    const TTest *tests[] = {absent_differs_from_empty,      compares_as_bytes,
+                            cuts_between_characters,        buffer_grows_and_keeps,
+                            buffer_stops_at_its_ceiling,    buffer_is_extended_in_place,
+                            buffer_has_a_ceiling_by_default};
     return suite_run("bytes", tests, sizeof tests / sizeof *tests);
 }

@@ -276,6 +276,13 @@ START_TEST(knows_utf8)
              "\xDF\xBF\xE0\xA0\x80\xED\x9F\xBF\xEE\x80\x80\xF0\x90\x80\x80\xF4\x8F\xBF\xBF"),
          true},
         {SUITE_LITERAL("a\0b"), false},
+        {SUITE_LITERAL("12345678\x7f\x01 giờ 12345678 Đ12345678"), true},
+        {SUITE_LITERAL("1234567\0"), false}, /* eight bytes are looked at together */
+        {SUITE_LITERAL("\0\x01\x01\x01\x01\x01\x01\x01"), false},
+        {SUITE_LITERAL("12345678123\x80"
+                       "5678"),
+         false},
+        {SUITE_LITERAL("12345678123456\xC3\xA9 12345\xC3"), false},
         {SUITE_LITERAL("\x80"), false},
         {SUITE_LITERAL("\xC1\xBF"), false},         /* overlong */
         {SUITE_LITERAL("\xE0\x9F\xBF"), false},     /* overlong */
