@@ -1,6 +1,7 @@
 #include "api/feed_item.h"
 
 #include "proto/localtime.h"
+#include "storage/visit_field.h"
 
 void feed_item_put_cursor(struct json_writer *writer, const char *key,
                           const struct feed_cursor *cursor)
@@ -83,11 +84,29 @@ static void put_field(void *context, const struct feed_field *field)
     }
 }
 
+static void put_visit(struct json_writer *writer, const struct history_event *source)
+{
+    struct feed_field fields[VISIT_FIELDS];
+    size_t count = visit_fields_told(source->visit, source->is_gone, fields);
+
+    json_put_open(writer, '{');
+    feed_item_put_cursor(writer, "cursor", &source->cursor);
+    json_set_text(writer, "kind", "VISIT");
+    for (size_t i = 0; i < count; i++) {
+        put_field(writer, &fields[i]);
+    }
+    json_put_close(writer, '}');
+}
+
 void feed_item_put(struct json_writer *writer, const struct history_event *source)
 {
     struct event event;
     char spare[24];
 
+    if (source->visit != NULL) {
+        put_visit(writer, source);
+        return;
+    }
     json_put_open(writer, '{');
     feed_item_put_cursor(writer, "cursor", &source->cursor);
     json_set_text(writer, "kind", event_kind_name(source->kind, spare));

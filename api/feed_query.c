@@ -43,20 +43,37 @@ static uint32_t parse_kind(struct slice name)
     return kind;
 }
 
+/* Kinds of events, and VISIT for what was made of them; EVENT is every kind. Who names none and
+ * asks for topics that only visits have means them; all others get events, as ever. */
 static int read_kinds(struct request *request, struct feed_query *query)
 {
     char text[1024] = "", *rest = NULL;
+    bool is_named = false, has_all = false;
 
     if (request_query_text(request, "kind", text, sizeof text) != 0) {
         return -1;
     }
     for (char *name = strtok_r(text, ",", &rest); name != NULL; name = strtok_r(NULL, ",", &rest)) {
         uint32_t kind = parse_kind(slice_text(name));
+        is_named = true;
+        if (strcmp(name, "VISIT") == 0) {
+            query->filter.has_visits = true;
+            continue;
+        }
+        if (strcmp(name, "EVENT") == 0) {
+            has_all = true;
+            continue;
+        }
         if (kind == 0 || query->filter.kind_count == LIMIT_FEED_KINDS) {
             return refuse(request, "kind", "names of event kinds, separated by commas");
         }
         query->filter.kinds[query->filter.kind_count++] = kind;
     }
+    if (!is_named && query->filter.topic[0] != '\0') {
+        query->filter.has_visits = feed_topic_tells(query->filter.topic) == FEED_VISITS;
+    }
+    query->filter.no_events = query->filter.has_visits && !has_all && query->filter.kind_count == 0;
+    query->filter.kind_count = has_all ? 0 : query->filter.kind_count;
     return 0;
 }
 
@@ -64,10 +81,10 @@ static int read_filter(struct request *request, struct feed_query *query)
 {
     char central[LIMIT_NODE_ID + 1] = "";
 
-    if (read_kinds(request, query) != 0 ||
-        request_query_text(request, "central", central, sizeof central) != 0 ||
-        request_query_text(request, "topic", query->filter.topic, sizeof query->filter.topic) !=
-            0) {
+    if (request_query_text(request, "topic", query->filter.topic, sizeof query->filter.topic) !=
+            0 ||
+        read_kinds(request, query) != 0 ||
+        request_query_text(request, "central", central, sizeof central) != 0) {
         return -1;
     }
     if (central[0] != '\0' && !node_id_parse(slice_text(central), &query->filter.central)) {

@@ -26,8 +26,8 @@ static struct slice event_message(struct follower *follower, const struct histor
 
     buffer_clear(&follower->text);
     json_put_open(&writer, '{');
-    json_set_text(&writer, "type", "event");
-    json_put_key(&writer, "event");
+    json_set_text(&writer, "type", event->visit != NULL ? "visit" : "event");
+    json_put_key(&writer, event->visit != NULL ? "visit" : "event");
     feed_item_put(&writer, event);
     json_put_close(&writer, '}');
     return buffer_slice(&follower->text);

@@ -249,7 +249,7 @@ static void serve(struct publisher *publisher)
         if (clock_mono_ms() >= tick_ms) {
             publisher->has_news = true; /* facts may be lost, and a read may have failed */
             publisher_live_position(publisher);
-            publisher_replay_go_on(publisher);
+            publisher_replay_tick(publisher);
             tick_ms = clock_mono_ms() + TICK_MS;
         }
     }

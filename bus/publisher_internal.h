@@ -21,7 +21,9 @@ struct publisher_session {
     bool is_open;
     bool is_reading; /* a page was asked for */
     bool is_judged;  /* its cursor was looked at, for which no credit is needed */
+    bool is_resting; /* left alone until the next tick */
     uint64_t token;  /* of this session, never given twice */
+    uint64_t page;   /* token of the page that it waits for */
     size_t id_len;
     char id[256]; /* its routing id */
     struct feed_cursor after;
@@ -42,7 +44,7 @@ struct publisher {
     bool is_following; /* facts are heard */
     bool has_news;     /* there is more to read than was asked for */
     struct feed_cursor at, now; /* `at`: everything up to here was published; feed 0 = not known */
-    uint64_t tokens;
+    uint64_t tokens, pages;     /* the newest of sessions and of pages */
     struct publisher_topic topics[LIMIT_BUS_TOPICS];
     struct publisher_session sessions[LIMIT_BUS_SESSIONS];
     struct buffer out, links;
@@ -63,6 +65,8 @@ void publisher_replay_take(struct publisher *publisher);
 void publisher_replay_page(struct publisher *publisher, const struct feed_page *page);
 /* Goes on with sessions that have credit, and forgets silent ones. */
 void publisher_replay_go_on(struct publisher *publisher);
+/* The same, and tries again with those that were left alone. Once a second. */
+void publisher_replay_tick(struct publisher *publisher);
 
 /* publisher_report.c: what people see of it */
 void publisher_report_open(struct publisher *publisher);

@@ -3,6 +3,7 @@
 #include "proto/clock.h"
 #include "proto/log.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -47,6 +48,17 @@ static int send_to(struct publisher *publisher, const struct publisher_session *
         return -1; /* ROUTER_MANDATORY: nothing was begun */
     }
     return zmq_send(socket, bytes.data, bytes.len, ZMQ_DONTWAIT) < 0 ? -1 : 0;
+}
+
+/* What became of a message to a session: 0 it went. -1: who takes no more is left alone for a
+ * while, who has gone is forgotten. */
+static int judge(struct publisher_session *session, int sent)
+{
+    if (sent != 0) {
+        session->is_resting = true;
+        session->is_open = errno == EAGAIN;
+    }
+    return sent;
 }
 
 static int say(struct publisher *publisher, const struct publisher_session *session,
@@ -117,14 +129,14 @@ static struct publisher_session *session_of(struct publisher *publisher, struct 
 static void begin(struct publisher *publisher, struct publisher_session *session,
                   const struct wish *wish)
 {
-    session->is_open = session->is_reading = session->is_judged = false;
+    session->is_open = session->is_reading = session->is_judged = session->is_resting = false;
     if (!feed_cursor_parse(wish->after, &session->after) ||
         !slice_copy(wish->topic, session->topic, sizeof session->topic)) {
         (void)say(publisher, session, PROBLEM_FIELD_INVALID,
                   "replay needs `after`, a cursor, and may have `topic` and `credit`");
         return;
     }
-    session->token = ++publisher->tokens; /* a page of an earlier replay finds nobody */
+    session->token = ++publisher->tokens;
     session->credit = wish->credit;
     session->sent = 0;
     session->begun_ms = clock_wall_ms();
@@ -182,7 +194,8 @@ static int send_items(struct publisher *publisher, struct publisher_session *ses
                       const struct feed_page *page)
 {
     for (size_t i = 0; i < page->count; i++) {
-        if (session->credit == 0 || send_to(publisher, session, page->items[i].map) != 0) {
+        if (session->credit == 0 ||
+            judge(session, send_to(publisher, session, page->items[i].map)) != 0) {
             return -1;
         }
         session->credit--;
@@ -193,25 +206,51 @@ static int send_items(struct publisher *publisher, struct publisher_session *ses
     return 0;
 }
 
+/* Its last message: said again when it does not go. */
+static void end(struct publisher_session *session, int sent)
+{
+    if (judge(session, sent) == 0) {
+        session->is_open = false;
+    }
+}
+
+/* Asks for at most `most` messages behind `after`. A page that was asked for before finds nobody.
+ */
+static void ask(struct publisher *publisher, struct publisher_session *session,
+                const struct feed_cursor *after, uint64_t most)
+{
+    struct feed_page_request request = {.token = ++publisher->pages, .after = *after, .most = most};
+
+    (void)slice_copy(slice_text(session->topic), request.topic, sizeof request.topic); /* fits */
+    session->page = request.token;
+    session->is_reading = publisher_ask(publisher, &request) == 0;
+}
+
 static void take_page(struct publisher *publisher, struct publisher_session *session,
                       const struct feed_page *page)
 {
     session->is_reading = false;
     if (page->state == FEED_PAGE_FAILED) {
-        return; /* asked again at the next tick */
+        session->is_resting = true; /* the database fails: asked again at the next tick */
+        return;
     }
     session->is_judged = true;
     if (page->state == FEED_PAGE_UNKNOWN) {
         publisher->unknown++;
-        session->is_open = say_unknown(publisher, session, page) != 0;
+        end(session, say_unknown(publisher, session, page));
         return;
     }
+    if (page->more && session->credit > page->count) {
+        /* the reader reads on while this page is sent */
+        ask(publisher, session, &page->next, session->credit - page->count);
+    }
     if (send_items(publisher, session, page) != 0) {
+        session->is_reading = false; /* what is read does not follow what was sent */
         return;
     }
     session->after = page->next;
     if (!page->more) {
-        session->is_open = say_live(publisher, session, page) != 0;
+        end(session, say_live(publisher, session, page));
     }
 }
 
@@ -219,19 +258,10 @@ void publisher_replay_page(struct publisher *publisher, const struct feed_page *
 {
     for (size_t i = 0; i < LIMIT_BUS_SESSIONS; i++) {
         struct publisher_session *session = &publisher->sessions[i];
-        if (session->is_open && session->is_reading && session->token == page->token) {
+        if (session->is_open && session->is_reading && session->page == page->token) {
             take_page(publisher, session, page);
         }
     }
-}
-
-static int ask(struct publisher *publisher, const struct publisher_session *session)
-{
-    struct feed_page_request request = {
-        .token = session->token, .after = session->after, .most = session->credit};
-
-    (void)slice_copy(slice_text(session->topic), request.topic, sizeof request.topic); /* fits */
-    return publisher_ask(publisher, &request);
 }
 
 void publisher_replay_go_on(struct publisher *publisher)
@@ -243,9 +273,17 @@ void publisher_replay_go_on(struct publisher *publisher)
         if (session->is_open && now_ms - session->heard_ms > LIMIT_BUS_SILENCE_MS) {
             session->is_open = false;
         }
-        if (session->is_open && !session->is_reading &&
+        if (session->is_open && !session->is_reading && !session->is_resting &&
             (session->credit > 0 || !session->is_judged)) {
-            session->is_reading = ask(publisher, session) == 0;
+            ask(publisher, session, &session->after, session->credit);
         }
     }
+}
+
+void publisher_replay_tick(struct publisher *publisher)
+{
+    for (size_t i = 0; i < LIMIT_BUS_SESSIONS; i++) {
+        publisher->sessions[i].is_resting = false;
+    }
+    publisher_replay_go_on(publisher);
 }

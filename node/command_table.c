@@ -164,6 +164,7 @@ static const struct command_entry TABLE[] = {
      .summary = "events as they happen, none missed",
      .examples = "  parkmesh watch\n"
                  "  parkmesh watch --topic v1.central-2.VEHICLE_EXIT --json | jq .fee\n"
+                 "  parkmesh watch --topic v1.central-2.VISIT    # visits, as they change\n"
                  "  parkmesh watch --after 9f1c6e0b6a0d4f1f:2\n",
      .text =
          "The first column, `cursor` in JSON, is what --after takes. While the central is away\n"

@@ -16,6 +16,19 @@ struct watch {
     int64_t left; /* events until the end; less than 0 = no end */
 };
 
+/* Of a visit: where and when it was last at a gate, and what became of it. */
+static void print_visit(const json_t *visit, const char *plate)
+{
+    const char *end = own_api_text(visit, "exit_time")[0] != '\0' ? "exit" : "entry";
+    char time[16], central[16], kind[32];
+
+    (void)snprintf(time, sizeof time, "%s_time", end);
+    (void)snprintf(central, sizeof central, "%s_central", end);
+    (void)snprintf(kind, sizeof kind, "VISIT %s", own_api_text(visit, "status"));
+    (void)printf("%s  %-24s  %-24s %-12s %s\n", own_api_text(visit, "cursor"),
+                 own_api_text(visit, time), kind, plate, own_api_text(visit, central));
+}
+
 static void print(const struct watch *watch, const json_t *event)
 {
     const char *plate = own_api_text(event, "plate_view");
@@ -24,9 +37,13 @@ static void print(const struct watch *watch, const json_t *event)
         command_line_json(event);
         return;
     }
+    plate = plate[0] != '\0' ? plate : own_api_text(event, "plate_id");
+    if (strcmp(own_api_text(event, "kind"), "VISIT") == 0) {
+        print_visit(event, plate);
+        return;
+    }
     (void)printf("%s  %s  %-24s %-12s %s\n", own_api_text(event, "cursor"),
-                 own_api_text(event, "time"), own_api_text(event, "kind"),
-                 plate[0] != '\0' ? plate : own_api_text(event, "plate_id"),
+                 own_api_text(event, "time"), own_api_text(event, "kind"), plate,
                  own_api_text(json_object_get(event, "position"), "node"));
 }
 

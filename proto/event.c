@@ -32,55 +32,74 @@ struct field {
 };
 
 /* In key order without a gap: the field of a key is fields[key - 1]. */
+#define FIELDS(X)                                           \
+    X(VISIT, TEXT, visit, LIMIT_EVENT_ID)                   \
+    X(PLATE_ID, TEXT, plate_id, LIMIT_PLATE)                \
+    X(PLATE_VIEW, TEXT, plate_view, LIMIT_PLATE)            \
+    X(SOURCE_CENTRAL, TEXT, source_central, LIMIT_TEXT)     \
+    X(EDGE_ID, TEXT, edge_id, LIMIT_TEXT)                   \
+    X(CAMERA_ID, TEXT, camera_id, LIMIT_TEXT)               \
+    X(CAMERA_NAME, TEXT, camera_name, LIMIT_TEXT)           \
+    X(CAMERA_TYPE, TEXT, camera_type, LIMIT_TEXT)           \
+    X(CONFIDENCE, REAL, confidence, 0)                      \
+    X(SOURCE, TEXT, source, LIMIT_TEXT)                     \
+    X(SENT_ID, TEXT, sent_id, LIMIT_TEXT)                   \
+    X(DEVICE_MS, INTEGER, device_ms, 0)                     \
+    X(FEE, INTEGER, fee, 0)                                 \
+    X(FREE_S, INTEGER, free_s, 0)                           \
+    X(PER_HOUR, INTEGER, per_hour, 0)                       \
+    X(SUPERSEDES, POSITIONS, supersedes, 0)                 \
+    X(AUTHOR, TEXT, author, LIMIT_TEXT)                     \
+    X(REASON, TEXT, reason, LIMIT_TEXT)                     \
+    X(ENTRY_MS, INTEGER, entry_ms, 0)                       \
+    X(EXIT_MS, INTEGER, exit_ms, 0)                         \
+    X(LOCATION, TEXT, location, LIMIT_TEXT)                 \
+    X(LOCATION_MS, INTEGER, location_ms, 0)                 \
+    X(IS_ANOMALY, BOOLEAN, is_anomaly, 0)                   \
+    X(BEFORE, TEXT, before, LIMIT_JSON_TEXT)                \
+    X(EXIT_CAMERA_ID, TEXT, exit_camera_id, LIMIT_TEXT)     \
+    X(EXIT_CAMERA_NAME, TEXT, exit_camera_name, LIMIT_TEXT) \
+    X(EXIT_CONFIDENCE, REAL, exit_confidence, 0)            \
+    X(EXIT_SOURCE, TEXT, exit_source, LIMIT_TEXT)           \
+    X(STATUS, TEXT, status, LIMIT_TEXT)                     \
+    X(TARGET_NODE, TEXT, target_node, LIMIT_TEXT)           \
+    X(TARGET_EPOCH, UNSIGNED, target_epoch, 0)              \
+    X(TARGET_FROM, UNSIGNED, target_from, 0)                \
+    X(TARGET_TO, UNSIGNED, target_to, 0)                    \
+    X(OFFSET_MS, INTEGER, offset_ms, 0)                     \
+    X(CAPACITY, INTEGER, capacity, 0)                       \
+    X(JSON, TEXT, json, LIMIT_JSON_TEXT)                    \
+    X(CLOSES, TEXT, closes, LIMIT_EVENT_ID)                 \
+    X(MOVED_FROM, POSITIONS, moved_from, 0)                 \
+    X(ITEM, TEXT, item, LIMIT_ELEMENT_ID)                   \
+    X(VALID_FROM_MS, INTEGER, valid_from_ms, 0)             \
+    X(VALID_TO_MS, INTEGER, valid_to_ms, 0)                 \
+    X(RETRY_KEY, TEXT, retry_key, LIMIT_RETRY_KEY)          \
+    X(EXIT_CENTRAL, TEXT, exit_central, LIMIT_TEXT)
+
 static const struct field fields[] = {
-#define FIELD(key, type, member, max)                              \
-    {                                                              \
-        EVENT_KEY_##key, type, offsetof(struct event, member), max \
+#define X(key, type, member, max) {EVENT_KEY_##key, type, offsetof(struct event, member), max},
+    FIELDS(X)
+#undef X
+};
+
+/* An event with every field absent, to be copied: events are unpacked by the million. */
+#define ABSENT_TEXT \
+    {               \
+        NULL, 0     \
     }
-    FIELD(VISIT, TEXT, visit, LIMIT_EVENT_ID),
-    FIELD(PLATE_ID, TEXT, plate_id, LIMIT_PLATE),
-    FIELD(PLATE_VIEW, TEXT, plate_view, LIMIT_PLATE),
-    FIELD(SOURCE_CENTRAL, TEXT, source_central, LIMIT_TEXT),
-    FIELD(EDGE_ID, TEXT, edge_id, LIMIT_TEXT),
-    FIELD(CAMERA_ID, TEXT, camera_id, LIMIT_TEXT),
-    FIELD(CAMERA_NAME, TEXT, camera_name, LIMIT_TEXT),
-    FIELD(CAMERA_TYPE, TEXT, camera_type, LIMIT_TEXT),
-    FIELD(CONFIDENCE, REAL, confidence, 0),
-    FIELD(SOURCE, TEXT, source, LIMIT_TEXT),
-    FIELD(SENT_ID, TEXT, sent_id, LIMIT_TEXT),
-    FIELD(DEVICE_MS, INTEGER, device_ms, 0),
-    FIELD(FEE, INTEGER, fee, 0),
-    FIELD(FREE_S, INTEGER, free_s, 0),
-    FIELD(PER_HOUR, INTEGER, per_hour, 0),
-    FIELD(SUPERSEDES, POSITIONS, supersedes, 0),
-    FIELD(AUTHOR, TEXT, author, LIMIT_TEXT),
-    FIELD(REASON, TEXT, reason, LIMIT_TEXT),
-    FIELD(ENTRY_MS, INTEGER, entry_ms, 0),
-    FIELD(EXIT_MS, INTEGER, exit_ms, 0),
-    FIELD(LOCATION, TEXT, location, LIMIT_TEXT),
-    FIELD(LOCATION_MS, INTEGER, location_ms, 0),
-    FIELD(IS_ANOMALY, BOOLEAN, is_anomaly, 0),
-    FIELD(BEFORE, TEXT, before, LIMIT_JSON_TEXT),
-    FIELD(EXIT_CAMERA_ID, TEXT, exit_camera_id, LIMIT_TEXT),
-    FIELD(EXIT_CAMERA_NAME, TEXT, exit_camera_name, LIMIT_TEXT),
-    FIELD(EXIT_CONFIDENCE, REAL, exit_confidence, 0),
-    FIELD(EXIT_SOURCE, TEXT, exit_source, LIMIT_TEXT),
-    FIELD(STATUS, TEXT, status, LIMIT_TEXT),
-    FIELD(TARGET_NODE, TEXT, target_node, LIMIT_TEXT),
-    FIELD(TARGET_EPOCH, UNSIGNED, target_epoch, 0),
-    FIELD(TARGET_FROM, UNSIGNED, target_from, 0),
-    FIELD(TARGET_TO, UNSIGNED, target_to, 0),
-    FIELD(OFFSET_MS, INTEGER, offset_ms, 0),
-    FIELD(CAPACITY, INTEGER, capacity, 0),
-    FIELD(JSON, TEXT, json, LIMIT_JSON_TEXT),
-    FIELD(CLOSES, TEXT, closes, LIMIT_EVENT_ID),
-    FIELD(MOVED_FROM, POSITIONS, moved_from, 0),
-    FIELD(ITEM, TEXT, item, LIMIT_ELEMENT_ID),
-    FIELD(VALID_FROM_MS, INTEGER, valid_from_ms, 0),
-    FIELD(VALID_TO_MS, INTEGER, valid_to_ms, 0),
-    FIELD(RETRY_KEY, TEXT, retry_key, LIMIT_RETRY_KEY),
-    FIELD(EXIT_CENTRAL, TEXT, exit_central, LIMIT_TEXT),
-#undef FIELD
+#define ABSENT_POSITIONS \
+    {                    \
+        NULL, 0          \
+    }
+#define ABSENT_REAL NAN
+#define ABSENT_INTEGER EVENT_NONE
+#define ABSENT_UNSIGNED 0
+#define ABSENT_BOOLEAN false
+static const struct event nothing = {
+#define X(key, type, member, max) .member = ABSENT_##type,
+    FIELDS(X)
+#undef X
 };
 
 #define FIELD_COUNT (sizeof fields / sizeof *fields)
@@ -99,15 +118,8 @@ static void *member_for_change(struct event *event, const struct field *field)
 
 void event_init(struct event *event, uint32_t kind)
 {
-    memset(event, 0, sizeof *event);
+    *event = nothing;
     event->kind = kind;
-    for (size_t i = 0; i < FIELD_COUNT; i++) {
-        if (fields[i].type == INTEGER) {
-            memcpy(member_for_change(event, &fields[i]), &(int64_t){EVENT_NONE}, sizeof(int64_t));
-        } else if (fields[i].type == REAL) {
-            memcpy(member_for_change(event, &fields[i]), &(double){(double)NAN}, sizeof(double));
-        }
-    }
 }
 
 const char *event_kind_name(uint32_t kind, char *spare)
@@ -335,30 +347,27 @@ static bool is_salt(const msgpack_object *value)
     return wire_get_bin(value, SALT_BYTES, &salt) && salt.len == SALT_BYTES;
 }
 
-static bool read_body(struct event *event, const msgpack_object *map, struct slice packed)
+static bool read_body(struct event *event, struct wire_walk *map)
 {
     uint64_t seen = 0; /* a bit per known key */
+    msgpack_object name, value;
+    struct slice packed;
 
-    if (map->type != MSGPACK_OBJECT_MAP) {
-        return false;
-    }
-    for (size_t i = 0; i < wire_map_count(map); i++) {
-        const msgpack_object_kv *entry = wire_map_at(map, i);
+    while (wire_walk_next(map, &name, NULL) && wire_walk_next(map, &value, &packed)) {
         uint64_t key = 0;
-        if (!wire_get_u64(&entry->key, 1, EVENT_KEY_SALT, &key) ||
+        if (!wire_get_u64(&name, 1, EVENT_KEY_SALT, &key) ||
             (key > FIELD_COUNT && key != EVENT_KEY_SALT)) {
             continue; /* of a newer version */
         }
         bool good = !(seen & UINT64_C(1) << key);
         seen |= UINT64_C(1) << key;
         if (key == EVENT_KEY_SALT) {
-            good = good && is_salt(&entry->val);
+            good = good && is_salt(&value);
         } else if (fields[key - 1].type == POSITIONS) {
-            struct slice value = wire_map_value(packed, i);
-            memcpy(member_for_change(event, &fields[key - 1]), &value, sizeof value);
-            good = good && are_positions(value);
+            memcpy(member_for_change(event, &fields[key - 1]), &packed, sizeof packed);
+            good = good && are_positions(packed);
         } else {
-            good = good && get_value(&entry->val, event, &fields[key - 1]);
+            good = good && get_value(&value, event, &fields[key - 1]);
         }
         if (!good) {
             return false;
@@ -367,27 +376,50 @@ static bool read_body(struct event *event, const msgpack_object *map, struct sli
     return true;
 }
 
+/* The version is there and counts from 1: newer ones only add at the end. */
+static bool read_header(struct wire_walk *array, struct event *event)
+{
+    msgpack_object version, kind, hlc, t_eff, clock;
+    uint64_t number = 0, name = 0, bits = 0;
+    /* What is missing is nil, which no accessor takes. */
+    (void)wire_walk_next(array, &version, NULL);
+    (void)wire_walk_next(array, &kind, NULL);
+    (void)wire_walk_next(array, &hlc, NULL);
+    (void)wire_walk_next(array, &t_eff, NULL);
+    (void)wire_walk_next(array, &clock, NULL);
+    bool good = wire_get_u64(&version, 1, UINT32_MAX, &number) &&
+                wire_get_u64(&kind, 1, UINT32_MAX, &name) &&
+                wire_get_u64(&hlc, 0, LIMIT_SEQ, &event->hlc) &&
+                wire_get_i64(&t_eff, -LIMIT_INTEGER, LIMIT_INTEGER, &event->t_eff) &&
+                wire_get_u64(&clock, 0, UINT32_MAX, &bits);
+    event->kind = (uint32_t)name;
+    event->clock = (uint32_t)bits;
+    return good;
+}
+
+bool event_check_header(struct slice header)
+{
+    struct wire_walk array;
+    struct event event; /* only what the header has is written */
+
+    return header.len <= LIMIT_HEADER_BYTES &&
+           !wire_walk_open(&array, header, MSGPACK_OBJECT_ARRAY) && read_header(&array, &event);
+}
+
 int event_unpack_header(struct event *event, struct slice header)
 {
-    struct wire wire;
+    struct wire_walk array;
 
     event_init(event, 0);
-    if (header.len > LIMIT_HEADER_BYTES || wire_open(&wire, header)) {
+    if (header.len > LIMIT_HEADER_BYTES || wire_walk_open(&array, header, MSGPACK_OBJECT_ARRAY)) {
         return -1;
     }
-    struct wire_row row = wire_row(&wire.root);
-    (void)wire_row_u64(&row, 1, UINT32_MAX); /* the version: newer ones only add at the end */
-    event->kind = (uint32_t)wire_row_u64(&row, 1, UINT32_MAX);
-    event->hlc = wire_row_u64(&row, 0, LIMIT_SEQ);
-    event->t_eff = wire_row_i64(&row, -LIMIT_INTEGER, LIMIT_INTEGER);
-    event->clock = (uint32_t)wire_row_u64(&row, 0, UINT32_MAX);
-    wire_close(&wire);
-    return row.bad ? -1 : 0;
+    return read_header(&array, event) ? 0 : -1;
 }
 
 int event_unpack(struct event *event, struct slice header, struct slice body)
 {
-    struct wire wire;
+    struct wire_walk map;
 
     if (event_unpack_header(event, header)) {
         return -1;
@@ -396,12 +428,10 @@ int event_unpack(struct event *event, struct slice header, struct slice body)
     if (event->redacted) {
         return 0;
     }
-    if (body.len > LIMIT_BODY_BYTES || wire_open(&wire, body)) {
+    if (body.len > LIMIT_BODY_BYTES || wire_walk_open(&map, body, MSGPACK_OBJECT_MAP)) {
         return -1;
     }
-    bool well_formed = read_body(event, &wire.root, body);
-    wire_close(&wire);
-    return well_formed ? 0 : -1;
+    return read_body(event, &map) ? 0 : -1;
 }
 
 static bool is_bytes(const struct field *field)

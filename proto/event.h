@@ -169,5 +169,7 @@ void event_copy(const struct event *from, char *memory, struct event *out);
 
 /* The header alone (kind, hlc, t_eff, clock), other fields absent. */
 int event_unpack_header(struct event *event, struct slice header);
+/* Whether event_unpack_header would accept it. */
+bool event_check_header(struct slice header);
 
 #endif

@@ -33,6 +33,11 @@ void feed_cursor_text(const struct feed_cursor *cursor, char out[FEED_CURSOR_TEX
 /* False for anything but that layout. */
 bool feed_cursor_parse(struct slice text, struct feed_cursor *out);
 
+/* A number as decimal text and a NUL; returns its digits. 64 bits travel so: numbers of some
+ * readers are doubles. */
+#define FEED_NUMBER_TEXT 21
+size_t feed_number_text(uint64_t number, char out[FEED_NUMBER_TEXT]);
+
 /* "v1.<central>.<KIND>": what an event is about, for prefixes. The central is the one whose stream
  * holds the event; the kind as event_kind_name says it. */
 #define FEED_TOPIC (3 + LIMIT_NODE_ID + 1 + 32)
@@ -53,6 +58,7 @@ struct feed_filter {
     struct node_id central; /* "" = all */
     char topic[FEED_TOPIC]; /* the topic begins with it; "" = all */
     bool has_visits;        /* folded visits beside the events; kinds do not matter to them */
+    bool no_events;         /* nothing but folded visits */
 };
 bool feed_filter_matches(const struct feed_filter *filter, const struct node_id *node,
                          uint32_t kind);

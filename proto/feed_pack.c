@@ -2,17 +2,44 @@
 
 #include "proto/localtime.h"
 
-#include <inttypes.h>
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define FIXED_MEMBERS 4 /* type, cursor, kind, position */
+/* A map under way: its size is known at its end, and a size of up to 65,535 takes three bytes. */
+#define MAP_HEAD 3
 
-static void count_field(void *context, const struct feed_field *field)
+struct map {
+    struct buffer *out;
+    msgpack_packer packer;
+    size_t begin; /* where it begins in `out` */
+    size_t members;
+};
+
+static void open_map(struct map *map, struct buffer *out)
 {
-    (void)field;
-    ++*(uint32_t *)context;
+    *map = (struct map){.out = out, .begin = out->len};
+    wire_packer(&map->packer, out);
+    (void)buffer_append(out, "\xde\0\0", MAP_HEAD); /* `full` is looked at in close_map */
+}
+
+/* 0, or -1 when `out` is full; then it holds what it held before. */
+static int close_map(struct map *map)
+{
+    char *head = map->out->data + map->begin;
+
+    if (map->out->full) {
+        map->out->len = map->begin;
+        return -1;
+    }
+    if (map->members < 16) { /* as short as it goes, as everywhere */
+        head[0] = (char)(0x80 | map->members);
+        memmove(head + 1, head + MAP_HEAD, map->out->len - map->begin - MAP_HEAD);
+        map->out->len -= MAP_HEAD - 1;
+        return 0;
+    }
+    head[1] = (char)(map->members >> 8);
+    head[2] = (char)map->members;
+    return 0;
 }
 
 static void put_key(msgpack_packer *packer, const char *name)
@@ -26,13 +53,12 @@ static void put_member(msgpack_packer *packer, const char *name, const char *tex
     wire_put_slice_str(packer, slice_text(text));
 }
 
-/* 64 bits as text: numbers of some readers are doubles. */
 static void put_unsigned(msgpack_packer *packer, uint64_t value)
 {
-    char text[24];
+    char text[FEED_NUMBER_TEXT];
+    size_t len = feed_number_text(value, text);
 
-    (void)snprintf(text, sizeof text, "%" PRIu64, value);
-    wire_put_slice_str(packer, slice_text(text));
+    wire_put_slice_str(packer, (struct slice){text, len});
 }
 
 static void put_position(msgpack_packer *packer, const struct position *position)
@@ -50,13 +76,15 @@ static void put_time(msgpack_packer *packer, int64_t ms)
     char text[UTCTIME_RFC3339];
 
     utctime_rfc3339(ms, text);
-    wire_put_slice_str(packer, slice_text(text));
+    wire_put_slice_str(packer, (struct slice){text, UTCTIME_RFC3339 - 1});
 }
 
 static void put_field(void *context, const struct feed_field *field)
 {
-    msgpack_packer *packer = context;
+    struct map *map = context;
+    msgpack_packer *packer = &map->packer;
 
+    map->members++;
     put_key(packer, field->name);
     switch (field->type) {
     case FEED_TEXT:
@@ -88,88 +116,54 @@ static void put_field(void *context, const struct feed_field *field)
     }
 }
 
+/* What every map begins with. */
+static void put_begin(struct map *map, const char *type, const struct feed_cursor *cursor)
+{
+    char text[FEED_CURSOR_TEXT];
+
+    feed_cursor_text(cursor, text);
+    put_member(&map->packer, "type", type);
+    put_member(&map->packer, "cursor", text);
+    map->members += 2;
+}
+
 int feed_pack_event(const struct feed_source *source, struct buffer *out)
 {
-    char cursor[FEED_CURSOR_TEXT], spare[24];
-    msgpack_packer packer;
+    char spare[24];
     struct event event;
-    uint32_t fields = 0;
-    size_t before = out->len;
+    struct map map;
     const char *flag = source->is_damaged ? "damaged" : NULL;
 
     if (flag == NULL && event_unpack(&event, source->header, source->body) != 0) {
         flag = "unreadable";
     }
-    if (flag == NULL) {
-        feed_each_field(&event, count_field, &fields);
-    }
-    wire_packer(&packer, out);
-    msgpack_pack_map(&packer, FIXED_MEMBERS + fields + (flag != NULL ? 1 : 0));
-    put_member(&packer, "type", "event");
-    feed_cursor_text(&source->cursor, cursor);
-    put_member(&packer, "cursor", cursor);
-    put_member(&packer, "kind", event_kind_name(source->kind, spare));
-    put_key(&packer, "position");
-    put_position(&packer, &source->position);
+    open_map(&map, out);
+    put_begin(&map, "event", &source->cursor);
+    put_member(&map.packer, "kind", event_kind_name(source->kind, spare));
+    put_key(&map.packer, "position");
+    put_position(&map.packer, &source->position);
+    map.members += 2;
     if (flag != NULL) {
-        put_key(&packer, flag);
-        msgpack_pack_true(&packer);
+        put_key(&map.packer, flag);
+        msgpack_pack_true(&map.packer);
+        map.members++;
     } else {
-        feed_each_field(&event, put_field, &packer);
+        feed_each_field(&event, put_field, &map);
     }
-    if (out->full) {
-        out->len = before;
-        return -1;
-    }
-    return 0;
-}
-
-static bool is_absent(const struct feed_field *field)
-{
-    switch (field->type) {
-    case FEED_TEXT:
-    case FEED_ID:
-    case FEED_JSON:
-        return field->text.data == NULL;
-    case FEED_INTEGER:
-    case FEED_TIME:
-        return field->integer == EVENT_NONE;
-    case FEED_BOOL:
-        return field->integer == 0;
-    case FEED_REAL:
-        return !isfinite(field->real);
-    case FEED_UNSIGNED:
-    case FEED_POSITIONS:
-        break;
-    }
-    return false;
+    return close_map(&map);
 }
 
 int feed_pack_fields(const char *type, const struct feed_cursor *cursor,
                      const struct feed_field *fields, size_t count, struct buffer *out)
 {
-    char text[FEED_CURSOR_TEXT];
-    msgpack_packer packer;
-    size_t before = out->len, present = 0;
+    struct map map;
 
+    open_map(&map, out);
+    put_begin(&map, type, cursor);
     for (size_t i = 0; i < count; i++) {
-        present += !is_absent(&fields[i]);
+        put_field(&map, &fields[i]);
     }
-    wire_packer(&packer, out);
-    msgpack_pack_map(&packer, 2 + present);
-    put_member(&packer, "type", type);
-    feed_cursor_text(cursor, text);
-    put_member(&packer, "cursor", text);
-    for (size_t i = 0; i < count; i++) {
-        if (!is_absent(&fields[i])) {
-            put_field(&packer, &fields[i]);
-        }
-    }
-    if (out->full) {
-        out->len = before;
-        return -1;
-    }
-    return 0;
+    return close_map(&map);
 }
 
 /* ---- between publisher and reader ------------------------------------------------------------ */

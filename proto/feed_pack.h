@@ -27,7 +27,7 @@ struct feed_source {
  * docs/api.md. 0 or -1 when `out` is full. */
 int feed_pack_event(const struct feed_source *source, struct buffer *out);
 
-/* Appends the map {type, cursor, fields...}; absent fields are left out. 0 or -1 likewise. */
+/* Appends the map {type, cursor, fields...}. 0 or -1 likewise. */
 int feed_pack_fields(const char *type, const struct feed_cursor *cursor,
                      const struct feed_field *fields, size_t count, struct buffer *out);
 

@@ -21,13 +21,39 @@ void wire_packer(msgpack_packer *packer, struct buffer *buffer)
  * who packs looks at `full` once, at the end.
  */
 
+/* Marker and length of a text, as short as it goes. Returns their bytes. */
+static size_t text_head(size_t len, uint8_t head[5])
+{
+    size_t width = len < 32 ? 0 : len <= UINT8_MAX ? 1 : len <= UINT16_MAX ? 2 : 4;
+
+    head[0] = (uint8_t)(width == 0 ? 0xA0U | len : 0xD9U + width / 2);
+    for (size_t i = 0; i < width; i++) {
+        head[1 + i] = (uint8_t)(len >> 8 * (width - 1 - i));
+    }
+    return 1 + width;
+}
+
+/* Written without the library's calls: most of what a message of the bus has are texts. */
 void wire_put_slice_str(msgpack_packer *packer, struct slice text)
 {
-    if (text.data) {
-        msgpack_pack_str_with_body(packer, text.data, text.len);
-    } else {
+    struct buffer *out = packer->data;
+    uint8_t head[5] = {(uint8_t)(0xA0U | text.len)};
+
+    if (!text.data) {
         msgpack_pack_nil(packer);
+        return;
     }
+    size_t width = text.len < 32 ? 1 : text_head(text.len, head);
+    char *room = text.len <= UINT32_MAX ? buffer_extend(out, width + text.len) : NULL;
+    if (!room) {
+        out->full = true;
+        return;
+    }
+    room[0] = (char)head[0];
+    for (size_t i = 1; i < width; i++) {
+        room[i] = (char)head[i];
+    }
+    memcpy(room + width, text.data, text.len);
 }
 
 void wire_put_slice_bin(msgpack_packer *packer, struct slice bytes)
@@ -125,12 +151,23 @@ static struct announced read_marker(const uint8_t *at, size_t left)
                               .container = kind == ARRAY || kind == MAP};
 }
 
+/* Most objects by far: a small integer or a text of less than 32 bytes. Their length; 0 for others.
+ */
+static size_t short_len(uint8_t marker)
+{
+    if (marker < 0x80 || marker >= 0xE0) {
+        return 1;
+    }
+    return marker >= 0xA0 && marker < 0xC0 ? 1 + (marker & 0x1FU) : 0;
+}
+
 static struct announced read_announced(const uint8_t *at, size_t left)
 {
     uint8_t marker = *at;
+    size_t len = short_len(marker);
 
-    if (marker < 0x80 || marker >= 0xE0) { /* small integers */
-        return (struct announced){.head = 1};
+    if (len) {
+        return (struct announced){.head = 1, .bytes = len - 1};
     }
     if (marker < 0x90) { /* small map */
         return (struct announced){.head = 1, .items = (marker & 0x0FU) * 2U, .container = true};
@@ -138,10 +175,12 @@ static struct announced read_announced(const uint8_t *at, size_t left)
     if (marker < 0xA0) { /* small array */
         return (struct announced){.head = 1, .items = marker & 0x0FU, .container = true};
     }
-    if (marker < 0xC0) { /* small string */
-        return (struct announced){.head = 1, .bytes = marker & 0x1FU};
-    }
     return read_marker(at, left);
+}
+
+static bool is_map_marker(uint8_t marker)
+{
+    return (marker >= 0x80 && marker < 0x90) || marker >= 0xDE;
 }
 
 /* Length of the whole object at the start of `bytes`, and how many it is made of, itself included;
@@ -157,6 +196,13 @@ static size_t object_len(struct slice bytes, size_t *count)
     do {
         if (left == 0 || items++ == LIMIT_ITEMS) {
             return 0;
+        }
+        size_t len = depth && open[depth - 1] > 1 ? short_len(*at) : 0;
+        if (len && len <= left) { /* inside, and not the last there */
+            at += len;
+            left -= len;
+            open[depth - 1]--;
+            continue;
         }
         struct announced object = read_announced(at, left);
         if (object.bad) {
@@ -222,6 +268,135 @@ void wire_close(struct wire *wire)
 {
     msgpack_zone_destroy(&wire->zone);
     wire->root = (msgpack_object){.type = MSGPACK_OBJECT_NIL};
+}
+
+int wire_walk_open(struct wire_walk *walk, struct slice bytes, msgpack_object_type type)
+{
+    *walk = (struct wire_walk){.left = 0};
+    if (!wire_check(bytes)) {
+        return -1;
+    }
+    struct announced outer = read_announced((const uint8_t *)bytes.data, bytes.len);
+    bool is_map = is_map_marker((uint8_t)bytes.data[0]);
+    if (!outer.container || is_map != (type == MSGPACK_OBJECT_MAP)) {
+        return -1;
+    }
+    walk->rest = (struct slice){bytes.data + outer.head, bytes.len - outer.head};
+    walk->left = outer.items;
+    return 0;
+}
+
+/* The bits of a value of `width` bytes, its sign carried on. */
+static int64_t sign_extended(uint64_t bits, size_t width)
+{
+    unsigned shift = 64 - 8 * (unsigned)width;
+    uint64_t up = bits << shift;
+    int64_t value;
+
+    memcpy(&value, &up, sizeof value);
+    return value >> shift;
+}
+
+static void set_integer(msgpack_object *out, int64_t value)
+{
+    if (value >= 0) {
+        out->type = MSGPACK_OBJECT_POSITIVE_INTEGER;
+        out->via.u64 = (uint64_t)value;
+    } else {
+        out->type = MSGPACK_OBJECT_NEGATIVE_INTEGER;
+        out->via.i64 = value;
+    }
+}
+
+static void set_float(msgpack_object *out, uint64_t bits, size_t width)
+{
+    uint32_t half = (uint32_t)bits;
+    float narrow;
+
+    if (width == 8) {
+        out->type = MSGPACK_OBJECT_FLOAT64;
+        memcpy(&out->via.f64, &bits, sizeof out->via.f64);
+        return;
+    }
+    memcpy(&narrow, &half, sizeof narrow);
+    out->type = MSGPACK_OBJECT_FLOAT32;
+    out->via.f64 = (double)narrow;
+}
+
+static void set_bytes(msgpack_object *out, bool is_text, const uint8_t *at, uint64_t len)
+{
+    if (is_text) {
+        out->type = MSGPACK_OBJECT_STR;
+        out->via.str.ptr = (const char *)at;
+        out->via.str.size = (uint32_t)len;
+    } else {
+        out->type = MSGPACK_OBJECT_BIN;
+        out->via.bin.ptr = (const char *)at;
+        out->via.bin.size = (uint32_t)len;
+    }
+}
+
+/* A scalar with a marker of its own: 0xC0..0xDF, none of the containers. */
+static void read_scalar(const uint8_t *at, const struct announced *object, msgpack_object *out)
+{
+    uint8_t marker = *at;
+    size_t width = object->head - 1;
+
+    if (marker == 0xC2 || marker == 0xC3) {
+        out->type = MSGPACK_OBJECT_BOOLEAN;
+        out->via.boolean = marker == 0xC3;
+    } else if (marker == 0xCA || marker == 0xCB) {
+        set_float(out, big_endian(at + 1, width), width);
+    } else if (marker >= 0xCC && marker <= 0xCF) {
+        out->type = MSGPACK_OBJECT_POSITIVE_INTEGER;
+        out->via.u64 = big_endian(at + 1, width);
+    } else if (marker >= 0xD0 && marker <= 0xD3) {
+        set_integer(out, sign_extended(big_endian(at + 1, width), width));
+    } else if (marker >= 0xC4) {
+        set_bytes(out, marker >= 0xD9, at + object->head, object->bytes);
+    } /* else nil */
+}
+
+/* Behind an object of `len` bytes. */
+static void advance(struct wire_walk *walk, size_t len, struct slice *packed)
+{
+    if (packed) {
+        *packed = (struct slice){walk->rest.data, len};
+    }
+    walk->rest = (struct slice){walk->rest.data + len, walk->rest.len - len};
+    walk->left--;
+}
+
+bool wire_walk_next(struct wire_walk *walk, msgpack_object *out, struct slice *packed)
+{
+    const uint8_t *at = (const uint8_t *)walk->rest.data;
+
+    out->type = MSGPACK_OBJECT_NIL;
+    if (walk->left == 0) {
+        return false;
+    }
+    size_t len = short_len(*at);
+    if (len) {
+        if (*at - 0xA0U < 0x20) {
+            set_bytes(out, true, at + 1, len - 1);
+        } else {
+            set_integer(out, *at < 0x80 ? *at : *at - 0x100);
+        }
+        advance(walk, len, packed);
+        return true;
+    }
+    struct announced object = read_announced(at, walk->rest.len);
+    size_t items;
+    len = object.container ? object_len(walk->rest, &items) : object.head + object.bytes;
+    if (object.container) {
+        bool is_map = is_map_marker(*at);
+        out->type = is_map ? MSGPACK_OBJECT_MAP : MSGPACK_OBJECT_ARRAY;
+        out->via.array = (msgpack_object_array){0}; /* nothing inside is told; a map looks alike */
+    } else {
+        read_scalar(at, &object, out);
+    }
+    advance(walk, len, packed);
+    return true;
 }
 
 bool wire_get_u64(const msgpack_object *object, uint64_t min, uint64_t max, uint64_t *out)
@@ -326,26 +501,6 @@ const msgpack_object_kv *wire_map_at(const msgpack_object *map, size_t index)
     return index < wire_map_count(map) ? &map->via.map.ptr[index] : NULL;
 }
 
-struct slice wire_map_value(struct slice packed_map, size_t index)
-{
-    const struct slice absent = {NULL, 0};
-    if (!packed_map.data || packed_map.len == 0) {
-        return absent;
-    }
-    struct announced map = read_announced((const uint8_t *)packed_map.data, packed_map.len);
-    if (map.bad || !map.container || index >= map.items / 2) {
-        return absent;
-    }
-    struct slice rest = {packed_map.data + map.head, packed_map.len - map.head};
-    size_t items;
-    for (size_t i = 0; i < 2 * index + 1; i++) {
-        size_t len = object_len(rest, &items);
-        rest = (struct slice){rest.data + len, rest.len - len};
-    }
-    rest.len = object_len(rest, &items);
-    return rest.len ? rest : absent;
-}
-
 /* Length of the character at `at`, 0 when it is none (RFC 3629: shortest form, no surrogates). */
 static size_t character(const uint8_t *at, size_t left)
 {
@@ -393,125 +548,4 @@ bool wire_is_utf8(struct slice text)
         at += len;
     }
     return true;
-}
-
-struct wire_row wire_row(const msgpack_object *array)
-{
-    return (struct wire_row){
-        .array = array,
-        .bad = !array || array->type != MSGPACK_OBJECT_ARRAY,
-    };
-}
-
-const msgpack_object *wire_row_any(struct wire_row *row)
-{
-    const msgpack_object *object = row->bad ? NULL : wire_at(row->array, row->next++);
-    row->bad = !object;
-    return object;
-}
-
-uint64_t wire_row_u64(struct wire_row *row, uint64_t min, uint64_t max)
-{
-    uint64_t value = 0;
-    row->bad = !wire_get_u64(wire_row_any(row), min, max, &value);
-    return value;
-}
-
-int64_t wire_row_i64(struct wire_row *row, int64_t min, int64_t max)
-{
-    int64_t value = 0;
-    row->bad = !wire_get_i64(wire_row_any(row), min, max, &value);
-    return value;
-}
-
-double wire_row_double(struct wire_row *row)
-{
-    double value = (double)NAN;
-    const msgpack_object *object = wire_row_any(row);
-    if (object && !wire_is_nil(object)) {
-        row->bad = !wire_get_double(object, &value);
-    }
-    return value;
-}
-
-bool wire_row_bool(struct wire_row *row)
-{
-    bool value = false;
-    row->bad = !wire_get_bool(wire_row_any(row), &value);
-    return value;
-}
-
-struct slice wire_row_str(struct wire_row *row, size_t max)
-{
-    struct slice value = {NULL, 0};
-    const msgpack_object *object = wire_row_any(row);
-    if (object && !wire_is_nil(object)) {
-        row->bad = !wire_get_str(object, max, &value);
-    }
-    return value;
-}
-
-struct slice wire_row_bin(struct wire_row *row, size_t max)
-{
-    struct slice value = {NULL, 0};
-    const msgpack_object *object = wire_row_any(row);
-    if (object && !wire_is_nil(object)) {
-        row->bad = !wire_get_bin(object, max, &value);
-    }
-    return value;
-}
-
-void wire_row_text(struct wire_row *row, char *out, size_t size)
-{
-    (void)slice_copy(wire_row_str(row, LIMIT_TEXT), out, size); /* a longer one may be cut */
-}
-
-struct digest wire_row_digest(struct wire_row *row)
-{
-    struct digest digest = {{0}};
-    struct slice bytes = wire_row_bin(row, sizeof digest.bytes);
-    if (bytes.len == sizeof digest.bytes) {
-        memcpy(digest.bytes, bytes.data, sizeof digest.bytes);
-    } else {
-        row->bad = true;
-    }
-    return digest;
-}
-
-struct node_id wire_row_node(struct wire_row *row)
-{
-    struct node_id node = {{0}};
-    if (!node_id_parse(wire_row_str(row, LIMIT_NODE_ID), &node)) {
-        row->bad = true;
-    }
-    return node;
-}
-
-struct head wire_row_head(struct wire_row *row)
-{
-    struct wire_row inner = wire_row(wire_row_any(row));
-    struct head head;
-
-    head.stream.node = wire_row_node(&inner);
-    head.stream.epoch = wire_row_u64(&inner, 1, UINT64_MAX);
-    head.seq = wire_row_u64(&inner, 0, LIMIT_SEQ);
-    head.chain = wire_row_digest(&inner);
-    /* A stream without events has nothing to chain. */
-    if (inner.bad || (head.seq == 0 && !digest_is_zero(&head.chain))) {
-        row->bad = true;
-        return (struct head){.seq = 0};
-    }
-    return head;
-}
-
-const msgpack_object *wire_row_array(struct wire_row *row, size_t max, size_t *count)
-{
-    const msgpack_object *array = wire_row_any(row);
-    *count = wire_count(array);
-    if (!array || array->type != MSGPACK_OBJECT_ARRAY || *count > max) {
-        row->bad = true;
-        *count = 0;
-        return NULL;
-    }
-    return array;
 }

@@ -39,6 +39,20 @@ struct wire {
 int wire_open(struct wire *wire, struct slice bytes);
 void wire_close(struct wire *wire);
 
+/* A passage over the objects of one container, with no memory of its own: for documents that are
+ * opened by the million. */
+struct wire_walk {
+    struct slice rest;
+    uint64_t left; /* objects to come */
+};
+
+/* Starts at the first object inside a document, an array or a map (`type`). 0, or -1 when the bytes
+ * are no document (wire_check) or another one. */
+int wire_walk_open(struct wire_walk *walk, struct slice bytes, msgpack_object_type type);
+/* The next object, for the accessors below; of a container only its type is told. `packed`, if not
+ * NULL, gets its bytes. A map's come in turns: key, value. False at the end; then `*out` is nil. */
+bool wire_walk_next(struct wire_walk *walk, msgpack_object *out, struct slice *packed);
+
 /* Accessors: true and `*out` when the object is of that type and in range. */
 bool wire_get_u64(const msgpack_object *object, uint64_t min, uint64_t max, uint64_t *out);
 bool wire_get_i64(const msgpack_object *object, int64_t min, int64_t max, int64_t *out);
@@ -54,9 +68,6 @@ size_t wire_count(const msgpack_object *array);
 /* Entries of a map in the order written; 0 and NULL for anything else. A key may occur twice. */
 size_t wire_map_count(const msgpack_object *map);
 const msgpack_object_kv *wire_map_at(const msgpack_object *map, size_t index);
-/* The packed bytes of the `index`-th value of a packed map that wire_check has accepted; absent
- * when there is none. */
-struct slice wire_map_value(struct slice packed_map, size_t index);
 bool wire_is_nil(const msgpack_object *object); /* also for NULL */
 
 /* True when the bytes are valid UTF-8 without NUL. */

@@ -17,6 +17,9 @@
     " AND is_wanted(" plate ")"
 #define NEWEST(time) " ORDER BY " time " DESC, id DESC"
 
+/* The first lsn of the feed behind `f`. */
+#define NEXT_FIRST "(SELECT g.first FROM feed g WHERE g.id > f.id ORDER BY g.id LIMIT 1)"
+
 static const char *const QUESTION_SQL[HISTORY_QUESTIONS] = {
     [HISTORY_ENTRIES] = "SELECT entry_ms, id, plate_id" BACKWARDS("entry_ms", "history_entry",
                                                                   "plate_id") NEWEST("entry_ms"),
@@ -103,6 +106,24 @@ static const char *const QUESTION_SQL[HISTORY_QUESTIONS] = {
     [HISTORY_UNKNOWN] =
         "SELECT CAST(substr(key, 14) AS INTEGER), value FROM meta"
         " WHERE key > 'unknown_kind.' AND key < 'unknown_kind/' ORDER BY value DESC, key",
+    /* Where the feed's rows come from: each has its lsn in its last column. */
+    [HISTORY_FEED_EVENTS] = "SELECT s.node, s.epoch, e.seq, e.kind, e.header, e.body, e.body_hash,"
+                            " e.lsn FROM event e CROSS JOIN stream s ON s.sid = e.sid"
+                            " WHERE e.lsn > ? ORDER BY e.lsn",
+    [HISTORY_FEED_VISITS] = "SELECT " HISTORY_VISIT_FACTS ", lsn FROM history"
+                            " WHERE lsn > ? AND is_in_feed(source_central) ORDER BY lsn",
+    [HISTORY_FEED_GONE] = "SELECT visit, revision, central, lsn FROM visit_gone WHERE lsn > ?"
+                          " ORDER BY lsn",
+    [HISTORY_FEED_LAST] = "SELECT max((SELECT coalesce(max(lsn), 0) FROM event),"
+                          " (SELECT coalesce(max(lsn), 0) FROM history),"
+                          " (SELECT coalesce(max(lsn), 0) FROM visit_gone),"
+                          " coalesce((SELECT value FROM meta WHERE key = 'lsn'), 0),"
+                          " (SELECT coalesce(max(first), 1) - 1 FROM feed))",
+    [HISTORY_FEED_NEWEST] = "SELECT feed FROM feed ORDER BY id DESC LIMIT 1",
+    [HISTORY_FEED_AT] = "SELECT f.feed, " NEXT_FIRST " FROM feed f WHERE f.first <= ?"
+                        " ORDER BY f.id DESC LIMIT 1",
+    [HISTORY_FEED_FIRST] = "SELECT f.feed, " NEXT_FIRST " FROM feed f ORDER BY f.id LIMIT 1",
+    [HISTORY_FEED_NAMED] = "SELECT f.feed, " NEXT_FIRST " FROM feed f WHERE f.feed = ?",
 };
 
 struct history *history_open(const char *path, struct problem *problem)
@@ -119,7 +140,9 @@ struct history *history_open(const char *path, struct problem *problem)
     if (sqlite3_create_function_v2(history->db, "is_wanted", 1, SQLITE_UTF8 | SQLITE_DIRECTONLY,
                                    history, history_wanted, NULL, NULL, NULL) != SQLITE_OK ||
         sqlite3_create_function_v2(history->db, "has_end", 1, SQLITE_UTF8 | SQLITE_DIRECTONLY,
-                                   history, history_has_end, NULL, NULL, NULL) != SQLITE_OK) {
+                                   history, history_has_end, NULL, NULL, NULL) != SQLITE_OK ||
+        sqlite3_create_function_v2(history->db, "is_in_feed", 1, SQLITE_UTF8 | SQLITE_DIRECTONLY,
+                                   history, history_feed_wanted, NULL, NULL, NULL) != SQLITE_OK) {
         (void)sql_problem(history->db, SQLITE_NOMEM, "preparing", problem);
         history_close(&history);
         return NULL;

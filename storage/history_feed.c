@@ -7,9 +7,8 @@
 #include "proto/event.h"
 #include "proto/limits.h"
 
-#include <stdlib.h>
-
-#define NEXT_FIRST "(SELECT g.first FROM feed g WHERE g.id > f.id ORDER BY g.id LIMIT 1)"
+/* Visits that the filter does not want are passed over inside SQLite, at most so many at once. */
+#define PASSED_OVER 1000
 
 /* Where rows come from. Each has its lsn in its last column. */
 enum source {
@@ -19,31 +18,24 @@ enum source {
     SOURCES
 };
 
-static const char *const ROWS[SOURCES] = {
-    [EVENTS] = "SELECT s.node, s.epoch, e.seq, e.kind, e.header, e.body, e.body_hash, e.lsn"
-               " FROM event e CROSS JOIN stream s ON s.sid = e.sid"
-               " WHERE e.lsn > ? ORDER BY e.lsn",
-    [VISITS] = "SELECT " HISTORY_VISIT_COLUMNS ", lsn FROM history WHERE lsn > ? ORDER BY lsn",
-    [GONE] = "SELECT visit, revision, central, lsn FROM visit_gone WHERE lsn > ? ORDER BY lsn",
-};
+static const enum history_question ROWS[SOURCES] = {
+    [EVENTS] = HISTORY_FEED_EVENTS, [VISITS] = HISTORY_FEED_VISITS, [GONE] = HISTORY_FEED_GONE};
 
 /* Rows on their way, in one order; the feed that owns the current one. */
-struct walk {
-    sqlite3 *db;
+struct history_feed_walk {
+    sqlite3_stmt **stmt; /* of the handle, by question */
+    const struct feed_filter *filter;
     struct feed_cursor owner; /* lsn: the last that is its */
     uint64_t last;            /* highest lsn ever given */
-    sqlite3_stmt *rows[SOURCES];
-    uint64_t at[SOURCES]; /* lsn of the row that each source is at; 0 = it has no more */
+    uint64_t looked;          /* rows looked at, wanted or not */
+    uint64_t at[SOURCES];     /* lsn of the row that each source is at; 0 = it has no more */
 };
 
 /* First row of a statement with at most one parameter: 1, 0, -1; two unsigned columns, NULL = 0. */
-static int ask(sqlite3 *db, const char *text, uint64_t parameter, uint64_t out[2],
-               struct problem *problem)
+static int ask(const struct history_feed_walk *walk, enum history_question question,
+               uint64_t parameter, uint64_t out[2], struct problem *problem)
 {
-    sqlite3_stmt *stmt = NULL;
-    if (sql_prepare(db, text, &stmt, problem)) {
-        return -1;
-    }
+    sqlite3_stmt *stmt = walk->stmt[question];
     struct sql sql = sql_start(stmt);
     if (sqlite3_bind_parameter_count(stmt) > 0) {
         sql_bind_u64(&sql, parameter);
@@ -52,27 +44,23 @@ static int ask(sqlite3 *db, const char *text, uint64_t parameter, uint64_t out[2
     if (found > 0) {
         out[0] = sql_u64(&sql, 0);
         out[1] = sqlite3_column_count(stmt) > 1 ? sql_u64(&sql, 1) : 0;
+        sql_reset(&sql);
     }
-    sqlite3_finalize(stmt);
     return found;
 }
 
-static uint64_t last_of(const struct walk *walk, uint64_t next_first)
+static uint64_t last_of(const struct history_feed_walk *walk, uint64_t next_first)
 {
     return next_first ? next_first - 1 : walk->last;
 }
 
 /* The feed that `lsn` belongs to. 0 or -1. */
-static int find_owner(struct walk *walk, uint64_t lsn, struct problem *problem)
+static int find_owner(struct history_feed_walk *walk, uint64_t lsn, struct problem *problem)
 {
     uint64_t row[2];
-    int found = ask(walk->db,
-                    "SELECT f.feed, " NEXT_FIRST " FROM feed f WHERE f.first <= ?"
-                    " ORDER BY f.id DESC LIMIT 1",
-                    lsn, row, problem);
+    int found = ask(walk, HISTORY_FEED_AT, lsn, row, problem);
     if (found == 0) {
-        found = ask(walk->db, "SELECT f.feed, " NEXT_FIRST " FROM feed f ORDER BY f.id LIMIT 1", 0,
-                    row, problem);
+        found = ask(walk, HISTORY_FEED_FIRST, 0, row, problem);
     }
     if (found == 0) {
         return problem_set(problem, PROBLEM_INTERNAL, NULL, "the database has no feed");
@@ -82,16 +70,10 @@ static int find_owner(struct walk *walk, uint64_t lsn, struct problem *problem)
 }
 
 /* Where the feed begins and ends. */
-static int look(struct walk *walk, struct history_feed *out, struct problem *problem)
+static int look(struct history_feed_walk *walk, struct history_feed *out, struct problem *problem)
 {
     uint64_t row[2] = {0};
-    if (ask(walk->db,
-            "SELECT max((SELECT coalesce(max(lsn), 0) FROM event),"
-            " (SELECT coalesce(max(lsn), 0) FROM history),"
-            " (SELECT coalesce(max(lsn), 0) FROM visit_gone),"
-            " coalesce((SELECT value FROM meta WHERE key = 'lsn'), 0),"
-            " (SELECT coalesce(max(first), 1) - 1 FROM feed))",
-            0, row, problem) < 0) {
+    if (ask(walk, HISTORY_FEED_LAST, 0, row, problem) < 0) {
         return -1;
     }
     walk->last = row[0];
@@ -99,7 +81,7 @@ static int look(struct walk *walk, struct history_feed *out, struct problem *pro
         return -1;
     }
     out->beginning = (struct feed_cursor){walk->owner.feed, 0};
-    if (ask(walk->db, "SELECT feed FROM feed ORDER BY id DESC LIMIT 1", 0, row, problem) < 0) {
+    if (ask(walk, HISTORY_FEED_NEWEST, 0, row, problem) < 0) {
         return -1;
     }
     out->now = (struct feed_cursor){row[0], walk->last};
@@ -108,12 +90,11 @@ static int look(struct walk *walk, struct history_feed *out, struct problem *pro
 }
 
 /* Whether this database has reached the cursor; else where to go on. */
-static int judge(const struct walk *walk, const struct feed_cursor *after, struct history_feed *out,
-                 struct problem *problem)
+static int judge(const struct history_feed_walk *walk, const struct feed_cursor *after,
+                 struct history_feed *out, struct problem *problem)
 {
     uint64_t row[2];
-    int found = ask(walk->db, "SELECT f.feed, " NEXT_FIRST " FROM feed f WHERE f.feed = ?",
-                    after->feed, row, problem);
+    int found = ask(walk, HISTORY_FEED_NAMED, after->feed, row, problem);
     if (found < 0) {
         return -1;
     }
@@ -127,10 +108,9 @@ static int judge(const struct walk *walk, const struct feed_cursor *after, struc
 
 static bool is_sound(const struct sql *sql, const struct history_event *event)
 {
-    struct event unpacked;
     struct digest told = sql_digest(sql, 6);
 
-    if (event_unpack_header(&unpacked, event->header)) {
+    if (!event_check_header(event->header)) {
         return false;
     }
     if (!event->body.data) {
@@ -168,17 +148,15 @@ static int offer_visit(const struct sql *sql, struct history_event *event,
                        const struct taker *taker, enum history_offer *done, struct problem *problem)
 {
     struct visit visit;
-    char *texts = NULL;
-    size_t bytes = 0;
-    int result = history_copy_visit(sql, &visit, &texts, &bytes, problem);
 
-    event->visit = &visit;
-    *done = HISTORY_TAKEN;
-    if (result == 0 && feed_filter_matches_visit(taker->filter, visit.source_central)) {
-        *done = taker->offer(taker->context, event);
+    if (history_read_visit(sql, &visit, problem)) {
+        return -1;
     }
-    free(texts);
-    return result;
+    event->visit = &visit;
+    *done = feed_filter_matches_visit(taker->filter, visit.source_central)
+                ? taker->offer(taker->context, event)
+                : HISTORY_TAKEN;
+    return 0;
 }
 
 static enum history_offer offer_gone(const struct sql *sql, struct history_event *event,
@@ -198,10 +176,10 @@ static enum history_offer offer_gone(const struct sql *sql, struct history_event
 }
 
 /* The row that a source is at, when the filter wants it. 0 or -1. */
-static int offer_row(const struct walk *walk, enum source source, const struct taker *taker,
-                     enum history_offer *done, struct problem *problem)
+static int offer_row(const struct history_feed_walk *walk, enum source source,
+                     const struct taker *taker, enum history_offer *done, struct problem *problem)
 {
-    const struct sql sql = {.stmt = walk->rows[source]};
+    const struct sql sql = {.stmt = walk->stmt[ROWS[source]]};
     struct history_event event = {.cursor = {walk->owner.feed, walk->at[source]}};
 
     if (source == VISITS) {
@@ -211,10 +189,21 @@ static int offer_row(const struct walk *walk, enum source source, const struct t
     return 0;
 }
 
-/* Moves a source to its next row. 0 or -1. */
-static int step(struct walk *walk, enum source source, struct problem *problem)
+void history_feed_wanted(sqlite3_context *context, int count, sqlite3_value **values)
 {
-    struct sql sql = {.stmt = walk->rows[source]};
+    struct history_feed_walk *walk = ((struct history *)sqlite3_user_data(context))->feed;
+    const char *text = (const char *)sqlite3_value_text(values[0]);
+    struct slice central = {text, text ? (size_t)sqlite3_value_bytes(values[0]) : 0};
+    (void)count; /* as registered */
+    walk->looked++;
+    sqlite3_result_int(context, walk->looked % PASSED_OVER == 0 ||
+                                    feed_filter_matches_visit(walk->filter, central));
+}
+
+/* Moves a source to its next row. 0 or -1. */
+static int step(struct history_feed_walk *walk, enum source source, struct problem *problem)
+{
+    struct sql sql = {.stmt = walk->stmt[ROWS[source]]};
     int found = sql_step(&sql, problem);
 
     walk->at[source] = found > 0 ? sql_u64(&sql, sqlite3_column_count(sql.stmt) - 1) : 0;
@@ -222,7 +211,7 @@ static int step(struct walk *walk, enum source source, struct problem *problem)
 }
 
 /* Whichever source comes next; SOURCES at the end. */
-static enum source lowest(const struct walk *walk)
+static enum source lowest(const struct history_feed_walk *walk)
 {
     enum source least = SOURCES;
 
@@ -234,10 +223,9 @@ static enum source lowest(const struct walk *walk)
     return least;
 }
 
-static int walk_rows(struct walk *walk, const struct taker *taker, struct history_feed *out,
-                     struct problem *problem)
+static int walk_rows(struct history_feed_walk *walk, const struct taker *taker,
+                     struct history_feed *out, struct problem *problem)
 {
-    uint64_t looked = 0;
     enum source source;
 
     walk->owner = (struct feed_cursor){0, 0};
@@ -253,10 +241,11 @@ static int walk_rows(struct walk *walk, const struct taker *taker, struct histor
             return 0;
         }
         out->next = (struct feed_cursor){walk->owner.feed, lsn};
+        walk->looked += source != VISITS; /* those are counted when SQLite asks about them */
         if (step(walk, source, problem)) {
             return -1;
         }
-        if (done == HISTORY_TAKEN_LAST || ++looked == LIMIT_FEED_SCAN) {
+        if (done == HISTORY_TAKEN_LAST || walk->looked >= LIMIT_FEED_SCAN) {
             out->more = lowest(walk) != SOURCES;
             break;
         }
@@ -269,21 +258,18 @@ static int walk_rows(struct walk *walk, const struct taker *taker, struct histor
 }
 
 /* Starts the sources that the filter may want. 0 or -1. */
-static int open_rows(struct walk *walk, const struct feed_filter *filter, uint64_t after,
-                     struct problem *problem)
+static int open_rows(struct history_feed_walk *walk, const struct feed_filter *filter,
+                     uint64_t after, struct problem *problem)
 {
     unsigned told = filter ? feed_topic_tells(filter->topic) : FEED_EVENTS;
 
     for (enum source i = EVENTS; i < SOURCES; i++) {
-        bool is_wanted =
-            i == EVENTS ? told & FEED_EVENTS : filter && filter->has_visits && told & FEED_VISITS;
+        bool is_wanted = i == EVENTS ? told & FEED_EVENTS && !(filter && filter->no_events)
+                                     : told & FEED_VISITS && filter && filter->has_visits;
         if (!is_wanted) {
             continue;
         }
-        if (sql_prepare(walk->db, ROWS[i], &walk->rows[i], problem)) {
-            return -1;
-        }
-        struct sql sql = sql_start(walk->rows[i]);
+        struct sql sql = sql_start(walk->stmt[ROWS[i]]);
         sql_bind_u64(&sql, after);
         if (step(walk, i, problem)) {
             return -1;
@@ -292,8 +278,8 @@ static int open_rows(struct walk *walk, const struct feed_filter *filter, uint64
     return 0;
 }
 
-static int read_feed(struct walk *walk, const struct feed_cursor *after, const struct taker *taker,
-                     struct history_feed *out, struct problem *problem)
+static int read_feed(struct history_feed_walk *walk, const struct feed_cursor *after,
+                     const struct taker *taker, struct history_feed *out, struct problem *problem)
 {
     if (look(walk, out, problem)) {
         return -1;
@@ -312,7 +298,8 @@ static int read_feed(struct walk *walk, const struct feed_cursor *after, const s
     int result = open_rows(walk, taker->filter, after->lsn, problem);
     result = result ? -1 : walk_rows(walk, taker, out, problem);
     for (enum source i = EVENTS; i < SOURCES; i++) {
-        sqlite3_finalize(walk->rows[i]);
+        struct sql sql = {.stmt = walk->stmt[ROWS[i]]};
+        sql_reset(&sql);
     }
     return result;
 }
@@ -321,17 +308,19 @@ int history_feed(struct history *history, const struct feed_cursor *after,
                  const struct feed_filter *filter, history_event_fn offer, void *context,
                  struct history_feed *out, struct problem *problem)
 {
-    struct walk walk = {.db = history->db};
+    struct history_feed_walk walk = {.stmt = history->stmt, .filter = filter};
     const struct taker taker = {filter, offer, context};
     struct problem spare;
 
     *out = (struct history_feed){.is_known = false};
-    if (sql_run(walk.db, "BEGIN", problem)) {
+    if (sql_run(history->db, "BEGIN", problem)) {
         return -1;
     }
+    history->feed = &walk;
     int result = read_feed(&walk, after, &taker, out, problem);
+    history->feed = NULL;
     /* The first problem is the one to tell. */
-    return sql_run(walk.db, "COMMIT", result < 0 ? &spare : problem) ? -1 : result;
+    return sql_run(history->db, "COMMIT", result < 0 ? &spare : problem) ? -1 : result;
 }
 
 int history_head(struct history *history, const struct stream *stream, uint64_t *seq,

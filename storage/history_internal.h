@@ -47,16 +47,26 @@ enum history_question {
     HISTORY_TARIFF,
     HISTORY_EVENT_COUNT,
     HISTORY_UNKNOWN,
+    HISTORY_FEED_EVENTS,
+    HISTORY_FEED_VISITS,
+    HISTORY_FEED_GONE,
+    HISTORY_FEED_LAST,
+    HISTORY_FEED_NEWEST,
+    HISTORY_FEED_AT,
+    HISTORY_FEED_FIRST,
+    HISTORY_FEED_NAMED,
     HISTORY_QUESTIONS
 };
 
 struct history_walk;
+struct history_feed_walk;
 
 struct history {
     sqlite3 *db;
     sqlite3_stmt *stmt[HISTORY_QUESTIONS];
-    struct history_walk *walk; /* under way */
-    struct slice wanted;       /* what history_has_end looks for */
+    struct history_walk *walk;      /* under way */
+    struct history_feed_walk *feed; /* likewise, through the feed */
+    struct slice wanted;            /* what history_has_end looks for */
     struct settings settings;
     char *found; /* texts of the visit that history_find returned last */
 };
@@ -80,13 +90,25 @@ char *history_copy_texts(const struct sql *sql, void *row, const size_t *offsets
  * free, also after -1. */
 int history_copy_visit(const struct sql *sql, struct visit *visit, char **texts, size_t *bytes,
                        struct problem *problem);
-#define HISTORY_VISIT_COLUMNS                                                           \
+/* The same without a copy: texts live until the statement moves on. */
+int history_read_visit(const struct sql *sql, struct visit *visit, struct problem *problem);
+#define HISTORY_VISIT_COLUMNS_WITH(local)                                               \
     "event_id, source_central, edge_id, plate_id, plate_view, entry_camera_id,"         \
     " entry_camera_name, entry_source, exit_central, exit_camera_id, exit_camera_name," \
-    " exit_source, superseded_by, last_location, entry_time, exit_time, duration,"      \
-    " last_location_time, created_at, updated_at,"                                      \
+    " exit_source, superseded_by, last_location, " local ","                            \
     " status, sync_status, entry_ms, exit_ms, last_location_ms, fee, entry_confidence," \
     " exit_confidence, is_anomaly, suspect, id, revision, digest"
+#define HISTORY_VISIT_COLUMNS                                                         \
+    HISTORY_VISIT_COLUMNS_WITH("entry_time, exit_time, duration, last_location_time," \
+                               " created_at, updated_at")
+/* Without the local texts, which are then absent. */
+#define HISTORY_VISIT_FACTS HISTORY_VISIT_COLUMNS_WITH("NULL, NULL, NULL, NULL, NULL, NULL")
+
+/* history_feed.c */
+/* The SQL function is_in_feed(central): whether the feed under way tells visits that began there;
+ * its user data is a history. Now and then it lets one pass that is not wanted, so that the walk
+ * stays in control. */
+void history_feed_wanted(sqlite3_context *context, int count, sqlite3_value **values);
 
 /* history_search.c: plates that a text finds */
 struct history_term {

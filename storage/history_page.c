@@ -58,12 +58,10 @@ char *history_copy_texts(const struct sql *sql, void *row, const size_t *offsets
     return block;
 }
 
-int history_copy_visit(const struct sql *sql, struct visit *visit, char **texts, size_t *bytes,
-                       struct problem *problem)
+/* The columns behind the texts. */
+static int read_numbers(const struct sql *sql, struct visit *visit, struct problem *problem)
 {
     int at = (int)VISIT_TEXT_COUNT;
-    visit_init(visit);
-    *texts = history_copy_texts(sql, visit, VISIT_TEXTS, VISIT_TEXT_COUNT, bytes);
     struct slice status = sql_text(sql, at++);
     struct slice synced = sql_text(sql, at++);
     visit->entry_ms = sql_int(sql, at++);
@@ -83,4 +81,21 @@ int history_copy_visit(const struct sql *sql, struct visit *visit, char **texts,
                            "row %lld of table history has an unknown status", (long long)visit->id);
     }
     return 0;
+}
+
+int history_copy_visit(const struct sql *sql, struct visit *visit, char **texts, size_t *bytes,
+                       struct problem *problem)
+{
+    visit_init(visit);
+    *texts = history_copy_texts(sql, visit, VISIT_TEXTS, VISIT_TEXT_COUNT, bytes);
+    return read_numbers(sql, visit, problem);
+}
+
+int history_read_visit(const struct sql *sql, struct visit *visit, struct problem *problem)
+{
+    visit_init(visit);
+    for (size_t i = 0; i < VISIT_TEXT_COUNT; i++) {
+        *(struct slice *)(void *)((char *)visit + VISIT_TEXTS[i]) = sql_text(sql, (int)i);
+    }
+    return read_numbers(sql, visit, problem);
 }

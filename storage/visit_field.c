@@ -3,6 +3,7 @@
 #include "proto/event.h"
 #include "proto/tariff.h"
 
+#include <math.h>
 #include <string.h>
 
 #define TEXT(key, value)                                  \
@@ -67,4 +68,45 @@ void visit_fields(const struct visit *visit, struct feed_field out[VISIT_FIELDS]
         INTEGER("revision", visit->revision),
     };
     memcpy(out, all, sizeof all);
+}
+
+static bool is_absent(const struct feed_field *field)
+{
+    switch (field->type) {
+    case FEED_TEXT:
+    case FEED_ID:
+    case FEED_JSON:
+        return field->text.data == NULL;
+    case FEED_INTEGER:
+    case FEED_TIME:
+        return field->integer == EVENT_NONE;
+    case FEED_BOOL:
+        return field->integer == 0;
+    case FEED_REAL:
+        return !isfinite(field->real);
+    case FEED_UNSIGNED:
+    case FEED_POSITIONS:
+        break;
+    }
+    return false;
+}
+
+size_t visit_fields_told(const struct visit *visit, bool is_gone,
+                         struct feed_field out[VISIT_FIELDS])
+{
+    size_t count = 0;
+
+    if (is_gone) {
+        out[0] = (struct feed_field)INTEGER("id", visit->id);
+        out[1] = (struct feed_field)INTEGER("revision", visit->revision);
+        out[2] = (struct feed_field)TEXT("status", slice_text("GONE"));
+        return 3;
+    }
+    visit_fields(visit, out);
+    for (size_t i = 0; i < VISIT_FIELDS; i++) {
+        if (!is_absent(&out[i])) {
+            out[count++] = out[i];
+        }
+    }
+    return count;
 }

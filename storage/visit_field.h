@@ -14,4 +14,9 @@
  * bytes at NULL, EVENT_NONE or NaN. Texts borrow from the visit. */
 void visit_fields(const struct visit *visit, struct feed_field out[VISIT_FIELDS]);
 
+/* Those that the feed tells: the present ones; of a visit that is gone its numbers and the status
+ * GONE, for names hold plates. Returns how many. */
+size_t visit_fields_told(const struct visit *visit, bool is_gone,
+                         struct feed_field out[VISIT_FIELDS]);
+
 #endif

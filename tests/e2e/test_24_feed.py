@@ -84,6 +84,70 @@ def pages_filters_and_parameters(cluster):
                      wrong)
 
 
+def visits_by_the_same_cursor(cluster):
+    """Folded visits for who asks for them, by HTTP and WebSocket; events alone for all others."""
+    one, two = cluster.mesh("central-1", "central-2")
+    one.start()
+    two.start()
+    wait_linked([one, two])
+    start = where(one)
+    live = socket_at(one, "?kind=VISIT&after=" + start["now"])
+    for number in range(6):
+        one.entry(plate(number), "visit-%d" % number)
+    two.entry(plate(10), "visit-10")
+    one.exit(plate(3), "visit-3")
+    wait_until(lambda: len(follow(one, start["beginning"])[0]) == 8, 20, "all events")
+
+    events, end = follow(one, start["beginning"])
+    expect_equal([e["kind"] for e in events].count("VISIT"), 0, "unasked")
+    visits, at = follow(one, start["beginning"], limit=3, kind="VISIT")
+    expect_equal(at, end, "the same cursor at the end")
+    expect_equal({v["kind"] for v in visits}, {"VISIT"}, "kind")
+    expect_equal(sorted(v["event_id"] for v in visits),
+                 sorted(["visit-%d" % n for n in range(6)] + ["visit-10"]), "each once")
+    expect_equal([v["revision"] for v in visits if v["event_id"] == "visit-3"], [2], "as it is now")
+    left = visits[[v["event_id"] for v in visits].index("visit-3")]
+    expect_equal((left["status"], left["fee"], "position" in left), ("OUT", 0, False), "its facts")
+    shown = {v["id"]: v for v in one.get("/api/v1/visits?limit=100").json["visits"]}
+    for visit in visits:
+        row = shown[visit["id"]]
+        for name in set(visit) - {"cursor", "kind", "entry_time", "exit_time", "lot_time"}:
+            expect_equal(visit[name], row[name], "%s of %s" % (name, visit["event_id"]))
+
+    both, _ = follow(one, start["beginning"], kind="EVENT,VISIT")
+    expect_equal([e for e in both if e["kind"] != "VISIT"], events, "events among them")
+    expect_equal([e for e in both if e["kind"] == "VISIT"], visits, "visits among them")
+    lsns = [int(e["cursor"].split(":")[1]) for e in both]
+    expect_equal(lsns, sorted(lsns), "in one order")
+    some, _ = follow(one, start["beginning"], kind="VEHICLE_EXIT,VISIT")
+    expect_equal([e for e in some if e["kind"] != "VISIT"],
+                 [e for e in events if e["kind"] == "VEHICLE_EXIT"], "a kind beside them")
+    for query in ({"topic": "v1.central-2.VISIT"}, {"kind": "VISIT", "central": "central-2"},
+                  {"kind": "VISIT", "topic": "v1.central-2."}):
+        there, at = follow(one, start["beginning"], **query)
+        expect_equal([v["event_id"] for v in there], ["visit-10"], query)
+        expect_equal(at, end, "moved on")
+    for query in ({"topic": "v1."}, {"topic": "v1.central-1.V"}):
+        expect_equal({"VISIT"} & {e["kind"] for e in follow(one, start["beginning"], **query)[0]},
+                     set(), "as ever")
+    expect_equal(follow(one, start["beginning"], kind="VEHICLE_EXIT", topic="v1.central-1.VISIT")[0],
+                 [], "no event has such a topic")
+
+    told = {}
+    for message in messages(live):
+        expect(message["type"] in ("position", "visit"), "nothing else", message)
+        if message["type"] == "visit":
+            told[message["visit"]["event_id"]] = message["visit"]
+            if told.keys() >= {v["event_id"] for v in visits} and told["visit-3"]["revision"] == 2:
+                break
+    expect_equal(told, {v["event_id"]: v for v in visits}, "live")
+    after = where(one)["now"]
+    two.exit(plate(10), "visit-10")
+    got = page(one, after, topic="v1.central-2.VISIT", wait=20)["events"]
+    expect_equal([(v["event_id"], v["status"], v["exit_central"]) for v in got],
+                 [("visit-10", "OUT", "central-2")], "waited for")
+
+
 def a_wait_ends_with_the_event(cluster):
     central = one_central(cluster)
     after = where(central)["now"]
@@ -368,6 +432,6 @@ def requests_have_names(cluster):
 
 
 if __name__ == "__main__":
-    run(pages_filters_and_parameters, a_wait_ends_with_the_event, killed_and_restarted,
+    run(pages_filters_and_parameters, visits_by_the_same_cursor, a_wait_ends_with_the_event, killed_and_restarted,
         a_restored_copy, reads_wait_for_a_write_elsewhere, backlog_then_live, many_at_once,
         requests_have_names)

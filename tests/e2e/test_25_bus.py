@@ -12,7 +12,7 @@ import zmq
 
 from bus_clients import LANGUAGES, Client, Storm, hold_exactly_once, one_central
 from cluster import ROOT, SLOW, expect, expect_equal, free_port, now, plate, program, run, wait_until
-from test_24_feed import follow, where
+from test_24_feed import follow, page, where
 
 
 def storm(cluster):
@@ -327,6 +327,7 @@ def samples_are_what_is_sent(cluster):
         expect_equal(set(samples["credit"]), {"op", "credit"}, "credit")
         sent["unknown"] = ask({"op": "replay", "after": "0000000000000001:7"})
         sent["refused"] = ask({"op": "rewind"})
+    sent["item"], = page(central, where(central)["beginning"], kind="VISIT")["events"]
     expect_equal(set(samples), set(sent) | {"replay", "credit"}, "samples")
     for name, message in sent.items():
         expect_equal(masked(message), masked(samples[name]), "sample %s, really %s" % (

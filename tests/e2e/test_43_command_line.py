@@ -402,6 +402,16 @@ def watch(cluster):
     status, out, err = ask(central, "watch", "--after", told[1]["cursor"], "--topic",
                            "v1.central-1.VEHICLE_EXIT", "--limit", "1")
     expect(status == 0 and "VEHICLE_EXIT" in out and told[3]["cursor"] in out, status, out, err)
+    status, out, err = ask(central, "watch", "--json", "--after", here, "--topic",
+                           "v1.central-1.VISIT", "--limit", "3")
+    visits = [json.loads(line) for line in out.splitlines()]
+    expect_equal({visit["kind"] for visit in visits}, {"VISIT"}, "visits alone")
+    expect_equal(sorted((visit["plate_id"], visit["status"]) for visit in visits),
+                 [("51F00001", "OUT"), ("51F00002", "IN"), ("51F00003", "IN")], "visits")
+    status, out, err = ask(central, "watch", "--after", here, "--topic", "v1.central-1.VI",
+                           "--limit", "3")
+    expect(status == 0 and out.count("VISIT IN ") == 2 and out.count("VISIT OUT ") == 1
+           and out.count(" central-1\n") == 3, status, out, err)
     status, out, err = ask(central, "watch", "--after", "0123456789abcdef:7")
     expect(status == REFUSED and not out and "CURSOR_UNKNOWN" in err and "--after" in err, err)
     with open("/dev/full", "wb") as full:

@@ -4,6 +4,7 @@
 #include "support_suite.h"
 
 #include <check.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -66,12 +67,46 @@ START_TEST(visits_are_chosen_by_where_they_began)
     ck_assert(!feed_filter_matches_visit(&filter, one));
     filter = (struct feed_filter){.has_visits = false};
     ck_assert(!feed_filter_matches_visit(&filter, one));
+    filter = (struct feed_filter){.has_visits = true, .no_events = true};
+    ck_assert(feed_filter_matches_visit(&filter, one));
+    struct node_id node;
+    ck_assert(node_id_parse(one, &node));
+    ck_assert(!feed_filter_matches(&filter, &node, EVENT_VEHICLE_EXIT));
+    filter.no_events = false;
+    ck_assert(feed_filter_matches(&filter, &node, EVENT_VEHICLE_EXIT));
+}
+END_TEST
+
+/* As printf writes them. */
+START_TEST(texts_of_every_message)
+{
+    static const uint64_t numbers[] = {0, 9, 10, 4711, UINT32_MAX, INT64_MAX, UINT64_MAX};
+
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        const struct feed_cursor cursor = {~numbers[i], numbers[i]};
+        char text[FEED_CURSOR_TEXT], wanted[64];
+        (void)snprintf(wanted, sizeof wanted, "%016" PRIx64 ":%" PRIu64, cursor.feed, cursor.lsn);
+        feed_cursor_text(&cursor, text);
+        ck_assert_str_eq(text, wanted);
+        ck_assert_uint_eq(feed_number_text(numbers[i], text), strlen(strchr(wanted, ':') + 1));
+        ck_assert_str_eq(text, strchr(wanted, ':') + 1);
+    }
+    struct node_id node;
+    char topic[FEED_TOPIC], longest[LIMIT_NODE_ID + 1];
+    memset(longest, 'x', LIMIT_NODE_ID);
+    longest[LIMIT_NODE_ID] = '\0';
+    ck_assert(node_id_parse(slice_text(longest), &node));
+    feed_topic(&node, EVENT_VEHICLE_ENTRY_CONFIRMED, topic);
+    ck_assert_uint_eq(strlen(topic), 3 + LIMIT_NODE_ID + 1 + strlen("VEHICLE_ENTRY_CONFIRMED"));
+    ck_assert_str_eq(topic + 3 + LIMIT_NODE_ID, ".VEHICLE_ENTRY_CONFIRMED");
+    feed_topic(&node, UINT32_MAX, topic);
+    ck_assert_str_eq(topic + 3 + LIMIT_NODE_ID, ".KIND_4294967295");
 }
 END_TEST
 
 int main(void)
 {
     const TTest *tests[] = {prefixes_tell_what_they_may_match,
-                            visits_are_chosen_by_where_they_began};
+                            visits_are_chosen_by_where_they_began, texts_of_every_message};
     return suite_run("feed", tests, sizeof tests / sizeof *tests);
 }

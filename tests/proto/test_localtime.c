@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define SECOND INT64_C(1000)
 #define HOUR (3600 * SECOND)
@@ -73,6 +74,25 @@ START_TEST(writes_local_and_utc)
     ck_assert_str_eq(rfc3339, "2026-11-22T08:15:03.007Z");
     utctime_rfc3339(-1, rfc3339);
     ck_assert_str_eq(rfc3339, "1969-12-31T23:59:59.999Z");
+}
+END_TEST
+
+/* Beside the C library, over ten thousand years. */
+START_TEST(dates_are_those_of_the_calendar)
+{
+    static const int64_t first = INT64_C(-62167219200), last = INT64_C(253402300799);
+    uint64_t state = 5;
+
+    for (int64_t day = first; day <= last; day += 86400 * 13 + 3601) {
+        char text[LOCALTIME_TEXT], wanted[64];
+        time_t at = (time_t)(suite_random(&state) % 4 == 0 ? day - day % 86400 : day);
+        struct tm tm;
+        ck_assert_ptr_nonnull(gmtime_r(&at, &tm));
+        ck_assert_uint_ge(strftime(wanted, sizeof wanted, "-%m-%d %H:%M:%S", &tm), 15);
+        utctime_text((int64_t)at * 1000, text);
+        ck_assert_str_eq(text + 4, wanted);
+        ck_assert_int_eq(atoi(text), tm.tm_year + 1900);
+    }
 }
 END_TEST
 
@@ -264,6 +284,7 @@ int main(void)
 {
     const TTest *tests[] = {knows_zones,
                             writes_local_and_utc,
+                            dates_are_those_of_the_calendar,
                             absurd_times_are_clamped,
                             reads_what_it_writes,
                             reads_strictly,

@@ -84,21 +84,91 @@ END_TEST
 
 /* What the walk accepts, the library must accept with the same length, and nothing must read
  * outside. */
+static void check_object(const msgpack_object *told, const msgpack_object *object)
+{
+    ck_assert_int_eq(told->type, object->type);
+    if (told->type != MSGPACK_OBJECT_ARRAY && told->type != MSGPACK_OBJECT_MAP &&
+        !((told->type == MSGPACK_OBJECT_FLOAT32 || told->type == MSGPACK_OBJECT_FLOAT64) &&
+          isnan(told->via.f64))) {
+        ck_assert(msgpack_object_equal(*told, *object));
+    }
+}
+
+static void check_walk(const msgpack_object *container, struct slice bytes)
+{
+    struct wire_walk walk;
+    msgpack_object told;
+
+    ck_assert_int_eq(wire_walk_open(&walk, bytes, container->type), 0);
+    for (size_t i = 0; i < wire_count(container); i++) {
+        ck_assert(wire_walk_next(&walk, &told, NULL));
+        check_object(&told, wire_at(container, i));
+    }
+    for (size_t i = 0; i < wire_map_count(container); i++) {
+        ck_assert(wire_walk_next(&walk, &told, NULL));
+        check_object(&told, &wire_map_at(container, i)->key);
+        ck_assert(wire_walk_next(&walk, &told, NULL));
+        check_object(&told, &wire_map_at(container, i)->val);
+    }
+    ck_assert(!wire_walk_next(&walk, &told, NULL));
+}
+
+/* Both ways of reading are one. */
 static void check_agrees(struct slice bytes)
 {
     struct wire wire;
     if (wire_check(bytes)) {
         ck_assert_int_eq(wire_open(&wire, bytes), 0);
+        if (wire.root.type == MSGPACK_OBJECT_ARRAY || wire.root.type == MSGPACK_OBJECT_MAP) {
+            check_walk(&wire.root, bytes);
+        }
         wire_close(&wire);
     }
 }
+
+START_TEST(texts_have_the_shortest_head)
+{
+    static const size_t lengths[] = {0, 1, 31, 32, 255, 256, 65535, 65536, 70000};
+    static char text[70000];
+    struct buffer ours = {0}, theirs = {0};
+    msgpack_packer packer;
+
+    memset(text, 'x', sizeof text);
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        buffer_clear(&ours);
+        buffer_clear(&theirs);
+        wire_packer(&packer, &ours);
+        wire_put_slice_str(&packer, (struct slice){text, lengths[i]});
+        wire_packer(&packer, &theirs);
+        msgpack_pack_str_with_body(&packer, text, lengths[i]);
+        ck_assert(slice_equal(buffer_slice(&ours), buffer_slice(&theirs)));
+    }
+    buffer_free(&ours);
+    buffer_init(&ours, 5);
+    wire_packer(&packer, &ours);
+    wire_put_slice_str(&packer, (struct slice){text, 5});
+    ck_assert(ours.full && ours.len == 0);
+    buffer_clear(&ours);
+    wire_put_slice_str(&packer, (struct slice){text, 4});
+    ck_assert(!ours.full && ours.len == 5);
+    buffer_free(&ours);
+    buffer_free(&theirs);
+}
+END_TEST
 
 START_TEST(hostile_bytes_are_refused)
 {
     struct buffer buffer = {0};
     msgpack_packer packer;
     wire_packer(&packer, &buffer);
-    msgpack_pack_array(&packer, 7);
+    msgpack_pack_array(&packer, 14);
+    msgpack_pack_float(&packer, 1.25F);
+    msgpack_pack_int(&packer, -1);
+    msgpack_pack_int(&packer, -128);
+    msgpack_pack_int(&packer, -30000);
+    msgpack_pack_int64(&packer, INT64_MIN);
+    msgpack_pack_int(&packer, 200);
+    msgpack_pack_false(&packer);
     wire_put_text(&packer, "text");
     wire_put_slice_bin(&packer, SUITE_BYTES("\0\1\2"));
     msgpack_pack_map(&packer, 2);
@@ -229,6 +299,16 @@ START_TEST(knows_utf8)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         ck_assert_msg(wire_is_utf8(rows[i].text) == rows[i].good, "row %zu", i);
     }
+    for (size_t at = 0; at < 24; at++) { /* wherever it stands in a longer text */
+        char text[24];
+        memset(text, 'x', sizeof text);
+        text[at] = '\0';
+        ck_assert(!wire_is_utf8((struct slice){text, sizeof text}));
+        text[at] = '\x80';
+        ck_assert(!wire_is_utf8((struct slice){text, sizeof text}));
+        text[at] = '\x7f';
+        ck_assert(wire_is_utf8((struct slice){text, sizeof text}));
+    }
 }
 END_TEST
 
@@ -254,16 +334,38 @@ START_TEST(own_texts_are_repaired)
 }
 END_TEST
 
-START_TEST(finds_the_packed_value_of_a_map)
+START_TEST(a_walk_passes_over_what_is_nested)
+{
+    struct slice map = SUITE_BYTES("\x83\x01\x92\x05\x06\xa1k\x80\x02\xc4\x02zz"), packed;
+    struct wire_walk walk;
+    msgpack_object object;
+
+    ck_assert_int_eq(wire_walk_open(&walk, map, MSGPACK_OBJECT_ARRAY), -1);
+    ck_assert_int_eq(wire_walk_open(&walk, map, MSGPACK_OBJECT_MAP), 0);
+    ck_assert(wire_walk_next(&walk, &object, NULL));
+    ck_assert(wire_walk_next(&walk, &object, &packed));
+    ck_assert_int_eq(object.type, MSGPACK_OBJECT_ARRAY);
+    ck_assert_uint_eq(wire_count(&object), 0);
+    ck_assert(slice_equal(packed, SUITE_BYTES("\x92\x05\x06")));
+    ck_assert(wire_walk_next(&walk, &object, &packed));
+    ck_assert(slice_equal(packed, SUITE_BYTES("\xa1k")));
+    ck_assert(wire_walk_next(&walk, &object, &packed));
+    ck_assert_int_eq(object.type, MSGPACK_OBJECT_MAP);
+    ck_assert(wire_walk_next(&walk, &object, NULL));
+    ck_assert(wire_walk_next(&walk, &object, &packed));
+    ck_assert(slice_equal(packed, SUITE_BYTES("\xc4\x02zz")));
+    ck_assert(!wire_walk_next(&walk, &object, &packed));
+    ck_assert(wire_is_nil(&object));
+    ck_assert_int_eq(wire_walk_open(&walk, SUITE_BYTES("\x05"), MSGPACK_OBJECT_ARRAY), -1);
+    ck_assert_int_eq(wire_walk_open(&walk, SUITE_BYTES("\xa1k"), MSGPACK_OBJECT_MAP), -1);
+    ck_assert_int_eq(wire_walk_open(&walk, SUITE_BYTES("\x92\x01"), MSGPACK_OBJECT_ARRAY), -1);
+    ck_assert_int_eq(wire_walk_open(&walk, (struct slice){NULL, 0}, MSGPACK_OBJECT_MAP), -1);
+}
+END_TEST
+
+START_TEST(maps_are_counted)
 {
     struct slice map = SUITE_BYTES("\x83\x01\x92\x05\x06\xa1k\x80\x02\xc4\x02zz");
-    ck_assert(slice_equal(wire_map_value(map, 0), SUITE_BYTES("\x92\x05\x06")));
-    ck_assert(slice_equal(wire_map_value(map, 1), SUITE_BYTES("\x80")));
-    ck_assert(slice_equal(wire_map_value(map, 2), SUITE_BYTES("\xc4\x02zz")));
-    ck_assert_ptr_null(wire_map_value(map, 3).data);
-    ck_assert_ptr_null(wire_map_value(SUITE_BYTES("\x05"), 0).data);
-    ck_assert_ptr_null(wire_map_value((struct slice){NULL, 0}, 0).data);
-
     struct wire wire;
     const msgpack_object *object = open_one(&wire, map);
     ck_assert_uint_eq(wire_map_count(object), 3);
@@ -347,7 +449,9 @@ int main(void)
                             types_are_not_mixed,
                             knows_utf8,
                             own_texts_are_repaired,
-                            finds_the_packed_value_of_a_map,
+                            a_walk_passes_over_what_is_nested,
+                            maps_are_counted,
+                            texts_have_the_shortest_head,
                             a_row_is_judged_at_its_end,
                             a_head_without_events_has_no_chain};
     return suite_run("wire", tests, sizeof tests / sizeof *tests);

@@ -398,6 +398,53 @@ START_TEST(a_visit_is_where_it_changed_last)
 }
 END_TEST
 
+START_TEST(visits_alone)
+{
+    struct feed_filter filter = {.has_visits = true, .no_events = true};
+    struct feed_cursor beginning;
+
+    central_entry(&a, "v1", "30A11111", T0);
+    central_entry(&a, "v2", "30A22222", T0 + 1);
+    (void)now_of(&a);
+    beginning = got.feed.beginning;
+    read_from(&a, &beginning, &filter);
+    ck_assert_uint_eq(got.count, 2);
+    ck_assert(got.is_visit[0] && got.is_visit[1]);
+    filter.central = b.node;
+    read_from(&a, &beginning, &filter);
+    ck_assert_uint_eq(got.count, 0);
+    assert_same(got.feed.next, got.feed.now);
+}
+END_TEST
+
+/* More of them than are passed over at once. */
+START_TEST(unwanted_visits_are_passed_over)
+{
+    struct feed_filter filter = {.has_visits = true, .topic = "v1.central-2.VISIT"};
+    struct feed_cursor at;
+    size_t found = 0;
+
+    central_entry(&a, "first", "30A11111", T0);
+    central_run(&a, "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n LIMIT 2600)"
+                    " INSERT INTO history(id, event_id, source_central, plate_id, plate_view,"
+                    " entry_time, status, entry_ms, digest, lsn)"
+                    " SELECT i, 'n' || i, 'central-1', 'x', 'x', '', 'IN', 0, zeroblob(16), i + 1"
+                    " FROM n");
+    central_run(&a, "UPDATE history SET source_central = 'central-2' WHERE id IN (1300, 2600)");
+    (void)now_of(&a);
+    at = got.feed.beginning;
+    do {
+        read_from(&a, &at, &filter);
+        for (size_t i = 0; i < got.count; i++) {
+            ck_assert_int_eq(got.ids[i], found++ == 0 ? 1300 : 2600);
+        }
+        at = got.feed.next;
+    } while (got.feed.more);
+    ck_assert_uint_eq(found, 2);
+    ck_assert_uint_ge(at.lsn, 2602);
+}
+END_TEST
+
 START_TEST(pages_of_events_and_visits_join)
 {
     for (int i = 0; i < 5; i++) {
@@ -520,6 +567,8 @@ int main(void)
     tcase_add_test(tests, a_mended_event_comes_again);
     tcase_add_test(tests, a_number_is_not_given_twice_when_its_row_is_gone);
     tcase_add_test(tests, a_visit_is_where_it_changed_last);
+    tcase_add_test(tests, visits_alone);
+    tcase_add_test(tests, unwanted_visits_are_passed_over);
     tcase_add_test(tests, pages_of_events_and_visits_join);
     tcase_add_test(tests, a_visit_that_went_is_told_without_its_name);
     tcase_add_test(tests, a_rebuild_tells_what_it_changed);
