@@ -273,7 +273,7 @@ static bool pack_body(const struct event *event, struct buffer *body)
             return false;
         }
     }
-    random_bytes(salt, sizeof salt);
+    randombytes_buf(salt, sizeof salt);
     msgpack_pack_uint32(&packer, EVENT_KEY_SALT);
     msgpack_pack_bin_with_body(&packer, salt, sizeof salt);
     return !body->full && body->len <= LIMIT_BODY_BYTES;

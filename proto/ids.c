@@ -5,9 +5,6 @@
 #include <assert.h>
 #include <string.h>
 
-/* Bytes that a thread draws from the system at once. */
-#define RANDOM_PORTION 256
-
 static bool is_alphanumeric(char c)
 {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
@@ -164,31 +161,11 @@ int random_start(void)
     return sodium_init() < 0 ? -1 : 0;
 }
 
-void random_bytes(void *out, size_t len)
-{
-    static _Thread_local struct {
-        uint8_t bytes[RANDOM_PORTION];
-        size_t left;
-    } pool;
-
-    if (len > sizeof pool.bytes) {
-        randombytes_buf(out, len);
-        return;
-    }
-    if (len > pool.left) {
-        randombytes_buf(pool.bytes, sizeof pool.bytes);
-        pool.left = sizeof pool.bytes;
-    }
-    pool.left -= len;
-    memcpy(out, pool.bytes + pool.left, len);
-    memset(pool.bytes + pool.left, 0, len);
-}
-
 uint64_t random_nonzero(void)
 {
     uint64_t value = 0;
     while (value == 0) {
-        random_bytes(&value, sizeof value);
+        randombytes_buf(&value, sizeof value);
     }
     return value;
 }

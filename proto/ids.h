@@ -74,11 +74,6 @@ void digest_hex(const struct digest *digest, char out[33]);
  * again is harmless. 0, or -1 when the system gives no random numbers. */
 int random_start(void);
 
-/* Unpredictable bytes. Drawn from the system in larger portions, one a thread, and forgotten when
- * handed out: the salt of an event and the name of a request would cost a system call each. Not for
- * a process that forks: both would hand out the same. */
-void random_bytes(void *out, size_t len);
-
 /* Random 64 bits, never 0 (an epoch, a boot nonce). */
 uint64_t random_nonzero(void);
 

@@ -132,26 +132,6 @@ START_TEST(sums_wrap_and_undo)
 }
 END_TEST
 
-/* Within a portion of the system's, across its end, and longer than one. */
-START_TEST(random_bytes_come_once)
-{
-    static uint8_t drawn[300][24];
-    uint8_t many[5000] = {0}, zero[64] = {0};
-    random_bytes(many, sizeof many);
-    for (size_t i = 0; i + sizeof zero <= sizeof many; i += sizeof zero) {
-        ck_assert_mem_ne(many + i, zero, sizeof zero);
-    }
-    for (size_t i = 0; i < 300; i++) {
-        random_bytes(drawn[i], sizeof drawn[i]);
-        ck_assert_mem_ne(drawn[i], zero, sizeof drawn[i]);
-        for (size_t k = 0; k < i; k++) {
-            ck_assert_mem_ne(drawn[k], drawn[i], 8);
-        }
-    }
-    random_bytes(drawn[0], 0);
-}
-END_TEST
-
 START_TEST(random_numbers_differ)
 {
     uint64_t first = random_nonzero();
@@ -165,7 +145,6 @@ int main(void)
     const TTest *tests[] = {parses_central_ids,          orders_positions,
                             hashes_are_blake2b_128,      nothing_adds_nothing,
                             every_part_of_a_head_counts, the_chain_knows_where_the_header_ends,
-                            sums_wrap_and_undo,          random_bytes_come_once,
-                            random_numbers_differ};
+                            sums_wrap_and_undo,          random_numbers_differ};
     return suite_run("ids", tests, sizeof tests / sizeof *tests);
 }

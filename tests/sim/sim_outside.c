@@ -73,7 +73,7 @@ static uint32_t random_word(void)
     return (uint32_t)(sim_random_next(&world->random) >> 32);
 }
 
-static void random_fill(void *const out, const size_t size)
+static void random_bytes(void *const out, const size_t size)
 {
     unsigned char *bytes = out;
     for (size_t i = 0; i < size; i++) {
@@ -262,7 +262,7 @@ int __wrap_fsync(int fd)
 int sim_outside_begin(struct sim_outside *outside)
 {
     static randombytes_implementation implementation = {
-        .implementation_name = random_name, .random = random_word, .buf = random_fill};
+        .implementation_name = random_name, .random = random_word, .buf = random_bytes};
 
     world = outside;
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* as the store does, before the start */
