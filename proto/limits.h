@@ -185,10 +185,10 @@
 #define LIMIT_CACHE_KIB 8192                 /* SQLite page cache of the writer */
 #define LIMIT_READER_CACHE_KIB 1024          /* of each read-only handle */
 #define LIMIT_WAL_BYTES (16LL * 1024 * 1024) /* checkpoint when the WAL has grown by this */
-#define LIMIT_PLATES_NEW 8192 /* plates waiting for their index; a search reads them */
-#define LIMIT_PLATES_STEP 256 /* of them that one commit moves there */
-#define LIMIT_COUNT_CELLS 64  /* sums changed by a batch, kept in memory */
-#define LIMIT_BUSY_MS 2000    /* wait for a lock held by a foreign program */
+#define LIMIT_PLATES_NEW 32768 /* plates waiting for their index; a search reads them */
+#define LIMIT_PLATES_STEP 256  /* of them that one commit moves there */
+#define LIMIT_COUNT_CELLS 64   /* sums changed by a batch, kept in memory */
+#define LIMIT_BUSY_MS 2000     /* wait for a lock held by a foreign program */
 
 /* Configuration file */
 #define LIMIT_CONFIG_BYTES (256 * 1024)
