@@ -159,10 +159,16 @@ class Browser:
     def type(self, css, value, text=None, clear=True):
         element = self.wait(css, text)
         if clear:
-            self.do("POST", f"/element/{element[ELEMENT]}/clear", {})
-            # The driver's clear says nothing to the page, which would put the old text back.
-            self.run("arguments[0].dispatchEvent(new Event('input', {bubbles: true}))", element)
+            self.until(f"{css} empty", lambda: self._emptied(element))
         self.do("POST", f"/element/{element[ELEMENT]}/value", {"text": value})
+
+    def _emptied(self, element):
+        """Clears a field; whether it stayed empty. The driver's clear says nothing to the page, which would
+        put the old text back, and may do so once more when it is just drawing itself."""
+        self.do("POST", f"/element/{element[ELEMENT]}/clear", {})
+        return self.run_async(
+            "const [e, done] = arguments; e.dispatchEvent(new Event('input', {bubbles: true}));"
+            "requestAnimationFrame(() => requestAnimationFrame(() => done(e.value === '')))", element)
 
     def choose(self, css, value):
         """An option of a select, as a person's choice."""
