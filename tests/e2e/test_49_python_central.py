@@ -119,6 +119,7 @@ class FakePeer:
             await socket.close()
             if line["who"] == DIALLED:
                 self.server.close()
+            await asyncio.sleep(0.5 * SLOW)  # the central tells nobody when it has noticed
             return
         rest = []
         try:
