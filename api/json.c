@@ -241,25 +241,11 @@ void json_put_string(struct json_writer *writer, const char *text)
     json_put_text(writer, slice_text(text));
 }
 
-size_t json_decimal_text(uint64_t value, char out[JSON_NUMBER])
-{
-    char digits[20];
-    size_t at = sizeof digits;
-
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value != 0);
-    memcpy(out, digits + at, sizeof digits - at);
-    out[sizeof digits - at] = '\0';
-    return sizeof digits - at;
-}
-
 void json_put_int(struct json_writer *writer, int64_t value)
 {
-    char text[JSON_NUMBER + 1] = "-";
+    char text[DECIMAL_TEXT + 1] = "-";
     uint64_t size = value < 0 ? -(uint64_t)value : (uint64_t)value;
-    size_t len = json_decimal_text(size, text + 1);
+    size_t len = decimal_text(size, text + 1);
 
     separate(writer);
     put(writer, value < 0 ? text : text + 1, value < 0 ? len + 1 : len);
@@ -309,8 +295,8 @@ void json_put_raw(struct json_writer *writer, struct slice json)
 
 void json_put_u64(struct json_writer *writer, uint64_t value)
 {
-    char text[JSON_NUMBER + 2] = "\"";
-    size_t len = json_decimal_text(value, text + 1);
+    char text[DECIMAL_TEXT + 2] = "\"";
+    size_t len = decimal_text(value, text + 1);
 
     text[len + 1] = '"';
     separate(writer);

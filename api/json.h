@@ -43,7 +43,6 @@ void json_put_int(struct json_writer *writer, int64_t value);
 void json_put_number(struct json_writer *writer, double value);
 /* The digits of a finite number that read back as the same one, with a NUL; returns their count. */
 #define JSON_NUMBER 40
-size_t json_decimal_text(uint64_t value, char out[JSON_NUMBER]);
 int json_number_text(double value, char out[JSON_NUMBER]);
 void json_put_bool(struct json_writer *writer, bool value);
 void json_put_nothing(struct json_writer *writer);                /* null */

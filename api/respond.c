@@ -50,9 +50,9 @@ static void add_line(struct preamble *head, const char *name, const char *value)
 
 static void add_length(struct preamble *head, size_t len)
 {
-    char text[JSON_NUMBER];
+    char text[DECIMAL_TEXT];
 
-    (void)json_decimal_text(len, text); /* returns their count */
+    (void)decimal_text(len, text); /* returns their count */
     add_line(head, "Content-Length", text);
 }
 
@@ -120,11 +120,11 @@ static void add_common(struct preamble *head, struct request *request, int statu
 
 static void start_head(struct preamble *head, struct request *request, int status)
 {
-    char number[JSON_NUMBER];
+    char number[DECIMAL_TEXT];
 
     head->len = 0;
     request->status = status;
-    (void)json_decimal_text((uint64_t)status, number); /* returns the count of digits */
+    (void)decimal_text((uint64_t)status, number); /* returns the count of digits */
     add(head, "HTTP/1.1 ");
     add(head, number);
     add(head, " ");

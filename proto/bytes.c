@@ -161,3 +161,17 @@ int buffer_msgpack_write(void *buffer, const char *data, size_t len)
 {
     return buffer_append(buffer, data, len);
 }
+
+size_t decimal_text(uint64_t number, char out[DECIMAL_TEXT])
+{
+    char digits[DECIMAL_TEXT];
+    size_t at = sizeof digits;
+
+    digits[--at] = '\0';
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number != 0);
+    memcpy(out, digits + at, sizeof digits - at);
+    return sizeof digits - at - 1;
+}

@@ -70,4 +70,9 @@ struct slice buffer_slice(const struct buffer *buffer);
 /* The write callback that msgpack_packer_init expects, with a `struct buffer *` as data. */
 int buffer_msgpack_write(void *buffer, const char *data, size_t len);
 
+/* A number as decimal text and a NUL; returns its digits. Every answer and message has some, and
+ * printf costs a microsecond each. Any thread. */
+#define DECIMAL_TEXT 21
+size_t decimal_text(uint64_t number, char out[DECIMAL_TEXT]);
+
 #endif

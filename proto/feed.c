@@ -5,31 +5,13 @@
 
 #define FEED_HEX 16 /* digits of the feed in a cursor */
 
-/* Texts that every message has are put together by hand: printf costs a microsecond each. */
-
-size_t feed_number_text(uint64_t number, char out[FEED_NUMBER_TEXT])
-{
-    char backwards[FEED_NUMBER_TEXT];
-    size_t len = 0;
-
-    do {
-        backwards[len++] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    for (size_t i = 0; i < len; i++) {
-        out[i] = backwards[len - 1 - i];
-    }
-    out[len] = '\0';
-    return len;
-}
-
 void feed_cursor_text(const struct feed_cursor *cursor, char out[FEED_CURSOR_TEXT])
 {
     for (int i = 0; i < FEED_HEX; i++) {
         out[i] = "0123456789abcdef"[cursor->feed >> 4 * (FEED_HEX - 1 - i) & 0xF];
     }
     out[FEED_HEX] = ':';
-    (void)feed_number_text(cursor->lsn, out + FEED_HEX + 1);
+    (void)decimal_text(cursor->lsn, out + FEED_HEX + 1);
 }
 
 static int hex(char c)

@@ -33,11 +33,6 @@ void feed_cursor_text(const struct feed_cursor *cursor, char out[FEED_CURSOR_TEX
 /* False for anything but that layout. */
 bool feed_cursor_parse(struct slice text, struct feed_cursor *out);
 
-/* A number as decimal text and a NUL; returns its digits. 64 bits travel so: numbers of some
- * readers are doubles. */
-#define FEED_NUMBER_TEXT 21
-size_t feed_number_text(uint64_t number, char out[FEED_NUMBER_TEXT]);
-
 /* "v1.<central>.<KIND>": what an event is about, for prefixes. The central is the one whose stream
  * holds the event; the kind as event_kind_name says it. */
 #define FEED_TOPIC (3 + LIMIT_NODE_ID + 1 + 32)

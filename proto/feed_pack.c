@@ -55,8 +55,8 @@ static void put_member(msgpack_packer *packer, const char *name, const char *tex
 
 static void put_unsigned(msgpack_packer *packer, uint64_t value)
 {
-    char text[FEED_NUMBER_TEXT];
-    size_t len = feed_number_text(value, text);
+    char text[DECIMAL_TEXT];
+    size_t len = decimal_text(value, text);
 
     wire_put_slice_str(packer, (struct slice){text, len});
 }

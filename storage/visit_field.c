@@ -6,30 +6,15 @@
 #include <math.h>
 #include <string.h>
 
-#define TEXT(key, value)                                  \
-    {                                                     \
-        .name = (key), .type = FEED_TEXT, .text = (value) \
-    }
-#define ID(key, value)                                  \
-    {                                                   \
-        .name = (key), .type = FEED_ID, .text = (value) \
-    }
-#define INTEGER(key, value)                                     \
-    {                                                           \
-        .name = (key), .type = FEED_INTEGER, .integer = (value) \
-    }
-#define REAL(key, value)                                  \
-    {                                                     \
-        .name = (key), .type = FEED_REAL, .real = (value) \
-    }
-#define TIME(key, value)                                     \
-    {                                                        \
-        .name = (key), .type = FEED_TIME, .integer = (value) \
-    }
-#define BOOL(key, value)                                     \
-    {                                                        \
-        .name = (key), .type = FEED_BOOL, .integer = (value) \
-    }
+/* clang-format off */
+#define FIELD(key, kind, member, value) {.name = (key), .type = (kind), .member = (value)}
+/* clang-format on */
+#define TEXT(key, value) FIELD(key, FEED_TEXT, text, value)
+#define ID(key, value) FIELD(key, FEED_ID, text, value)
+#define INTEGER(key, value) FIELD(key, FEED_INTEGER, integer, value)
+#define REAL(key, value) FIELD(key, FEED_REAL, real, value)
+#define TIME(key, value) FIELD(key, FEED_TIME, integer, value)
+#define BOOL(key, value) FIELD(key, FEED_BOOL, integer, value)
 
 static int64_t duration(const struct visit *visit)
 {

@@ -68,6 +68,15 @@ void central_know(struct central *central, const struct central *other)
                      other->config.p2p_port);
 }
 
+zactor_t *central_pair(struct central *a, struct central *b, const char *secret)
+{
+    central_set_up(a, "central-1", "127.0.0.1", central_free_port("127.0.0.1"), secret);
+    central_set_up(b, "central-2", "127.0.0.2", central_free_port("127.0.0.2"), secret);
+    central_know(a, b);
+    central_know(b, a);
+    return central_doorkeeper(&a->config.keys);
+}
+
 void central_run(struct central *central, const char *name)
 {
     house_open(&central->house, name, central->config.node.text);

@@ -36,6 +36,9 @@ void central_set_up(struct central *central, const char *id, const char *ip, uin
 void central_add_peer(struct central *central, const char *id, const char *ip, uint16_t port);
 void central_know(struct central *central, const struct central *other);
 
+/* Two that know each other, and their door. Returns the doorkeeper. */
+zactor_t *central_pair(struct central *a, struct central *b, const char *secret);
+
 /* `name` is for inproc endpoints. Run: house and mesh, nothing configured. Start: that, CONFIGURE
  * and START. */
 void central_run(struct central *central, const char *name);

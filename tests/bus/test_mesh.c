@@ -15,11 +15,7 @@ START_TEST(two_centrals_converge)
 {
     struct central a, b;
     central_begin();
-    central_set_up(&a, "central-1", "127.0.0.1", central_free_port("127.0.0.1"), SECRET);
-    central_set_up(&b, "central-2", "127.0.0.2", central_free_port("127.0.0.2"), SECRET);
-    central_know(&a, &b);
-    central_know(&b, &a);
-    zactor_t *zap = central_doorkeeper(&a.config.keys);
+    zactor_t *zap = central_pair(&a, &b, SECRET);
     central_start(&a, "a");
     central_start(&b, "b");
     house_write(&a.house, 300, 7);
@@ -65,11 +61,7 @@ START_TEST(alone_it_lags_behind_for_nobody)
     struct central a, b;
     struct central *both[] = {&a, &b};
     central_begin();
-    central_set_up(&a, "central-1", "127.0.0.1", central_free_port("127.0.0.1"), SECRET);
-    central_set_up(&b, "central-2", "127.0.0.2", central_free_port("127.0.0.2"), SECRET);
-    central_know(&a, &b);
-    central_know(&b, &a);
-    zactor_t *zap = central_doorkeeper(&a.config.keys);
+    zactor_t *zap = central_pair(&a, &b, SECRET);
     central_start(&a, "a");
     house_write(&a.house, 50, 1);
     central_wait_equal(both, 1, 50);
@@ -99,11 +91,7 @@ START_TEST(the_first_event_is_pushed)
 {
     struct central a, b;
     central_begin();
-    central_set_up(&a, "central-1", "127.0.0.1", central_free_port("127.0.0.1"), SECRET);
-    central_set_up(&b, "central-2", "127.0.0.2", central_free_port("127.0.0.2"), SECRET);
-    central_know(&a, &b);
-    central_know(&b, &a);
-    zactor_t *zap = central_doorkeeper(&a.config.keys);
+    zactor_t *zap = central_pair(&a, &b, SECRET);
     central_start(&a, "a");
     central_start(&b, "b");
     central_wait_state(&a, "central-2", PEER_CONNECTED);
@@ -152,11 +140,7 @@ START_TEST(a_long_absence_is_caught_up)
 {
     struct central a, b;
     central_begin();
-    central_set_up(&a, "central-1", "127.0.0.1", central_free_port("127.0.0.1"), SECRET);
-    central_set_up(&b, "central-2", "127.0.0.2", central_free_port("127.0.0.2"), SECRET);
-    central_know(&a, &b);
-    central_know(&b, &a);
-    zactor_t *zap = central_doorkeeper(&a.config.keys);
+    zactor_t *zap = central_pair(&a, &b, SECRET);
     central_start(&a, "a");
     house_write(&a.house, 10000, 100);
     central_start(&b, "b");
@@ -172,11 +156,7 @@ START_TEST(a_house_that_cannot_store_catches_up_later)
 {
     struct central a, b;
     central_begin();
-    central_set_up(&a, "central-1", "127.0.0.1", central_free_port("127.0.0.1"), SECRET);
-    central_set_up(&b, "central-2", "127.0.0.2", central_free_port("127.0.0.2"), SECRET);
-    central_know(&a, &b);
-    central_know(&b, &a);
-    zactor_t *zap = central_doorkeeper(&a.config.keys);
+    zactor_t *zap = central_pair(&a, &b, SECRET);
     central_start(&a, "a");
     central_start(&b, "b");
     central_wait_state(&b, "central-1", PEER_CONNECTED);
@@ -198,11 +178,7 @@ START_TEST(missed_facts_are_read_from_the_log)
 {
     struct central a, b;
     central_begin();
-    central_set_up(&a, "central-1", "127.0.0.1", central_free_port("127.0.0.1"), SECRET);
-    central_set_up(&b, "central-2", "127.0.0.2", central_free_port("127.0.0.2"), SECRET);
-    central_know(&a, &b);
-    central_know(&b, &a);
-    zactor_t *zap = central_doorkeeper(&a.config.keys);
+    zactor_t *zap = central_pair(&a, &b, SECRET);
     central_start(&a, "a");
     central_start(&b, "b");
     central_wait_state(&b, "central-1", PEER_CONNECTED);
@@ -244,11 +220,7 @@ START_TEST(stop_and_start_again)
     struct central a, b;
     char text[800];
     central_begin();
-    central_set_up(&a, "central-1", "127.0.0.1", central_free_port("127.0.0.1"), SECRET);
-    central_set_up(&b, "central-2", "127.0.0.2", central_free_port("127.0.0.2"), SECRET);
-    central_know(&a, &b);
-    central_know(&b, &a);
-    zactor_t *zap = central_doorkeeper(&a.config.keys);
+    zactor_t *zap = central_pair(&a, &b, SECRET);
     central_run(&a, "a");
     ck_assert_ptr_nonnull(strstr(central_tell(&a, "START", text, sizeof text), "CONFIG_INVALID"));
     ck_assert_ptr_nonnull(strstr(central_tell(&a, "NONSENSE", text, sizeof text), "INTERNAL"));

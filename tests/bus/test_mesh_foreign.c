@@ -54,11 +54,7 @@ START_TEST(garbage_is_refused_and_the_mesh_goes_on)
     struct central a, b;
     uint64_t seed = 42;
     central_begin();
-    central_set_up(&a, "central-1", "127.0.0.1", central_free_port("127.0.0.1"), SECRET);
-    central_set_up(&b, "central-2", "127.0.0.2", central_free_port("127.0.0.2"), SECRET);
-    central_know(&a, &b);
-    central_know(&b, &a);
-    zactor_t *zap = central_doorkeeper(&a.config.keys);
+    zactor_t *zap = central_pair(&a, &b, SECRET);
     central_start(&a, "a");
     central_start(&b, "b");
     central_wait_state(&a, "central-2", PEER_CONNECTED);

@@ -88,7 +88,7 @@ START_TEST(texts_of_every_message)
         (void)snprintf(wanted, sizeof wanted, "%016" PRIx64 ":%" PRIu64, cursor.feed, cursor.lsn);
         feed_cursor_text(&cursor, text);
         ck_assert_str_eq(text, wanted);
-        ck_assert_uint_eq(feed_number_text(numbers[i], text), strlen(strchr(wanted, ':') + 1));
+        ck_assert_uint_eq(decimal_text(numbers[i], text), strlen(strchr(wanted, ':') + 1));
         ck_assert_str_eq(text, strchr(wanted, ':') + 1);
     }
     struct node_id node;
