@@ -172,12 +172,33 @@ struct store_known {
     } state;
 };
 
+/* What a row of history adds to the sums. Slices borrow. */
+struct store_counted {
+    int64_t entry_ms, exit_ms, fee;
+    enum visit_status status;
+    struct slice central, exit_central, lot;
+};
+
+/* What decisions and the fold look at of a row of history. Slices borrow. */
+struct store_row {
+    int64_t id, revision;
+    struct digest digest;
+    struct slice plate_id, plate_view, superseded_by;
+    struct store_counted counted;
+};
+
 /* The visit that was asked for last. */
 struct store_focus {
     bool set;
     bool exists; /* it has a number */
     bool loaded; /* `events` are all that name it and are not erased */
+    enum {
+        STORE_ROW_UNREAD,
+        STORE_ROW_NONE,
+        STORE_ROW_READ
+    } has_row; /* whether `row` is its row */
     int64_t id;
+    struct store_row row;
     struct slice name;
     char text[LIMIT_EVENT_ID + 1];
     struct store_known *events;
@@ -224,13 +245,6 @@ struct store_cut {
 struct store_span {
     int64_t visit;
     int64_t first, last, entry;
-};
-
-/* What a row of history adds to the sums. Slices borrow. */
-struct store_counted {
-    int64_t entry_ms, exit_ms, fee;
-    enum visit_status status;
-    struct slice central, exit_central, lot;
 };
 
 /* Changes of one row of visit_count, or of visit_inside (t = EVENT_NONE), not yet written. */
@@ -481,14 +495,8 @@ int store_closure_save(struct store *store, size_t touched, const struct fold_ou
 int store_fold_all(struct store *store, struct problem *problem);
 
 /* store_row.c */
-/* The visit with all texts rendered, as JSON columns or a fact need it. */
-struct store_row {
-    int64_t id, revision;
-    struct digest digest;
-    struct slice plate_id; /* as the row has it */
-    struct store_counted counted;
-};
-/* 1 = there is one, 0 = none, -1. */
+/* The row of a visit: 1 = there is one, 0 = none, -1. Of the one in focus it is read once; its
+ * slices live while the visit is in focus, those of another until the next fold. */
 int store_row_find(struct store *store, int64_t id, struct store_row *row, struct problem *problem);
 int store_row_add(struct store *store, int64_t id, const struct visit *visit,
                   const struct digest *digest, struct problem *problem);

@@ -105,8 +105,9 @@ static const char *const TEXTS[STORE_STATEMENTS] = {
         " CASE WHEN json_valid(?3) THEN json_extract(?3, '$.plate_view') END,"
         " ?4, ?5, ?3, ?6, coalesce(?7, 'system'), ?1, ?8, ?9, ?10, ?11)",
     [STORE_CHANGE_DROP] = "DELETE FROM history_changes WHERE sid = ? AND seq = ?",
-    [STORE_ROW_FIND] = "SELECT id, revision, digest, plate_id, entry_ms, exit_ms, fee, status,"
-                       " source_central, exit_central, last_location FROM history WHERE id = ?",
+    [STORE_ROW_FIND] = "SELECT revision, digest, plate_id, plate_view, superseded_by, entry_ms,"
+                       " exit_ms, fee, status, source_central, exit_central, last_location"
+                       " FROM history WHERE id = ?",
     [STORE_ROW_ADD] =
         "INSERT INTO history(plate_view, source_central, edge_id, entry_time,"
         " entry_camera_id, entry_camera_name, entry_confidence, entry_source, exit_ms, exit_time,"
