@@ -264,6 +264,7 @@ struct store_tally {
     int64_t known_id;  /* the same at the last fold: no visit above it has an earlier event */
     size_t plates_new; /* rows of table plate_new */
     bool has_retries;  /* table retry may have rows */
+    bool subscribes;   /* table element may have subscriptions */
     struct digest state_digest;
     size_t stream_count;
     size_t own; /* our stream since the start, or STORE_NO_STREAM */
