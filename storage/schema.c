@@ -357,6 +357,16 @@ static const char *const MIGRATIONS[SCHEMA_VERSION] = {
     " heard INTEGER,"
     " t INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "PRAGMA user_version = 8;",
+
+    /* What every commit writes lies together. plate_new in order of arrival: a batch adds to its
+     * last page, whatever the plates are called. A plate may be in it twice. */
+    "ALTER TABLE plate_new RENAME TO plate_new_8;"
+    "CREATE TABLE plate_new("
+    " id INTEGER PRIMARY KEY,"
+    " plate TEXT NOT NULL) STRICT;"
+    "INSERT INTO plate_new(plate) SELECT plate FROM plate_new_8;"
+    "DROP TABLE plate_new_8;"
+    "PRAGMA user_version = 9;",
 };
 
 /* Tables that only a database of the Python central has. */

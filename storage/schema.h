@@ -10,7 +10,7 @@
 #include <sqlite3.h>
 
 #define SCHEMA_APPLICATION_ID 0x504D5348 /* "PMSH" */
-#define SCHEMA_VERSION 8
+#define SCHEMA_VERSION 9
 
 enum schema_origin {
     SCHEMA_EMPTY, /* no file, or nothing in it */

@@ -237,7 +237,7 @@ struct store_member {
 struct store_cut {
     int64_t at;
     int64_t touched; /* earliest time of a touched visit */
-    size_t spans;    /* of the plate, before the fold */
+    size_t spans;    /* of the plate; saving adds its new ones */
     bool whole;
 };
 
