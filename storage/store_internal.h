@@ -101,8 +101,6 @@ enum store_statement {
     STORE_VISIT_JSON,
     STORE_COUNT_ADD,
     STORE_COUNT_DROP,
-    STORE_INSIDE_ADD,
-    STORE_INSIDE_DROP,
     STORE_PART_ADD,
     STORE_PART_DROP,
     STORE_PART_NEW,
@@ -233,12 +231,11 @@ struct store_counted {
     struct slice central, exit_central, lot;
 };
 
-/* Changes of one row of visit_count, or of visit_inside (t = EVENT_NONE), not yet written. */
+/* Changes of one row of visit_count, not yet written. */
 struct store_cell {
     int64_t t;
     struct slice central, lot;
     int64_t entries, exits, revenue, gone;
-    int64_t inside;
 };
 
 struct store_tally {
