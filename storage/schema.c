@@ -366,6 +366,12 @@ static const char *const MIGRATIONS[SCHEMA_VERSION] = {
     " plate TEXT NOT NULL) STRICT;"
     "INSERT INTO plate_new(plate) SELECT plate FROM plate_new_8;"
     "DROP TABLE plate_new_8;"
+    /* Vehicles inside now share the last page of visit_count with the hour that is counted: rows
+     * with t = 2^63-1 (SCHEMA_COUNT_INSIDE) and their number in `entries`, by where they entered.
+     */
+    "INSERT INTO visit_count(t, central, lot, entries, exits, revenue, gone)"
+    " SELECT 9223372036854775807, central, lot, cars, 0, 0, 0 FROM visit_inside;"
+    "DROP TABLE visit_inside;"
     "PRAGMA user_version = 9;",
 };
 

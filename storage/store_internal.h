@@ -101,8 +101,6 @@ enum store_statement {
     STORE_VISIT_JSON,
     STORE_COUNT_ADD,
     STORE_COUNT_DROP,
-    STORE_INSIDE_ADD,
-    STORE_INSIDE_DROP,
     STORE_PART_ADD,
     STORE_PART_DROP,
     STORE_PART_NEW,
@@ -247,12 +245,11 @@ struct store_span {
     int64_t first, last, entry;
 };
 
-/* Changes of one row of visit_count, or of visit_inside (t = EVENT_NONE), not yet written. */
+/* Changes of one row of visit_count, not yet written. */
 struct store_cell {
     int64_t t;
     struct slice central, lot;
     int64_t entries, exits, revenue, gone;
-    int64_t inside;
 };
 
 struct store_tally {

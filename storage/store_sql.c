@@ -157,9 +157,6 @@ static const char *const TEXTS[STORE_STATEMENTS] = {
                         " revenue = revenue + excluded.revenue, gone = gone + excluded.gone",
     [STORE_COUNT_DROP] = "DELETE FROM visit_count WHERE t = ? AND central = ? AND lot = ?"
                          " AND entries = 0 AND exits = 0 AND revenue = 0 AND gone = 0",
-    [STORE_INSIDE_ADD] = "INSERT INTO visit_inside(central, lot, cars) VALUES(?, ?, ?)"
-                         " ON CONFLICT(central, lot) DO UPDATE SET cars = cars + excluded.cars",
-    [STORE_INSIDE_DROP] = "DELETE FROM visit_inside WHERE central = ? AND lot = ? AND cars = 0",
     /* STORE_PART_ROWS ends of ?1; an absent one is ignored too. */
     [STORE_PART_ADD] = "INSERT OR IGNORE INTO plate_part(look, plate) VALUES(?2, ?1), (?3, ?1),"
                        " (?4, ?1), (?5, ?1), (?6, ?1), (?7, ?1), (?8, ?1), (?9, ?1)",
