@@ -354,9 +354,9 @@ struct store {
     size_t cell_count;
     struct arena cell_texts;
 
-    struct store_focus *foci;  /* STORE_FOCI places */
-    struct store_focus *focus; /* the one asked for last; never NULL once one was */
-    uint64_t focus_age;        /* counts, from 1, how often all of them were dropped */
+    struct store_focus *foci[STORE_FOCI]; /* NULL: never used */
+    struct store_focus *focus;            /* the one asked for last; never NULL once one was */
+    uint64_t focus_age;                   /* counts, from 1, how often all of them were dropped */
     struct store_recent *recent;
     size_t recent_count, recent_capacity;
     bool recent_lost; /* one of them was changed or taken back */

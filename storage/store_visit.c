@@ -66,10 +66,12 @@ static void empty(struct store_focus *focus)
 
 void store_focus_free(struct store *store)
 {
-    for (size_t i = 0; store->foci && i < STORE_FOCI; i++) {
-        empty(&store->foci[i]);
+    for (size_t i = 0; i < STORE_FOCI; i++) {
+        if (store->foci[i]) {
+            empty(store->foci[i]);
+            free(store->foci[i]);
+        }
     }
-    free(store->foci);
     free(store->recent);
     arena_free(&store->recent_memory);
 }
@@ -114,14 +116,14 @@ void store_recent_clear(struct store *store)
     arena_clear(&store->recent_memory);
 }
 
-static struct store_focus *place_of(const struct store *store, struct slice name)
+static size_t place_of(struct slice name)
 {
-    return &store->foci[texts_hash(name) % STORE_FOCI];
+    return texts_hash(name) % STORE_FOCI;
 }
 
 struct store_focus *store_focus_on(const struct store *store, int64_t id, struct slice name)
 {
-    struct store_focus *focus = store->foci ? place_of(store, name) : NULL;
+    struct store_focus *focus = store->foci[place_of(name)];
     return focus && focus->age == store->focus_age && focus->exists && focus->id == id ? focus
                                                                                        : NULL;
 }
@@ -129,11 +131,11 @@ struct store_focus *store_focus_on(const struct store *store, int64_t id, struct
 /* Moves the focus to the place of a name; 1 when the visit is there already. */
 static bool move_focus(struct store *store, struct slice name)
 {
-    if (!store->foci) {
-        store->foci = bytes_allocate(STORE_FOCI, sizeof *store->foci);
-        store->focus_age++;
+    struct store_focus **place = &store->foci[place_of(name)];
+    if (!*place) {
+        *place = bytes_allocate(1, sizeof **place);
     }
-    struct store_focus *last = store->focus, *focus = place_of(store, name);
+    struct store_focus *last = store->focus, *focus = *place;
     store->focus = focus;
     bool known = focus->age == store->focus_age && slice_equal(focus->name, name);
     if (!known) {
