@@ -6,7 +6,7 @@
  *   store_open.c     open, check, migrate, close
  *   store.c          batches, savepoints, facts, checkpoints
  *   store_stream.c   streams and their heads
- *   store_visit.c    numbers of visits, the events of the one in focus
+ *   store_visit.c    numbers of visits, what is known of those asked for
  *   store_log.c      appending and what is derived from one event
  *   store_setting.c  tariffs, clock fixes, redactions
  *   store_element.c  elements of lists: staff, subscriptions, lots
