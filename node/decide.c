@@ -38,7 +38,7 @@ static int find_named(struct inquiry *inquiry, const struct command *command)
     int found = 0;
 
     if (name.len > 0) {
-        found = store_find_visit(inquiry->store, name, &visit, inquiry->problem);
+        found = store_find_state(inquiry->store, name, &visit, inquiry->problem);
     } else if (command->kind != COMMAND_GATE && command->history_id > 0) {
         found = store_find_row(inquiry->store, command->history_id, &visit, inquiry->problem);
     }
@@ -134,28 +134,28 @@ static int inquire(struct inquiry *inquiry, const struct command *command)
 /* The row as the fold left it, and the one that superseded it. */
 static int complete(struct inquiry *inquiry, const struct position *position)
 {
-    const struct event *event = &inquiry->parking.event;
-    const struct visit *row, *winner = NULL;
+    const struct visit *winner;
     struct visit visit;
-    struct slice name = event->visit;
+    struct slice name = inquiry->parking.event.visit;
+    int found = 0;
 
-    if (name.data != NULL && store_find_written(inquiry->store, name, &visit) == 1 &&
-        visit.status != VISIT_SUPERSEDED) {
-        parking_complete(&inquiry->parking, position, &visit, NULL);
+    if (name.data != NULL) {
+        found = store_find_state(inquiry->store, name, &visit, inquiry->problem);
+    }
+    if (found < 0) {
+        return -1;
+    }
+    if (found == 0 || visit.superseded_by.data == NULL) {
+        parking_complete(&inquiry->parking, position, found == 1 ? &visit : NULL, NULL);
         return 0;
     }
-
-    if (keep(name.data != NULL ? store_find_visit(inquiry->store, name, &visit, inquiry->problem)
-                               : 0,
-             &visit, &inquiry->named, &row) != 0) {
+    visit_copy(&inquiry->named, &visit);
+    if (keep(store_find_state(inquiry->store, inquiry->named.visit.superseded_by, &visit,
+                              inquiry->problem),
+             &visit, &inquiry->open, &winner) != 0) {
         return -1;
     }
-    if (row != NULL && row->superseded_by.data != NULL &&
-        keep(store_find_visit(inquiry->store, row->superseded_by, &visit, inquiry->problem), &visit,
-             &inquiry->open, &winner) != 0) {
-        return -1;
-    }
-    parking_complete(&inquiry->parking, position, row, winner);
+    parking_complete(&inquiry->parking, position, &inquiry->named.visit, winner);
     return 0;
 }
 

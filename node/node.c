@@ -8,6 +8,7 @@
 
 #include "bus/inproc.h"
 #include "node/batch.h"
+#include "node/leisure.h"
 #include "proto/clock.h"
 #include "proto/handoff.h"
 #include "proto/log.h"
@@ -22,7 +23,6 @@
 /* Sync chunks read ahead of their turn, so that live runs behind them are seen; bytes of one are
  * at most LIMIT_RUN_BYTES. */
 #define SYNC_AHEAD 16
-#define IDLE_MS 1000
 #define BATCH_MAX (LIMIT_BATCH_COMMANDS + LIMIT_BATCH_LIVE + 1)
 /* Turns after $TERM. Who asks on and on is cut off; what catching up left over is asked for again.
  */
@@ -316,6 +316,20 @@ static bool settle(struct node *node)
     return more > 0;
 }
 
+static void use_leisure(struct node *node, struct leisure *leisure)
+{
+    switch (leisure_next(leisure, clock_mono_ms())) {
+    case LEISURE_TIDY:
+        tidy(node, true);
+        break;
+    case LEISURE_SETTLE:
+        leisure_settled(leisure, settle(node));
+        break;
+    case LEISURE_NOTHING:
+        break;
+    }
+}
+
 /* Waits at most `wait_ms` until there may be something; true when it may be in the pipe. An early
  * return (a signal) only makes us look sooner. */
 static bool wait_for_work(const struct node *node, int64_t wait_ms)
@@ -335,21 +349,17 @@ static bool wait_for_work(const struct node *node, int64_t wait_ms)
  */
 static void run(struct node *node)
 {
-    int64_t idle_ms = clock_mono_ms() + IDLE_MS;
-    bool worked = true, unsettled = false;
+    struct leisure leisure = leisure_start(clock_mono_ms());
+    bool worked = true;
     bool stop = told_to_stop(node); /* it may have come before the first look */
 
     while (!stop) {
-        int64_t now_ms = clock_mono_ms();
-        if (now_ms >= idle_ms) {
-            unsettled = true;
-            tidy(node, true);
-            idle_ms = now_ms + IDLE_MS;
+        if (worked) {
+            leisure_asked(&leisure, clock_mono_ms());
+        } else {
+            use_leisure(node, &leisure);
         }
-        if (unsettled && !worked) { /* a little at a time, until somebody asks for something */
-            unsettled = settle(node);
-        }
-        if (wait_for_work(node, worked || unsettled ? 0 : idle_ms - now_ms)) {
+        if (wait_for_work(node, worked ? 0 : leisure_wait_ms(&leisure, clock_mono_ms()))) {
             stop = told_to_stop(node);
         }
         worked = !stop && turn(node);

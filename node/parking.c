@@ -422,8 +422,8 @@ void parking_complete(struct parking *parking, const struct position *position,
         take_visit(answer, visit);
     }
     if (parking->command->kind == COMMAND_GATE && parking->event.plate_id.data != NULL) {
-        (void)snprintf(answer->plate_id, sizeof answer->plate_id, "%s", parking->plate.id);
-        (void)snprintf(answer->plate_view, sizeof answer->plate_view, "%s", parking->plate.view);
+        (void)slice_copy(parking->event.plate_id, answer->plate_id, sizeof answer->plate_id);
+        (void)slice_copy(parking->event.plate_view, answer->plate_view, sizeof answer->plate_view);
     }
     if (parking->event.kind == EVENT_VEHICLE_ENTRY_PENDING) {
         complete_entry(parking, visit, winner);

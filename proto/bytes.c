@@ -66,6 +66,18 @@ bool slice_copy(struct slice from, char *out, size_t size)
     return !from.data || len == from.len;
 }
 
+void slice_join(const struct slice *parts, size_t count, char *out, size_t size)
+{
+    size_t used = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (!slice_copy(parts[i], out + used, size - used)) {
+            return;
+        }
+        used += parts[i].data ? parts[i].len : 0;
+    }
+}
+
 void *bytes_allocate(size_t count, size_t size)
 {
     return checked(calloc(count ? count : 1, size ? size : 1));

@@ -30,6 +30,11 @@ size_t slice_cut(struct slice text, size_t max);
  * returns false when it was cut. */
 bool slice_copy(struct slice from, char *out, size_t size);
 
+/* Copies texts, one behind the other, into `out` with a NUL (`size` > 0); what no longer fits is
+ * cut, never inside a UTF-8 character. For texts that every event has: printf costs ten times as
+ * much. */
+void slice_join(const struct slice *parts, size_t count, char *out, size_t size);
+
 /* Zeroed memory for `count` things of `size` bytes, for free(). Aborts when the machine is out of
  * memory; never NULL, also for a count of 0. */
 void *bytes_allocate(size_t count, size_t size);

@@ -2,10 +2,11 @@
 
 #include "proto/limits.h"
 
-#include <stdio.h>
-
 void gate_text_done(bool is_exit, struct slice plate_view, char *out, size_t size)
 {
-    (void)snprintf(out, size, "Xe %.*s %s bãi", (int)slice_cut(plate_view, LIMIT_TEXT),
-                   plate_view.data != NULL ? plate_view.data : "", is_exit ? "RA" : "VÀO");
+    const struct slice parts[] = {slice_text("Xe "),
+                                  {plate_view.data, slice_cut(plate_view, LIMIT_TEXT)},
+                                  slice_text(is_exit ? " RA bãi" : " VÀO bãi")};
+
+    slice_join(parts, sizeof parts / sizeof *parts, out, size);
 }

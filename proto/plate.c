@@ -65,6 +65,9 @@ static uint32_t upper(uint32_t c)
     if ((c >= 'a' && c <= 'z') || (c >= 0xE0 && c <= 0xFE && c != 0xF7)) {
         return c - 0x20;
     }
+    if (c < 0x80) {
+        return c; /* nearly all that plates have */
+    }
     for (size_t i = 0; i < sizeof singles / sizeof *singles; i++) {
         if (c == singles[i].from) {
             return singles[i].to;
@@ -80,6 +83,9 @@ static uint32_t upper(uint32_t c)
 
 static bool is_space(uint32_t c)
 {
+    if (c > ' ' && c < 0x80) {
+        return false;
+    }
     return c == ' ' || (c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x1F) || c == 0x85 ||
            c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 ||
            c == 0x202F || c == 0x205F || c == 0x3000;

@@ -1,5 +1,6 @@
 #include "proto/tariff.h"
 
+#include "proto/bytes.h"
 #include "proto/limits.h"
 
 #include <inttypes.h>
@@ -44,8 +45,13 @@ void tariff_duration_text(int64_t seconds, char *out, size_t size)
 {
     int64_t minutes = seconds > 0 ? seconds / 60 : 0;
 
-    /* At most 19 digits, 17 bytes of words and 2 digits. */
-    (void)snprintf(out, size, "%" PRId64 " giờ %" PRId64 " phút", minutes / 60, minutes % 60);
+    char hours[DECIMAL_TEXT], rest[DECIMAL_TEXT];
+    const struct slice parts[] = {{hours, decimal_text((uint64_t)minutes / 60, hours)},
+                                  slice_text(" giờ "),
+                                  {rest, decimal_text((uint64_t)minutes % 60, rest)},
+                                  slice_text(" phút")};
+
+    slice_join(parts, sizeof parts / sizeof *parts, out, size);
 }
 
 void tariff_tag(const struct tariff *tariff, char *out, size_t size)

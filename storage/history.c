@@ -4,6 +4,7 @@
 #include "storage/history_internal.h"
 
 #include "proto/event.h"
+#include "storage/schema.h"
 
 #include <stdlib.h>
 
@@ -43,8 +44,9 @@ static const char *const QUESTION_SQL[HISTORY_QUESTIONS] = {
     [HISTORY_VISITS_OF_PLATE] = "SELECT first + late, visit FROM visit_plate WHERE plate = ?1",
     [HISTORY_LAST_ID] = "SELECT id FROM history ORDER BY id DESC LIMIT 1",
     [HISTORY_COUNTS] = "SELECT t, central, lot, entries, exits, revenue, gone FROM visit_count"
-                       " WHERE t >= ?1 ORDER BY t",
-    [HISTORY_INSIDE] = "SELECT central, lot, cars FROM visit_inside",
+                       " WHERE t >= ?1 AND t < " SCHEMA_COUNT_INSIDE_SQL " ORDER BY t",
+    [HISTORY_INSIDE] =
+        "SELECT central, lot, entries FROM visit_count WHERE t = " SCHEMA_COUNT_INSIDE_SQL,
     [HISTORY_CONFLICTS] =
         "SELECT code, plate_id, visit, other, node, t, epoch, seq FROM anomaly"
         " WHERE (t, node, epoch, seq, code, plate_id) < (?1, ?2, ?3, ?4, ?5, ?6) AND t >= ?7"

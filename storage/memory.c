@@ -83,12 +83,18 @@ void *memory_grow(void *array, size_t *capacity, size_t need, size_t size)
     return array;
 }
 
-/* FNV-1a; sets are small, and a bad day only makes one batch slower. */
+/* FNV-1a over words of eight bytes; sets are small, and a bad day only makes one batch slower. */
 static uint64_t hash_of(struct slice text)
 {
-    uint64_t hash = 14695981039346656037u;
-    for (size_t i = 0; i < text.len; i++) {
-        hash = (hash ^ (uint64_t)(unsigned char)text.data[i]) * 1099511628211u;
+    uint64_t hash = 14695981039346656037u, word;
+    size_t at = 0;
+    for (; text.len - at >= sizeof word; at += sizeof word) {
+        memcpy(&word, text.data + at, sizeof word);
+        hash = (hash ^ word) * 1099511628211u;
+        hash ^= hash >> 32; /* a multiplication carries bits upwards only */
+    }
+    for (; at < text.len; at++) {
+        hash = (hash ^ (uint64_t)(unsigned char)text.data[at]) * 1099511628211u;
     }
     return hash ^ hash >> 29;
 }

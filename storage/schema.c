@@ -357,6 +357,22 @@ static const char *const MIGRATIONS[SCHEMA_VERSION] = {
     " heard INTEGER,"
     " t INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "PRAGMA user_version = 8;",
+
+    /* What every commit writes lies together. plate_new in order of arrival: a batch adds to its
+     * last page, whatever the plates are called. A plate may be in it twice. */
+    "ALTER TABLE plate_new RENAME TO plate_new_8;"
+    "CREATE TABLE plate_new("
+    " id INTEGER PRIMARY KEY,"
+    " plate TEXT NOT NULL) STRICT;"
+    "INSERT INTO plate_new(plate) SELECT plate FROM plate_new_8;"
+    "DROP TABLE plate_new_8;"
+    /* Vehicles inside now share the last page of visit_count with the hour that is counted: rows
+     * with t = 2^63-1 (SCHEMA_COUNT_INSIDE) and their number in `entries`, by where they entered.
+     */
+    "INSERT INTO visit_count(t, central, lot, entries, exits, revenue, gone)"
+    " SELECT 9223372036854775807, central, lot, cars, 0, 0, 0 FROM visit_inside;"
+    "DROP TABLE visit_inside;"
+    "PRAGMA user_version = 9;",
 };
 
 /* Tables that only a database of the Python central has. */

@@ -119,11 +119,11 @@ int store_find_visit(struct store *store, struct slice event_id, struct visit *v
                      struct problem *problem);
 int store_find_row(struct store *store, int64_t history_id, struct visit *visit,
                    struct problem *problem);
-
-/* The newest row of a visit as this batch wrote it, from memory: 1, or 0 when it is not among the
- * last few written (then store_find_visit knows). Cameras, location and `superseded_by` are absent.
- */
-int store_find_written(const struct store *store, struct slice event_id, struct visit *visit);
+/* The same as store_find_visit, without what no gate asks for: cameras, the edge, `suspect`,
+ * `is_anomaly`, `synced`, the time at a location and rendered texts are absent. Of a visit that was
+ * asked for or written last it costs no reading. */
+int store_find_state(struct store *store, struct slice event_id, struct visit *visit,
+                     struct problem *problem);
 
 /* What the log tells of a visit, whatever the fold made of it. */
 struct store_told {

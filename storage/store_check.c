@@ -256,7 +256,6 @@ static int rebuild(struct store *store, struct problem *problem)
                 "DELETE FROM anomaly;"
                 "DELETE FROM visit_plate;"
                 "DELETE FROM visit_count;"
-                "DELETE FROM visit_inside;"
                 "DELETE FROM retry;"
                 "DELETE FROM unpriced;"
                 "DELETE FROM setting;"

@@ -358,9 +358,10 @@ static int write_span(struct store *store, enum store_statement which, size_t vi
 static int note_plate(struct store *store, struct slice plate, struct problem *problem)
 {
     size_t known = texts_find(&store->plates, plate);
-    return known != TEXTS_NONE && store->cuts[known].spans > 0
-               ? 0
-               : store_plate_new(store, plate, problem);
+    if (known != TEXTS_NONE && store->cuts[known].spans++ > 0) {
+        return 0;
+    }
+    return store_plate_new(store, plate, problem);
 }
 
 /* Saves the span of one visit under every plate that it carries. */

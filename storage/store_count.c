@@ -4,6 +4,7 @@
  * changes of a batch gather in memory, because they all meet the same few rows: a hundred entries
  * of one gate cost one UPDATE.
  */
+#include "storage/schema.h"
 #include "storage/store_internal.h"
 
 #include "proto/localtime.h"
@@ -11,28 +12,7 @@
 /* One fee counts as at most so much: no event makes a sum overflow. */
 #define FEE_MOST INT64_C(1000000000000)
 
-static int save_inside(struct store *store, const struct store_cell *cell, struct problem *problem)
-{
-    if (cell->inside == 0) {
-        return 0;
-    }
-    struct sql sql = store_sql(store, STORE_INSIDE_ADD);
-    sql_bind_text(&sql, cell->central);
-    sql_bind_text(&sql, cell->lot);
-    sql_bind_int(&sql, cell->inside);
-    if (sql_finish(&sql, problem)) {
-        return -1;
-    }
-    if (cell->inside > 0) {
-        return 0;
-    }
-    sql = store_sql(store, STORE_INSIDE_DROP);
-    sql_bind_text(&sql, cell->central);
-    sql_bind_text(&sql, cell->lot);
-    return sql_finish(&sql, problem);
-}
-
-static int save_hour(struct store *store, const struct store_cell *cell, struct problem *problem)
+static int save_cell(struct store *store, const struct store_cell *cell, struct problem *problem)
 {
     struct sql sql = store_sql(store, STORE_COUNT_ADD);
     sql_bind_int(&sql, cell->t);
@@ -60,8 +40,7 @@ int store_count_save(struct store *store, struct problem *problem)
     for (size_t i = 0; i < store->cell_count; i++) {
         const struct store_cell *cell = &store->cells[i];
         bool changed = cell->entries || cell->exits || cell->revenue || cell->gone;
-        if (cell->t == EVENT_NONE ? save_inside(store, cell, problem)
-                                  : changed && save_hour(store, cell, problem)) {
+        if (changed && save_cell(store, cell, problem)) {
             return store_fail(store, problem);
         }
     }
@@ -75,7 +54,8 @@ void store_count_undo(struct store *store)
     arena_clear(&store->cell_texts);
 }
 
-/* The sums of an hour, or of now, in `*cell`. The last used are the likeliest. */
+/* The sums of an hour, or of now (SCHEMA_COUNT_INSIDE), in `*cell`. The last used are the
+ * likeliest. */
 static int find_cell(struct store *store, int64_t t, struct slice central, struct slice lot,
                      struct store_cell **cell, struct problem *problem)
 {
@@ -141,10 +121,10 @@ static int count_row(struct store *store, const struct store_counted *row, int s
     if (row->status == VISIT_OUT && row->exit_ms != EVENT_NONE) {
         return count_exit(store, row, sign, problem);
     }
-    if (find_cell(store, EVENT_NONE, central, lot, &cell, problem)) {
+    if (find_cell(store, SCHEMA_COUNT_INSIDE, central, lot, &cell, problem)) {
         return -1;
     }
-    cell->inside += sign;
+    cell->entries += sign;
     return 0;
 }
 
@@ -193,7 +173,7 @@ int store_count_all(struct store *store, struct problem *problem)
 {
     sqlite3_stmt *stmt = NULL;
     store_count_undo(store);
-    if (sql_run(store->db, "DELETE FROM visit_count; DELETE FROM visit_inside", problem) ||
+    if (sql_run(store->db, "DELETE FROM visit_count", problem) ||
         sql_prepare(store->db,
                     "SELECT entry_ms, exit_ms, fee, status, source_central, exit_central,"
                     " last_location FROM history",

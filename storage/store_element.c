@@ -169,7 +169,7 @@ static int is_subscribed(struct store *store, struct slice plate, struct problem
 
 static int gather(struct store *store, struct slice plate, struct problem *problem)
 {
-    int more = is_subscribed(store, plate, problem);
+    int more = store->now.subscribes ? is_subscribed(store, plate, problem) : 0;
     if (more <= 0) {
         return more;
     }
@@ -249,6 +249,7 @@ int store_element_add(struct store *store, const struct position *position,
     if (add_row(store, position, event, in_force, problem)) {
         return -1;
     }
+    store->now.subscribes |= event->kind == EVENT_SUBSCRIPTION_UPDATE;
     /* With clock fixes about, times change under it. */
     return touch(store, event->kind, item, store->fix_count ? INT64_MIN : event->t_eff, problem);
 }

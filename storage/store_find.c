@@ -104,6 +104,35 @@ int store_find_visit(struct store *store, struct slice event_id, struct visit *v
     return find(store, &sql, visit, problem);
 }
 
+int store_find_state(struct store *store, struct slice event_id, struct visit *visit,
+                     struct problem *problem)
+{
+    struct store_row row;
+    if (start(store, problem) || store_focus(store, event_id, problem)) {
+        return -1;
+    }
+    int found = store->focus.exists ? store_row_find(store, store->focus.id, &row, problem) : 0;
+    if (found <= 0) {
+        return found;
+    }
+    visit_init(visit);
+    visit->event_id = store->focus.name;
+    visit->source_central = row.counted.central;
+    visit->plate_id = row.plate_id;
+    visit->plate_view = row.plate_view;
+    visit->entry_ms = row.counted.entry_ms;
+    visit->exit_ms = row.counted.exit_ms;
+    visit->exit_central = row.counted.exit_central;
+    visit->fee = row.counted.fee;
+    visit->status = row.counted.status;
+    visit->superseded_by = row.superseded_by;
+    visit->last_location = row.counted.lot;
+    visit->id = row.id;
+    visit->revision = row.revision;
+    visit->digest = row.digest;
+    return 1;
+}
+
 int store_find_row(struct store *store, int64_t history_id, struct visit *visit,
                    struct problem *problem)
 {
@@ -220,35 +249,6 @@ int store_find_import(struct store *store, const struct event *event, const stru
         if (digest_equal(&digest, &other)) {
             return answer_retry(&known->event, &known->position, retry);
         }
-    }
-    return 0;
-}
-
-/* Rows looked back at; an answer needs the one that its own event just changed. */
-#define WRITTEN_LOOK 4
-
-int store_find_written(const struct store *store, struct slice event_id, struct visit *visit)
-{
-    size_t count = store->now.visit_count;
-    for (size_t i = count; i > 0 && count - i < WRITTEN_LOOK; i--) {
-        const struct fact_visit *row = &store->fact_visits[i - 1];
-        if (!slice_equal(row->event_id, event_id)) {
-            continue;
-        }
-        visit_init(visit);
-        if (visit_status_parse(row->status, &visit->status)) {
-            return 0; /* gone */
-        }
-        visit->event_id = row->event_id;
-        visit->source_central = row->source_central;
-        visit->plate_id = row->plate_id;
-        visit->plate_view = row->plate_view;
-        visit->entry_ms = row->entry_ms;
-        visit->exit_ms = row->exit_ms;
-        visit->fee = row->fee;
-        visit->id = row->history_id;
-        visit->revision = row->revision;
-        return 1;
     }
     return 0;
 }

@@ -101,8 +101,6 @@ enum store_statement {
     STORE_VISIT_JSON,
     STORE_COUNT_ADD,
     STORE_COUNT_DROP,
-    STORE_INSIDE_ADD,
-    STORE_INSIDE_DROP,
     STORE_PART_ADD,
     STORE_PART_DROP,
     STORE_PART_NEW,
@@ -172,12 +170,33 @@ struct store_known {
     } state;
 };
 
+/* What a row of history adds to the sums. Slices borrow. */
+struct store_counted {
+    int64_t entry_ms, exit_ms, fee;
+    enum visit_status status;
+    struct slice central, exit_central, lot;
+};
+
+/* What decisions and the fold look at of a row of history. Slices borrow. */
+struct store_row {
+    int64_t id, revision;
+    struct digest digest;
+    struct slice plate_id, plate_view, superseded_by;
+    struct store_counted counted;
+};
+
 /* The visit that was asked for last. */
 struct store_focus {
     bool set;
     bool exists; /* it has a number */
     bool loaded; /* `events` are all that name it and are not erased */
+    enum {
+        STORE_ROW_UNREAD,
+        STORE_ROW_NONE,
+        STORE_ROW_READ
+    } has_row; /* whether `row` is its row */
     int64_t id;
+    struct store_row row;
     struct slice name;
     char text[LIMIT_EVENT_ID + 1];
     struct store_known *events;
@@ -216,7 +235,7 @@ struct store_member {
 struct store_cut {
     int64_t at;
     int64_t touched; /* earliest time of a touched visit */
-    size_t spans;    /* of the plate, before the fold */
+    size_t spans;    /* of the plate; saving adds its new ones */
     bool whole;
 };
 
@@ -226,19 +245,11 @@ struct store_span {
     int64_t first, last, entry;
 };
 
-/* What a row of history adds to the sums. Slices borrow. */
-struct store_counted {
-    int64_t entry_ms, exit_ms, fee;
-    enum visit_status status;
-    struct slice central, exit_central, lot;
-};
-
-/* Changes of one row of visit_count, or of visit_inside (t = EVENT_NONE), not yet written. */
+/* Changes of one row of visit_count, not yet written. */
 struct store_cell {
     int64_t t;
     struct slice central, lot;
     int64_t entries, exits, revenue, gone;
-    int64_t inside;
 };
 
 struct store_tally {
@@ -250,6 +261,7 @@ struct store_tally {
     int64_t known_id;  /* the same at the last fold: no visit above it has an earlier event */
     size_t plates_new; /* rows of table plate_new */
     bool has_retries;  /* table retry may have rows */
+    bool subscribes;   /* table element may have subscriptions */
     struct digest state_digest;
     size_t stream_count;
     size_t own; /* our stream since the start, or STORE_NO_STREAM */
@@ -481,14 +493,8 @@ int store_closure_save(struct store *store, size_t touched, const struct fold_ou
 int store_fold_all(struct store *store, struct problem *problem);
 
 /* store_row.c */
-/* The visit with all texts rendered, as JSON columns or a fact need it. */
-struct store_row {
-    int64_t id, revision;
-    struct digest digest;
-    struct slice plate_id; /* as the row has it */
-    struct store_counted counted;
-};
-/* 1 = there is one, 0 = none, -1. */
+/* The row of a visit: 1 = there is one, 0 = none, -1. Of the one in focus it is read once; its
+ * slices live while the visit is in focus, those of another until the next fold. */
 int store_row_find(struct store *store, int64_t id, struct store_row *row, struct problem *problem);
 int store_row_add(struct store *store, int64_t id, const struct visit *visit,
                   const struct digest *digest, struct problem *problem);

@@ -217,12 +217,18 @@ static int load_meta(struct store *store, bool *clean, struct problem *problem)
     if (retries < 0) {
         return -1;
     }
+    int subscriptions = sql_integer(
+        store->db, "SELECT 1 FROM element WHERE plate IS NOT NULL LIMIT 1", &one, problem);
+    if (subscriptions < 0) {
+        return -1;
+    }
     int64_t waiting = 0;
     if (sql_integer(store->db, "SELECT count(*) FROM plate_new", &waiting, problem) < 0) {
         return -1;
     }
     store->now.plates_new = (size_t)waiting;
     store->now.has_retries = retries > 0;
+    store->now.subscribes = subscriptions > 0;
     if (store->now.lsn < (uint64_t)lsn) {
         store->now.lsn = (uint64_t)lsn;
     }

@@ -2,8 +2,9 @@
  * The index of parts of plates. Visits are many and plates are few, so a search first finds the
  * plates that contain a text and then their visits. Every end of a plate is a row: what contains
  * "204" has an end that begins with it. An end lies anywhere in the index, so each new plate would
- * touch a handful of pages of its own; new ones wait in a small table that a search reads as well,
- * and go in when there is nothing else to do, or some at a time when they have become many.
+ * touch a handful of pages of its own; new ones wait in a small table, in order of arrival, that a
+ * search reads as well, and go in when there is nothing else to do, or some at a time when they
+ * have become many.
  */
 #include "storage/store_internal.h"
 
@@ -54,7 +55,7 @@ int store_plate_new(struct store *store, struct slice plate, struct problem *pro
     if (sql_finish(&sql, problem)) {
         return store_fail(store, problem);
     }
-    store->now.plates_new += (size_t)sqlite3_changes(store->db);
+    store->now.plates_new++;
     return 0;
 }
 
@@ -80,39 +81,26 @@ int store_plate_view(struct store *store, struct slice plate, struct slice view,
     return 0;
 }
 
-/* Moves the first waiting plates into the index; `last` is the last of them. */
-static int add_waiting(struct store *store, struct buffer *last, struct problem *problem)
+int store_plate_move(struct store *store, struct problem *problem)
 {
     struct sql sql = store_sql(store, STORE_PART_WAITING);
+    int64_t last = 0;
     int more;
     sql_bind_int(&sql, LIMIT_PLATES_STEP);
     while ((more = sql_step(&sql, problem)) > 0) {
-        struct slice plate = sql_text(&sql, 0);
-        buffer_clear(last);
-        if (buffer_append(last, plate.data, plate.len) ||
-            each_end(store, STORE_PART_ADD, plate, plate, problem)) {
+        struct slice plate = sql_text(&sql, 1);
+        last = sql_int(&sql, 0);
+        if (each_end(store, STORE_PART_ADD, plate, plate, problem)) {
             sql_reset(&sql);
-            return -1;
+            return store_fail(store, problem);
         }
     }
-    if (more < 0) {
-        return -1;
-    }
     sql = store_sql(store, STORE_PART_DONE);
-    sql_bind_text(&sql, buffer_slice(last));
-    return sql_finish(&sql, problem);
-}
-
-int store_plate_move(struct store *store, struct problem *problem)
-{
-    struct buffer last;
-    buffer_init(&last, LIMIT_TEXT);
-    int failed = add_waiting(store, &last, problem);
-    size_t moved = failed ? 0 : (size_t)sqlite3_changes(store->db);
-    buffer_free(&last);
-    if (failed) {
+    sql_bind_int(&sql, last);
+    if (more < 0 || sql_finish(&sql, problem)) {
         return store_fail(store, problem);
     }
+    size_t moved = (size_t)sqlite3_changes(store->db);
     store->now.plates_new = moved > 0 ? store->now.plates_new - moved : 0;
     return 0;
 }
@@ -161,7 +149,9 @@ static int forget_odd(struct store *store, struct slice plate, struct problem *p
     return sql_finish(&sql, problem);
 }
 
-static int forget(struct store *store, struct slice plate, struct problem *problem)
+/* Takes a plate out of the index when no visit carries it any more; `gone` lists it then. */
+static int forget(struct store *store, struct slice plate, struct texts *gone,
+                  struct problem *problem)
 {
     struct sql sql = store_sql(store, STORE_PLATE_USED);
     sql_bind_text(&sql, plate);
@@ -170,27 +160,47 @@ static int forget(struct store *store, struct slice plate, struct problem *probl
         sql_reset(&sql);
         return used < 0 ? -1 : 0;
     }
-    sql = store_sql(store, STORE_PART_FORGET);
-    sql_bind_text(&sql, plate);
-    if (sql_finish(&sql, problem)) {
-        return -1;
-    }
-    store->now.plates_new -= (size_t)sqlite3_changes(store->db);
+    texts_add(gone, plate);
     return forget_odd(store, plate, problem) ||
                    each_end(store, STORE_PART_DROP, plate, plate, problem)
                ? -1
                : 0;
 }
 
+/* Takes plates out of those that wait: one walk over them, however many have gone. */
+static int forget_waiting(struct store *store, const struct texts *gone, struct problem *problem)
+{
+    struct sql waiting = store_sql(store, STORE_PART_WAITING);
+    int more;
+    sql_bind_int(&waiting, -1); /* all of them */
+    while ((more = sql_step(&waiting, problem)) > 0) {
+        if (texts_find(gone, sql_text(&waiting, 1)) == TEXTS_NONE) {
+            continue;
+        }
+        struct sql sql = store_sql(store, STORE_PART_FORGET);
+        sql_bind_int(&sql, sql_int(&waiting, 0));
+        if (sql_finish(&sql, problem)) {
+            sql_reset(&waiting);
+            return -1;
+        }
+        store->now.plates_new--;
+    }
+    return more;
+}
+
 int store_plate_forget(struct store *store, struct problem *problem)
 {
-    for (size_t i = 0; i < store->lost.count; i++) {
-        if (forget(store, store->lost.items[i], problem)) {
-            return store_fail(store, problem);
-        }
+    struct texts gone = {.count = 0};
+    int failed = 0;
+    for (size_t i = 0; i < store->lost.count && !failed; i++) {
+        failed = forget(store, store->lost.items[i], &gone, problem);
     }
+    if (!failed && gone.count > 0) {
+        failed = forget_waiting(store, &gone, problem);
+    }
+    texts_free(&gone);
     texts_clear(&store->lost);
-    return 0;
+    return failed ? store_fail(store, problem) : 0;
 }
 
 /* Calls add for each row (plate, view) of a query. */

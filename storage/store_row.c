@@ -17,30 +17,60 @@ struct rendered {
     char duration[64];
 };
 
+static struct store_row read_row(const struct sql *sql, int64_t id, struct arena *arena)
+{
+    struct store_row row = {
+        .id = id,
+        .revision = sql_int(sql, 0),
+        .digest = sql_digest(sql, 1),
+        .plate_id = arena_copy(arena, sql_text(sql, 2)),
+        .plate_view = arena_copy(arena, sql_text(sql, 3)),
+        .superseded_by = arena_copy(arena, sql_text(sql, 4)),
+        .counted =
+            {
+                .entry_ms = sql_int(sql, 5),
+                .exit_ms = sql_optional(sql, 6),
+                .fee = sql_int(sql, 7),
+                .central = arena_copy(arena, sql_text(sql, 9)),
+                .exit_central = arena_copy(arena, sql_text(sql, 10)),
+                .lot = arena_copy(arena, sql_text(sql, 11)),
+            },
+    };
+    if (visit_status_parse(sql_text(sql, 8), &row.counted.status)) {
+        row.counted.status = VISIT_DELETED; /* no status that we write; keep it out of sight */
+    }
+    return row;
+}
+
+/* The focus if it is on this visit, else NULL. */
+static struct store_focus *focus_on(struct store *store, int64_t id)
+{
+    struct store_focus *focus = &store->focus;
+    return focus->set && focus->exists && focus->id == id ? focus : NULL;
+}
+
 int store_row_find(struct store *store, int64_t id, struct store_row *row, struct problem *problem)
 {
+    struct store_focus *focus = focus_on(store, id);
+    if (focus && focus->has_row != STORE_ROW_UNREAD) {
+        *row = focus->row;
+        return focus->has_row == STORE_ROW_READ;
+    }
     struct sql sql = store_sql(store, STORE_ROW_FIND);
     sql_bind_int(&sql, id);
     int found = sql_step(&sql, problem);
-    if (found > 0) {
-        row->id = sql_int(&sql, 0);
-        row->revision = sql_int(&sql, 1);
-        row->digest = sql_digest(&sql, 2);
-        row->plate_id = arena_copy(&store->bodies, sql_text(&sql, 3));
-        row->counted = (struct store_counted){
-            .entry_ms = sql_int(&sql, 4),
-            .exit_ms = sql_optional(&sql, 5),
-            .fee = sql_int(&sql, 6),
-            .central = arena_copy(&store->bodies, sql_text(&sql, 8)),
-            .exit_central = arena_copy(&store->bodies, sql_text(&sql, 9)),
-            .lot = arena_copy(&store->bodies, sql_text(&sql, 10)),
-        };
-        if (visit_status_parse(sql_text(&sql, 7), &row->counted.status)) {
-            row->counted.status = VISIT_DELETED; /* no status that we write; it counts nowhere */
-        }
+    if (found < 0) {
+        return store_fail(store, problem);
+    }
+    if (found) {
+        *row = read_row(&sql, id, focus ? &focus->memory : &store->bodies);
         sql_reset(&sql);
     }
-    return found < 0 ? store_fail(store, problem) : found;
+    if (focus) {
+        focus->has_row = found ? STORE_ROW_READ : STORE_ROW_NONE;
+        focus->row = found ? *row : (struct store_row){.id = 0};
+    }
+    return found;
 }
 
 /* A camera id as existing pages expect it: an integer where it is one exactly. */
@@ -89,13 +119,18 @@ static struct slice render_duration(const struct visit *visit, char *out, size_t
     return slice_text(out);
 }
 
+static struct slice view_of(const struct visit *visit)
+{
+    return visit->plate_view.data ? visit->plate_view : visit->plate_id;
+}
+
 /* The parameters that the statements writing a row begin with. */
 static void bind_row(struct store *store, struct sql *sql, const struct visit *visit,
                      const struct digest *digest, struct rendered *text)
 {
     bool local = !visit->source_central.data ||
                  slice_equal(visit->source_central, slice_text(store->node.text));
-    sql_bind_text(sql, visit->plate_view.data ? visit->plate_view : visit->plate_id);
+    sql_bind_text(sql, view_of(visit));
     sql_bind_text(sql, visit->source_central);
     sql_bind_text(sql, visit->edge_id);
     sql_bind_text(sql, render(visit->entry_ms, text->entry));
@@ -203,6 +238,31 @@ static struct store_counted counted(const struct visit *visit)
                                   .lot = visit->last_location};
 }
 
+/* Keeps what was just written as the row of the visit in focus. */
+static void keep_row(struct store *store, int64_t id, int64_t revision, const struct visit *visit,
+                     const struct digest *digest)
+{
+    struct store_focus *focus = focus_on(store, id);
+    if (!focus) {
+        return;
+    }
+    struct arena *arena = &focus->memory;
+    focus->row = (struct store_row){
+        .id = id,
+        .revision = revision,
+        .digest = *digest,
+        .plate_id = arena_copy(arena, visit->plate_id),
+        .plate_view = arena_copy(arena, view_of(visit)),
+        .superseded_by = arena_copy(arena, visit->superseded_by),
+        .counted = counted(visit),
+    };
+    struct store_counted *texts = &focus->row.counted;
+    texts->central = arena_copy(arena, texts->central);
+    texts->exit_central = arena_copy(arena, texts->exit_central);
+    texts->lot = arena_copy(arena, texts->lot);
+    focus->has_row = STORE_ROW_READ;
+}
+
 /* What is kept beside the row. */
 static int follow(struct store *store, const struct store_row *was, const struct visit *visit,
                   struct problem *problem)
@@ -243,6 +303,7 @@ int store_row_add(struct store *store, int64_t id, const struct visit *visit,
         return -1;
     }
     digest_add(&store->now.state_digest, digest);
+    keep_row(store, id, kept.revision, visit, digest);
     note_visit(store, visit, id, kept.revision, visit_status_name(visit->status));
     return 0;
 }
@@ -269,6 +330,7 @@ int store_row_change(struct store *store, const struct store_row *row, const str
     }
     digest_subtract(&store->now.state_digest, &row->digest);
     digest_add(&store->now.state_digest, digest);
+    keep_row(store, row->id, row->revision + 1, visit, digest);
     note_visit(store, visit, row->id, row->revision + 1, visit_status_name(visit->status));
     return 0;
 }
@@ -294,6 +356,10 @@ int store_row_drop(struct store *store, const struct store_row *row, struct slic
     }
     texts_add(&store->lost, row->plate_id);
     digest_subtract(&store->now.state_digest, &row->digest);
+    struct store_focus *focus = focus_on(store, row->id);
+    if (focus) {
+        focus->has_row = STORE_ROW_NONE;
+    }
     struct visit gone;
     visit_init(&gone);
     gone.event_id = event_id;

@@ -105,8 +105,9 @@ static const char *const TEXTS[STORE_STATEMENTS] = {
         " CASE WHEN json_valid(?3) THEN json_extract(?3, '$.plate_view') END,"
         " ?4, ?5, ?3, ?6, coalesce(?7, 'system'), ?1, ?8, ?9, ?10, ?11)",
     [STORE_CHANGE_DROP] = "DELETE FROM history_changes WHERE sid = ? AND seq = ?",
-    [STORE_ROW_FIND] = "SELECT id, revision, digest, plate_id, entry_ms, exit_ms, fee, status,"
-                       " source_central, exit_central, last_location FROM history WHERE id = ?",
+    [STORE_ROW_FIND] = "SELECT revision, digest, plate_id, plate_view, superseded_by, entry_ms,"
+                       " exit_ms, fee, status, source_central, exit_central, last_location"
+                       " FROM history WHERE id = ?",
     [STORE_ROW_ADD] =
         "INSERT INTO history(plate_view, source_central, edge_id, entry_time,"
         " entry_camera_id, entry_camera_name, entry_confidence, entry_source, exit_ms, exit_time,"
@@ -156,18 +157,15 @@ static const char *const TEXTS[STORE_STATEMENTS] = {
                         " revenue = revenue + excluded.revenue, gone = gone + excluded.gone",
     [STORE_COUNT_DROP] = "DELETE FROM visit_count WHERE t = ? AND central = ? AND lot = ?"
                          " AND entries = 0 AND exits = 0 AND revenue = 0 AND gone = 0",
-    [STORE_INSIDE_ADD] = "INSERT INTO visit_inside(central, lot, cars) VALUES(?, ?, ?)"
-                         " ON CONFLICT(central, lot) DO UPDATE SET cars = cars + excluded.cars",
-    [STORE_INSIDE_DROP] = "DELETE FROM visit_inside WHERE central = ? AND lot = ? AND cars = 0",
     /* STORE_PART_ROWS ends of ?1; an absent one is ignored too. */
     [STORE_PART_ADD] = "INSERT OR IGNORE INTO plate_part(look, plate) VALUES(?2, ?1), (?3, ?1),"
                        " (?4, ?1), (?5, ?1), (?6, ?1), (?7, ?1), (?8, ?1), (?9, ?1)",
     [STORE_PART_DROP] = "DELETE FROM plate_part WHERE plate = ?1"
                         " AND look IN (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-    [STORE_PART_NEW] = "INSERT OR IGNORE INTO plate_new(plate) VALUES(?)",
-    [STORE_PART_WAITING] = "SELECT plate FROM plate_new ORDER BY plate LIMIT ?",
-    [STORE_PART_DONE] = "DELETE FROM plate_new WHERE plate <= ?",
-    [STORE_PART_FORGET] = "DELETE FROM plate_new WHERE plate = ?",
+    [STORE_PART_NEW] = "INSERT INTO plate_new(plate) VALUES(?)",
+    [STORE_PART_WAITING] = "SELECT id, plate FROM plate_new ORDER BY id LIMIT ?",
+    [STORE_PART_DONE] = "DELETE FROM plate_new WHERE id <= ?",
+    [STORE_PART_FORGET] = "DELETE FROM plate_new WHERE id = ?",
     [STORE_ODD_ADD] = "INSERT OR IGNORE INTO plate_odd(plate, bare) VALUES(?, ?)",
     [STORE_ODD_OF] = "SELECT bare FROM plate_odd WHERE plate = ?",
     [STORE_ODD_DROP] = "DELETE FROM plate_odd WHERE plate = ?",

@@ -121,6 +121,7 @@ int store_focus(struct store *store, struct slice name, struct problem *problem)
         sql_reset(&sql);
     }
     focus->exists = found > 0;
+    focus->has_row = STORE_ROW_UNREAD;
     focus->loaded = found == 0; /* nothing names it */
     focus->set = true;
     return 0;
@@ -228,6 +229,7 @@ int store_visit_make(struct store *store, struct slice name, int64_t *id, struct
             store->now.visit_id = focus->id;
         }
         focus->exists = focus->set = true;
+        focus->has_row = STORE_ROW_NONE;
     }
     *id = focus->id;
     return 0;

@@ -65,6 +65,24 @@ START_TEST(cuts_between_characters)
 }
 END_TEST
 
+START_TEST(joins_what_fits)
+{
+    const struct slice parts[] = {
+        slice_text("Xe "), {NULL, 0}, slice_text("30A"), slice_text(" giờ")};
+    /* room, what is left */
+    static const struct {
+        size_t size;
+        const char *expected;
+    } rows[] = {{13, "Xe 30A giờ"}, {12, "Xe 30A gi"}, {8, "Xe 30A "}, {5, "Xe 3"}, {1, ""}};
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char out[16];
+        slice_join(parts, sizeof parts / sizeof *parts, out, rows[i].size);
+        ck_assert_str_eq(out, rows[i].expected);
+    }
+}
+END_TEST
+
 START_TEST(buffer_grows_and_keeps)
 {
     struct buffer buffer = {0};
@@ -148,9 +166,10 @@ END_TEST
 
 int main(void)
 {
-    const TTest *tests[] = {absent_differs_from_empty,       compares_as_bytes,
-                            cuts_between_characters,         buffer_grows_and_keeps,
-                            buffer_stops_at_its_ceiling,     buffer_is_extended_in_place,
-                            buffer_has_a_ceiling_by_default, signed_numbers_as_text};
+    const TTest *tests[] = {absent_differs_from_empty,   compares_as_bytes,
+                            cuts_between_characters,     joins_what_fits,
+                            buffer_grows_and_keeps,      buffer_stops_at_its_ceiling,
+                            buffer_is_extended_in_place, buffer_has_a_ceiling_by_default,
+                            signed_numbers_as_text};
     return suite_run("bytes", tests, sizeof tests / sizeof *tests);
 }

@@ -10,6 +10,19 @@
 
 #define CENTRAL_NOW INT64_C(1790000000000) /* ms; where the clock of a central starts */
 
+/* Makes a database of this version one of version 8. */
+#define CENTRAL_SCHEMA_8                                                        \
+    "ALTER TABLE plate_new RENAME TO plate_new_9;"                              \
+    "CREATE TABLE plate_new(plate TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;"     \
+    "INSERT OR IGNORE INTO plate_new SELECT plate FROM plate_new_9;"            \
+    "DROP TABLE plate_new_9;"                                                   \
+    "CREATE TABLE visit_inside(central TEXT NOT NULL, lot TEXT NOT NULL,"       \
+    " cars INTEGER NOT NULL, PRIMARY KEY(central, lot)) STRICT, WITHOUT ROWID;" \
+    "INSERT INTO visit_inside SELECT central, lot, entries FROM visit_count"    \
+    " WHERE t = 9223372036854775807;"                                           \
+    "DELETE FROM visit_count WHERE t = 9223372036854775807;"                    \
+    "PRAGMA user_version = 8;"
+
 struct central {
     char directory[64];
     char path[96];

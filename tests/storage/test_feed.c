@@ -524,8 +524,9 @@ START_TEST(visits_of_an_older_database_are_in_the_feed)
     central_entry(&a, "v1", "30A11111", T0);
     central_entry(&a, "v2", "30A22222", T0 + 1);
     central_close(&a);
-    central_run(&a, "DROP INDEX history_lsn; ALTER TABLE history DROP COLUMN lsn;"
-                    "DROP TABLE visit_gone; DROP TABLE peer_mark; PRAGMA user_version = 6");
+    central_run(&a, CENTRAL_SCHEMA_8
+                "DROP INDEX history_lsn; ALTER TABLE history DROP COLUMN lsn;"
+                "DROP TABLE visit_gone; DROP TABLE peer_mark; PRAGMA user_version = 6");
     central_open(&a);
     read_visits(&a, "v1.central-1.VISIT");
     ck_assert_uint_eq(got.count, 2);

@@ -77,7 +77,7 @@ static void index_plate(const char *plate, const char *view, int64_t entry_ms)
                                 plate, (long long)entry_ms);
     run(sql);
     sqlite3_free(sql);
-    run_with("INSERT OR IGNORE INTO plate_new VALUES(%Q)", plate, "");
+    run_with("INSERT INTO plate_new(plate) VALUES(%Q)", plate, "");
     (void)plate_bare(slice_text(view), bare, sizeof bare);
     if (strcmp(bare, plate) == 0) {
         return;
