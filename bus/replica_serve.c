@@ -41,6 +41,18 @@ static void respond(struct replica *replica, struct replica_central *peer)
     drop(peer, 0);
 }
 
+/* No more events than fit, and none that our vector does not have yet. A commit is in the database
+ * a moment before its fact is here, and longer while it waits for the disk: who knew more of our
+ * stream than we do would look like the holder of a branch of it. */
+static size_t most_events(const struct replica *replica, const struct replica_service *service,
+                          uint32_t stream, uint64_t from)
+{
+    uint64_t known = replica->streams[stream].durable - from + 1;
+    size_t room = LIMIT_RUN_EVENTS - service->events;
+
+    return known < room ? (size_t)known : room;
+}
+
 /* Starts the next READ of the first request, or answers it when there is none. */
 static bool read_next(struct replica *replica, struct replica_central *peer)
 {
@@ -68,7 +80,8 @@ static bool read_next(struct replica *replica, struct replica_central *peer)
                                              .stream = want->stream,
                                              .from = want->from,
                                              .max_bytes = room,
-                                             .max_events = LIMIT_RUN_EVENTS - service->events,
+                                             .max_events =
+                                                 most_events(replica, service, stream, want->from),
                                              .peer = peer->config.id},
                     NULL);
         return true;

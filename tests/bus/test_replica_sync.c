@@ -353,6 +353,21 @@ START_TEST(test_requests_are_served)
 }
 END_TEST
 
+/* What the node has written and not told yet is in the database: no read may reach it. */
+START_TEST(test_untold_events_are_not_given)
+{
+    struct bench *bench = joined();
+
+    bench_write(bench, 5, 10);
+    bench_clear(bench);
+    uint64_t head = bench->log.streams[0].count;
+    request(bench, 1, 1, head - 1, 1000000);
+    ck_assert_uint_eq(bench_kind(bench, REPLICA_READ, 0)->what.from, head - 1);
+    ck_assert_uint_eq(bench_kind(bench, REPLICA_READ, 0)->what.max_events, 2);
+    bench_destroy(&bench);
+}
+END_TEST
+
 /* Who changes to another link gives up what it asked and asks again before we know: two of its
  * requests are kept, the newest, in whatever order they come, and one READ is under way. */
 START_TEST(test_newer_requests_replace_the_oldest)
@@ -566,6 +581,7 @@ int main(void)
     tcase_add_test(tests, test_an_answer_that_does_not_verify_is_isolated);
     tcase_add_test(tests, test_gap_and_refusal_are_tried_again);
     tcase_add_test(tests, test_requests_are_served);
+    tcase_add_test(tests, test_untold_events_are_not_given);
     tcase_add_test(tests, test_newer_requests_replace_the_oldest);
     tcase_add_test(tests, test_vectors_are_paged);
     tcase_add_test(tests, test_unexplained_difference_asks_for_vectors);
