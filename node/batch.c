@@ -7,8 +7,9 @@
 
 struct batch {
     struct store *store;
-    const struct node_id *id;
+    const struct batch_place *place;
     bool careful; /* a savepoint around each request */
+    bool may_owe;
 };
 
 /* Whether a failure is the request's own, so that others can go on without it. After any other the
@@ -35,7 +36,8 @@ static int carry_out_command(struct batch *batch, struct request *request, struc
         answer_init(&request->answer, PROBLEM_OK);
         return 0;
     }
-    return decide(batch->store, batch->id, &command, clock_wall_ms(), &request->answer, problem);
+    return decide(batch->store, &batch->place->id, &command, clock_wall_ms(), &request->answer,
+                  problem);
 }
 
 /* What became of a run or a move, as the mesh is told. */
@@ -142,6 +144,8 @@ static int carry_out(struct batch *batch, struct request *request, struct proble
 static int try_all(struct batch *batch, struct request *const *requests, size_t count,
                    struct problem *problem)
 {
+    const struct batch_place *place = batch->place;
+
     if (store_begin(batch->store, problem) != 0) {
         return -1;
     }
@@ -150,14 +154,18 @@ static int try_all(struct batch *batch, struct request *const *requests, size_t 
             store_rollback(batch->store);
             return -1;
         }
+        if (place->between) {
+            place->between(place->of);
+        }
     }
-    return store_commit(batch->store, problem);
+    return batch->may_owe ? store_commit_owing(batch->store, problem)
+                          : store_commit(batch->store, problem);
 }
 
-int batch_carry_out(struct store *store, const struct node_id *id, struct request *const *requests,
-                    size_t count, struct problem *problem)
+int batch_carry_out(const struct batch_place *place, struct request *const *requests, size_t count,
+                    bool may_owe, struct problem *problem)
 {
-    struct batch batch = {.store = store, .id = id};
+    struct batch batch = {.store = place->store, .place = place, .may_owe = may_owe};
 
     problem->code = PROBLEM_OK;
     if (try_all(&batch, requests, count, problem) == 0) {

@@ -22,12 +22,20 @@ struct request {
     struct apply_answer applied; /* to a run; its token is the run's */
 };
 
+/* What a batch is carried out with. */
+struct batch_place {
+    struct store *store;
+    struct node_id id;
+    void (*between)(void *of); /* called between requests, for what else cannot wait; or NULL */
+    void *of;
+};
+
 /*
- * Carries out `count` requests in order and commits. 0: each has its answer, and what was done is
- * durable. -1 with the problem (DISK_FULL, DB_LOCKED, DB_FAILED ...): nothing of the batch was
- * stored, the answers mean nothing.
+ * Carries out `count` requests in order and commits, with `may_owe` by store_commit_owing. 0: each
+ * has its answer, and what was done is durable unless the store owes a sync. -1 with the problem
+ * (DISK_FULL, DB_LOCKED, DB_FAILED ...): nothing of the batch was stored, the answers mean nothing.
  */
-int batch_carry_out(struct store *store, const struct node_id *id, struct request *const *requests,
-                    size_t count, struct problem *problem);
+int batch_carry_out(const struct batch_place *place, struct request *const *requests, size_t count,
+                    bool may_owe, struct problem *problem);
 
 #endif

@@ -1,24 +1,27 @@
 /*
  * Why one thread decides and writes: one order of events, nothing to reconcile, and a group commit
- * that batches by itself: while a COMMIT waits for the disk the next commands queue up, and the
- * next turn takes them all. A separate storage thread would add a hop to every gate and win
- * nothing, since every decision must wait for the commit before it anyway.
+ * that batches by itself: while a batch is decided the next commands queue up, and the next turn
+ * takes them all. Waiting for the disk is nothing to decide: when there is more than one request,
+ * the syncer's thread waits, and the node decides the next batch upon what it has written. Answers
+ * and facts are held back until the disk has confirmed (struct held), in the order of the commits.
+ * A lone request is not worth two changes of threads.
  */
 #include "node/node.h"
 
 #include "bus/inproc.h"
 #include "node/batch.h"
 #include "node/leisure.h"
+#include "node/syncer.h"
 #include "proto/clock.h"
 #include "proto/handoff.h"
 #include "proto/log.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <unistd.h>
 
 /* Sync chunks read ahead of their turn, so that live runs behind them are seen; bytes of one are
  * at most LIMIT_RUN_BYTES. */
@@ -40,28 +43,25 @@ struct queue {
     size_t count;
 };
 
-struct node {
-    struct store *store;
-    struct node_id id;
-    zsock_t *pipe, *commands, *peers, *facts;
-    struct queue live, sync; /* peers' runs that wait for their turn */
-    struct pending *batch[BATCH_MAX];
-    struct request *requests[BATCH_MAX]; /* of the same, for batch_carry_out */
-    size_t batch_count;
-    struct buffer out; /* answers and facts are packed here */
-    bool full;         /* the disk was, and nothing was written since */
+/* Requests carried out together, and what everybody is told of them. */
+struct carried {
+    struct pending *items[BATCH_MAX];
+    size_t count;
+    struct buffer fact; /* empty when there is none */
 };
 
-/* A database that failed to write must not be written again: what the kernel dropped after a failed
- * fsync is gone while the page cache says otherwise. A restart mints a new epoch and pulls. */
-static void die_when_failed(const struct problem *problem)
-{
-    if (problem->code != PROBLEM_DB_FAILED) {
-        return;
-    }
-    log_problem(LOG_LEVEL_ERROR, problem);
-    _exit(problem_exit_status(problem->code));
-}
+struct node {
+    struct batch_place place;
+    zsock_t *pipe, *commands, *peers, *facts;
+    zactor_t *syncer;
+    struct queue live, sync; /* peers' runs that wait for their turn */
+    struct carried batch;
+    struct request *requests[BATCH_MAX]; /* of the same, for batch_carry_out */
+    struct carried held;                 /* written, and the syncer waits for the disk */
+    bool holds;                          /* `held` is in use */
+    struct buffer out;                   /* answers are packed here */
+    bool full;                           /* the disk was, and nothing was written since */
+};
 
 /* A full disk is told once, not once a camera and second. */
 static void note_failure(struct node *node, const struct problem *problem)
@@ -134,8 +134,8 @@ static struct pending *receive_request(zsock_t *from)
 
 static void add_to_batch(struct node *node, struct pending *pending)
 {
-    node->requests[node->batch_count] = &pending->request;
-    node->batch[node->batch_count++] = pending;
+    node->requests[node->batch.count] = &pending->request;
+    node->batch.items[node->batch.count++] = pending;
 }
 
 static void take_commands(struct node *node)
@@ -156,8 +156,8 @@ static void take_commands(struct node *node)
 static void note_synced(struct node *node, const struct apply_request *request)
 {
     struct problem problem = {.code = PROBLEM_OK};
-    if (store_set_synced(node->store, &request->peer, request->wall_ms, &problem) != 0) {
-        die_when_failed(&problem);
+    if (store_set_synced(node->place.store, &request->peer, request->wall_ms, &problem) != 0) {
+        syncer_die_when_failed(&problem);
         log_problem(LOG_LEVEL_WARN, &problem);
     }
 }
@@ -205,7 +205,7 @@ static void take_runs(struct node *node)
 static void fail_all(struct node *node, const struct problem *problem)
 {
     note_failure(node, problem);
-    for (size_t i = 0; i < node->batch_count; i++) {
+    for (size_t i = 0; i < node->batch.count; i++) {
         struct request *request = node->requests[i];
         request->applied =
             (struct apply_answer){.token = request->run.token, .outcome = APPLY_REFUSED};
@@ -234,37 +234,87 @@ static void send_answer(struct node *node, struct pending *pending)
     }
 }
 
-static void answer_all(struct node *node)
+/* What the last commit made of the log, for all listeners. */
+static void take_fact(struct node *node, struct buffer *fact)
 {
-    for (size_t i = 0; i < node->batch_count; i++) {
-        send_answer(node, node->batch[i]);
-        free_pending(node->batch[i]);
+    buffer_clear(fact);
+    if (store_take_fact(node->place.store, fact) != 0) {
+        log_error("INTERNAL", "where=node what=\"a fact could not be packed; listeners resync\"");
+        buffer_clear(fact);
     }
-    node->batch_count = 0;
 }
 
-static void publish(struct node *node)
+static void publish(struct node *node, const struct buffer *fact)
 {
-    buffer_clear(&node->out);
-    if (store_take_fact(node->store, &node->out) != 0) {
-        log_error("INTERNAL", "where=node what=\"a fact could not be packed; listeners resync\"");
-        return;
-    }
-    if (node->out.len > 0) { /* a slow listener loses it, sees the gap in `batch`, reads the log */
+    if (fact->len > 0) { /* a slow listener loses it, sees the gap in `batch`, reads the log */
         if (node->full) {
             log_info("DISK_ROOM_AGAIN", "text=\"events are stored again\"");
             node->full = false;
         }
-        (void)zmq_send(zsock_resolve(node->facts), node->out.data, node->out.len, ZMQ_DONTWAIT);
+        (void)zmq_send(zsock_resolve(node->facts), fact->data, fact->len, ZMQ_DONTWAIT);
     }
+}
+
+/* Every answer, then the fact. */
+static void tell(struct node *node, struct carried *carried)
+{
+    for (size_t i = 0; i < carried->count; i++) {
+        send_answer(node, carried->items[i]);
+        free_pending(carried->items[i]);
+    }
+    carried->count = 0;
+    publish(node, &carried->fact);
+}
+
+/* The syncer's word that the disk has it. A signal may interrupt the wait; nothing else does. */
+static void wait_for_disk(struct node *node)
+{
+    char *word;
+
+    do {
+        word = zstr_recv(node->syncer);
+    } while (word == NULL && errno == EINTR);
+    assert(word != NULL);
+    zstr_free(&word);
+}
+
+/* Waits until the disk has what is held, and tells it. */
+static void tell_held(struct node *node)
+{
+    if (node->holds) {
+        wait_for_disk(node);
+        node->holds = false;
+        tell(node, &node->held);
+    }
+}
+
+/* The same if the disk has it by now. Between requests, and while nothing is to be done. */
+static void tell_if_synced(void *of)
+{
+    struct node *node = of;
+
+    if (node->holds && (zsock_events(node->syncer) & ZMQ_POLLIN) != 0) {
+        tell_held(node);
+    }
+}
+
+/* Hands the batch over to the syncer. What was held before has been told. */
+static void hold(struct node *node)
+{
+    struct carried free_one = node->held;
+
+    node->held = node->batch;
+    node->batch = free_one;
+    node->holds = true;
+    (void)zstr_send(node->syncer, "");
 }
 
 static void tidy(struct node *node, bool idle)
 {
     struct problem problem;
 
-    if (store_tidy(node->store, idle, &problem) != 0) {
-        die_when_failed(&problem);
+    if (store_tidy(node->place.store, idle, &problem) != 0) {
+        syncer_die_when_failed(&problem);
         note_failure(node, &problem);
     }
 }
@@ -277,15 +327,22 @@ static bool turn(struct node *node)
     collect_runs(node);
     take_commands(node);
     take_runs(node);
-    if (node->batch_count == 0) {
+    if (node->batch.count == 0) {
         return false;
     }
-    if (batch_carry_out(node->store, &node->id, node->requests, node->batch_count, &problem) != 0) {
-        die_when_failed(&problem);
+    bool may_owe = node->batch.count > 1 || node->sync.count > 0;
+    if (batch_carry_out(&node->place, node->requests, node->batch.count, may_owe, &problem) != 0) {
+        syncer_die_when_failed(&problem);
         fail_all(node, &problem);
     }
-    answer_all(node);
-    publish(node);
+    take_fact(node, &node->batch.fact);
+    /* A batch that wrote nothing may answer for one that waits: a camera's second try. */
+    tell_held(node);
+    if (store_owes_sync(node->place.store)) {
+        hold(node);
+    } else {
+        tell(node, &node->batch);
+    }
     tidy(node, false);
     return true;
 }
@@ -307,10 +364,10 @@ static bool told_to_stop(struct node *node)
 static bool settle(struct node *node)
 {
     struct problem problem;
-    int more = node->full ? 0 : store_settle(node->store, &problem);
+    int more = node->full ? 0 : store_settle(node->place.store, &problem);
 
     if (more < 0) {
-        die_when_failed(&problem);
+        syncer_die_when_failed(&problem);
         note_failure(node, &problem);
     }
     return more > 0;
@@ -336,7 +393,8 @@ static bool wait_for_work(const struct node *node, int64_t wait_ms)
 {
     struct pollfd places[] = {{.fd = zsock_fd(node->pipe), .events = POLLIN},
                               {.fd = zsock_fd(node->commands), .events = POLLIN},
-                              {.fd = zsock_fd(node->peers), .events = POLLIN}};
+                              {.fd = zsock_fd(node->peers), .events = POLLIN},
+                              {.fd = zsock_fd(node->syncer), .events = POLLIN}};
 
     return poll(places, sizeof places / sizeof places[0], (int)wait_ms) > 0 &&
            places[0].revents != 0;
@@ -362,6 +420,7 @@ static void run(struct node *node)
         if (wait_for_work(node, worked ? 0 : leisure_wait_ms(&leisure, clock_mono_ms()))) {
             stop = told_to_stop(node);
         }
+        tell_if_synced(node);
         worked = !stop && turn(node);
     }
 }
@@ -389,11 +448,14 @@ static void free_node(struct node *node)
     for (size_t i = 0; i < node->sync.count; i++) {
         free_pending(node->sync.items[i]);
     }
+    zactor_destroy(&node->syncer);
     inproc_close(&node->commands);
     inproc_close(&node->peers);
     inproc_close(&node->facts);
-    store_close(&node->store);
+    store_close(&node->place.store);
     buffer_free(&node->out);
+    buffer_free(&node->batch.fact);
+    buffer_free(&node->held.fact);
     free(node);
 }
 
@@ -402,13 +464,14 @@ static struct node *new_node(zsock_t *pipe, const struct node_args *args)
     struct node *node = calloc(1, sizeof *node);
     assert(node != NULL);
     node->pipe = pipe;
-    node->store = args->store;
-    node->id = args->id;
+    node->place = (struct batch_place){args->store, args->id, tell_if_synced, node};
     node->commands = bind_socket(ZMQ_ROUTER, COMMAND_NODE, LIMIT_BATCH_COMMANDS);
     node->peers = bind_socket(ZMQ_ROUTER, HANDOFF_NODE, LIMIT_BATCH_LIVE);
     node->facts = bind_socket(ZMQ_PUB, FACTS_ENDPOINT, LIMIT_FACTS_QUEUE);
     /* inproc names are ours: a failed bind is our bug */
     assert(node->commands != NULL && node->peers != NULL && node->facts != NULL);
+    node->syncer = zactor_new(syncer_actor, args->store);
+    assert(node->syncer != NULL);
     return node;
 }
 
@@ -422,5 +485,6 @@ void node_actor(zsock_t *pipe, void *args)
     for (int i = 0; i < LAST_TURNS && turn(node); i++) { /* what was asked before is answered */
         ;
     }
+    tell_held(node);
     free_node(node);
 }

@@ -3,8 +3,10 @@
  * peers' runs on HANDOFF_NODE, facts go out on FACTS_ENDPOINT (all bound when zactor_new returns).
  *
  * One turn takes what is queued and never waits for more: commands first, then live runs of peers,
- * then at most one sync chunk; one COMMIT (node/batch.h); then every answer of the batch,
- * then the fact.
+ * then at most one sync chunk; one COMMIT (node/batch.h); then, when the disk has confirmed it,
+ * every answer of the batch, then the fact. For a batch of several requests another thread waits
+ * for the disk (node/syncer.h), and the next turn begins meanwhile; it ends after that batch was
+ * told.
  */
 #ifndef NODE_NODE_H
 #define NODE_NODE_H

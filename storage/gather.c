@@ -1,9 +1,6 @@
 #include "storage/gather.h"
 
-#include <sqlite3.h>
-
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +16,8 @@ struct gather {
     unsigned char *bytes; /* GATHER_BYTES; what real does not hold yet */
     sqlite3_int64 at;     /* where they belong */
     int len;
+    bool has_header;  /* the first bytes of the file were written since the last sync here */
+    bool owing, owes; /* gather_owe */
 };
 
 static struct gather *of(sqlite3_file *file)
@@ -69,6 +68,7 @@ static int gather_write(sqlite3_file *file, const void *bytes, int len, sqlite3_
     struct gather *gather = of(file);
     bool follows = gather->len > 0 && at == gather->at + gather->len;
 
+    gather->has_header = gather->has_header || at == 0;
     if (!follows || len > GATHER_BYTES - gather->len) {
         int rc = flush(gather);
         if (rc != SQLITE_OK) {
@@ -92,8 +92,15 @@ static int gather_truncate(sqlite3_file *file, sqlite3_int64 size)
 
 static int gather_sync(sqlite3_file *file, int flags)
 {
-    int rc = flush(of(file));
-    return rc != SQLITE_OK ? rc : of(file)->real->pMethods->xSync(of(file)->real, flags);
+    struct gather *gather = of(file);
+    int rc = flush(gather);
+
+    if (rc == SQLITE_OK && gather->owing && !gather->has_header) {
+        gather->owes = true;
+        return SQLITE_OK;
+    }
+    gather->has_header = false;
+    return rc != SQLITE_OK ? rc : gather->real->pMethods->xSync(gather->real, flags);
 }
 
 static int gather_size(sqlite3_file *file, sqlite3_int64 *size)
@@ -193,4 +200,28 @@ const char *gather_vfs(void)
     vfs.szOsFile = below->szOsFile + (int)sizeof(struct gather);
     vfs.xOpen = gather_open;
     return sqlite3_vfs_register(&vfs, 0) == SQLITE_OK ? GATHER_NAME : NULL;
+}
+
+struct gather *gather_wal(sqlite3 *db)
+{
+    sqlite3_file *file = NULL;
+    int rc = sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file);
+
+    return rc == SQLITE_OK && file && file->pMethods == &METHODS ? of(file) : NULL;
+}
+
+void gather_owe(struct gather *wal, bool owing)
+{
+    wal->owing = owing;
+    wal->owes = wal->owes && !owing;
+}
+
+bool gather_owes(const struct gather *wal)
+{
+    return wal->owes;
+}
+
+int gather_sync_owed(struct gather *wal)
+{
+    return wal->real->pMethods->xSync(wal->real, SQLITE_SYNC_NORMAL);
 }

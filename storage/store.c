@@ -6,6 +6,7 @@
 #include "proto/clock.h"
 #include "proto/localtime.h"
 #include "proto/log.h"
+#include "storage/gather.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -200,7 +201,20 @@ static void make_room(struct store *store, struct problem *problem)
     }
 }
 
-int store_commit(struct store *store, struct problem *problem)
+/* COMMIT; with `owing` its sync is left to store_sync(), where the WAL is one of ours. */
+static int commit(struct store *store, bool owing, struct problem *problem)
+{
+    if (!owing || !store->wal) {
+        return run(store, STORE_COMMIT, problem);
+    }
+    gather_owe(store->wal, true);
+    int rc = run(store, STORE_COMMIT, problem);
+    gather_owe(store->wal, false);
+    store->owes_sync = rc == 0 && gather_owes(store->wal);
+    return rc;
+}
+
+static int finish_batch(struct store *store, bool owing, struct problem *problem)
 {
     struct problem spare;
     if (!problem) {
@@ -210,11 +224,12 @@ int store_commit(struct store *store, struct problem *problem)
     bool wrote = false;
     int failed = store_usable(store, problem) || store_fold(store, problem) ||
                  store_count_save(store, problem) || store_plate_save(store, problem);
+    store->owes_sync = false;
     if (!failed) {
         /* After the fold: mending damage changes visits, but not the number of events. */
         wrote = rewound > 0 || store->now.events != store->begun.events ||
                 !digest_equal(&store->now.state_digest, &store->begun.state_digest);
-        failed = (wrote && save_meta(store, problem)) || run(store, STORE_COMMIT, problem);
+        failed = (wrote && save_meta(store, problem)) || commit(store, owing, problem);
     }
     if (failed) {
         store_fail(store, problem);
@@ -232,6 +247,32 @@ int store_commit(struct store *store, struct problem *problem)
     store->begun = store->now;
     store->in_batch = store->has_mark = false;
     return 0;
+}
+
+int store_commit(struct store *store, struct problem *problem)
+{
+    return finish_batch(store, false, problem);
+}
+
+int store_commit_owing(struct store *store, struct problem *problem)
+{
+    return finish_batch(store, true, problem);
+}
+
+bool store_owes_sync(const struct store *store)
+{
+    return store->owes_sync;
+}
+
+int store_sync(const struct store *store, struct problem *problem)
+{
+    int rc = store->wal ? gather_sync_owed(store->wal) : SQLITE_OK;
+    return rc == SQLITE_OK
+               ? 0
+               : problem_set(problem, PROBLEM_DB_FAILED,
+                             "check the disk (dmesg, smartctl) and restore from a "
+                             "backup or from the peers",
+                             "%s-wal: sync: %s (sqlite %d)", store->path, sqlite3_errstr(rc), rc);
 }
 
 int store_mark(struct store *store, struct problem *problem)

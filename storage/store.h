@@ -42,6 +42,22 @@ void store_close(struct store **store);
  * DISK_FULL: try again later. DB_FAILED: the process must end (never retry a failed fsync). */
 int store_begin(struct store *store, struct problem *problem);
 int store_commit(struct store *store, struct problem *problem);
+
+/*
+ * Like store_commit, but may return before the disk has confirmed what was written; then
+ * store_owes_sync() is true and nobody may be told of the batch before store_sync() has returned 0.
+ * Readers of the database see it already, and after a power cut it may be gone, under stream
+ * numbers that nobody issues again (docs/replication.md). Later commits lie behind it: they are
+ * durable only together with it.
+ */
+int store_commit_owing(struct store *store, struct problem *problem);
+
+/* Whether the last commit waits for store_sync(). */
+bool store_owes_sync(const struct store *store);
+
+/* Waits until all commits before the call are durable. May be called by one other thread while the
+ * node's goes on. 0, or -1 with DB_FAILED: the process must end. */
+int store_sync(const struct store *store, struct problem *problem);
 void store_rollback(struct store *store);
 
 /* A savepoint around one request of the batch; memory follows. 0, or -1 with a

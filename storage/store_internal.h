@@ -297,6 +297,8 @@ struct store {
     int64_t updated_s;     /* what `updated` is the text of, in seconds */
     char updated_text[32]; /* rows of a batch share it */
     uint64_t wal_frames;   /* since the last complete checkpoint */
+    struct gather *wal;    /* for commits that leave their sync to others; may be NULL */
+    bool owes_sync;        /* of the last commit */
 
     struct store_stream *streams; /* sid - 1 is the index */
     size_t stream_capacity;

@@ -8,6 +8,7 @@
 #include "proto/clock.h"
 #include "proto/localtime.h"
 #include "proto/log.h"
+#include "storage/gather.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -292,6 +293,7 @@ static int open_database(struct store *store, bool is_full, struct problem *prob
     if (store_commit(store, problem)) {
         return -1;
     }
+    store->wal = gather_wal(store->db);
     /* What was imported or repaired is no news to anybody. */
     store->has_fact = false;
     store->batch = 0;

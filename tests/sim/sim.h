@@ -52,6 +52,7 @@ enum sim_moment_kind {
     SIM_BREAK,   /* it is told that its link `number` broke */
     SIM_DIAL,    /* it connects to `other` */
     SIM_TURN,    /* its node works */
+    SIM_SYNCED,  /* the disk has what its node wrote */
     SIM_APPLIED, /* the node's answer to a run */
     SIM_READ,    /* the reader reads */
     SIM_FACT,    /* the mesh hears of a commit */
@@ -131,6 +132,7 @@ struct sim_host {
     struct sim_request **commands, **live, **sync;
     size_t command_count, live_count, sync_count;
     bool has_turn;
+    struct sim_turn *held; /* written, not synced, not told; or NULL */
     int64_t fact_at_ms;
 
     struct sim_heads heads;    /* what is durable here, as its facts said */
@@ -274,6 +276,7 @@ struct replica_now sim_host_now(struct sim *sim, const struct sim_host *host);
 void sim_node_take_run(struct sim *sim, struct sim_host *host, const struct replica_output *output);
 void sim_node_take_command(struct sim *sim, struct sim_host *host, struct sim_moment *moment);
 void sim_node_turn(struct sim *sim, struct sim_host *host);
+void sim_node_synced(struct sim *sim, struct sim_host *host);
 void sim_node_tidy(struct sim *sim, struct sim_host *host, bool idle);
 void sim_node_forget(struct sim_host *host);
 
@@ -294,6 +297,8 @@ void sim_fault_heal(struct sim *sim);
 void sim_fault_died(struct sim *sim, size_t place);
 
 /* sim_truth.c */
+/* What a commit wrote, which the disk may not have yet; then what was told of it, which it has. */
+void sim_truth_written(struct sim *sim, struct sim_host *host, const struct fact *fact);
 void sim_truth_fact(struct sim *sim, struct sim_host *host, const struct fact *fact);
 /* After a start: what the database holds, compared; what a crash left undecided is adopted. */
 void sim_truth_started(struct sim *sim, struct sim_host *host);

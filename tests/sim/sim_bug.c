@@ -18,6 +18,8 @@ int __real_store_fold(struct store *store, struct problem *problem);
 int __wrap_store_fold(struct store *store, struct problem *problem);
 int __real_store_commit(struct store *store, struct problem *problem);
 int __wrap_store_commit(struct store *store, struct problem *problem);
+int __real_store_sync(const struct store *store, struct problem *problem);
+int __wrap_store_sync(const struct store *store, struct problem *problem);
 uint64_t __real_random_nonzero(void);
 uint64_t __wrap_random_nonzero(void);
 
@@ -52,6 +54,12 @@ int __wrap_store_commit(struct store *store, struct problem *problem)
         return 0;
     }
     return __real_store_commit(store, problem);
+}
+
+/* "sync": answers do not wait for the disk. */
+int __wrap_store_sync(const struct store *store, struct problem *problem)
+{
+    return strikes("sync", 1) ? 0 : __real_store_sync(store, problem);
 }
 
 /* "epoch": the same one after each start. */

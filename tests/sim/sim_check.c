@@ -34,7 +34,7 @@ bool sim_check_is_equal(struct sim *sim)
 
     for (size_t i = 0; i < sim->plan.centrals; i++) {
         const struct sim_host *host = &sim->hosts[i];
-        if (!host->is_up || host->has_turn) {
+        if (!host->is_up || host->has_turn || host->held) {
             return false;
         }
         struct digest mine = store_log_digest(first->store), other = store_log_digest(host->store);

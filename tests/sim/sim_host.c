@@ -226,6 +226,13 @@ void sim_host_end(struct sim *sim, size_t place, enum sim_end end)
             : end == SIM_END_KILL ? "kill"
                                   : "power cut");
     close_all(sim, host, end);
+    if (host->held) { /* nobody was told of it: it may be gone, or be done once more */
+        host->disk_losses++;
+        sim_truth_destroyed(sim);
+        if (end == SIM_END_POWER) {
+            sim_trace_rare(&sim->trace, SIM_RARE_HELD_LOST);
+        }
+    }
     sim_node_forget(host);
     for (size_t i = 0; i < host->frozen_count; i++) {
         buffer_free(&host->frozen[i].bytes);
@@ -358,6 +365,9 @@ static void happen(struct sim *sim, struct sim_host *host, struct sim_moment *mo
         break;
     case SIM_TURN:
         sim_node_turn(sim, host);
+        break;
+    case SIM_SYNCED:
+        sim_node_synced(sim, host);
         break;
     case SIM_APPLIED:
         replica_applied(host->replica, moment->number, moment->outcome, sim_host_now(sim, host));

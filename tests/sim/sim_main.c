@@ -43,7 +43,7 @@ static const char USAGE[] =
     "  --twin N        each N-th seed is folded by tests/fold.py, too (default 10, 0 = none)\n"
     "  --all           fails when a rare path was never taken (and the time was enough)\n"
     "  --no-shrink     leaves failing schedules as they are\n"
-    "  --bug NAME      plants a bug: drop, fold, ack, epoch\n";
+    "  --bug NAME      plants a bug: drop, fold, ack, sync, epoch\n";
 
 static double now_s(void)
 {
@@ -278,7 +278,7 @@ static int run_plan(const struct options *options, struct sim_plan *plan)
 /* The first seed that fails with this bug, made small. */
 static int find_bug(const char *bug, struct sim_plan *plan)
 {
-    for (uint64_t seed = 1; seed <= 30; seed++) {
+    for (uint64_t seed = 1; seed <= 60; seed++) {
         struct sim_result result;
         sim_plan_make(plan, seed, 0);
         (void)snprintf(plan->bug, sizeof plan->bug, "%s", bug);
@@ -297,7 +297,7 @@ static int find_bug(const char *bug, struct sim_plan *plan)
 
 static int test_itself(struct sim_plan *plan)
 {
-    static const char *const bugs[] = {"drop", "fold", "ack", "epoch"};
+    static const char *const bugs[] = {"drop", "fold", "ack", "sync", "epoch"};
     int failed = 0;
 
     for (uint64_t seed = 1; seed <= 8; seed++) {

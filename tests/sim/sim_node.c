@@ -12,7 +12,17 @@
 #define TURN_MS 8    /* a turn begins within, after something was queued */
 #define SLOW_MS 3000 /* on a slow disk */
 #define ANSWER_MS 4
+#define LONG_SYNC_PERCENT 20
+#define LONG_SYNC_MS 1000
 #define COMMAND_QUEUE 512
+
+/* Requests carried out together, and the fact of it. */
+struct sim_turn {
+    struct sim_request *taken[LIMIT_BATCH_COMMANDS + LIMIT_BATCH_LIVE + 1];
+    struct request *requests[LIMIT_BATCH_COMMANDS + LIMIT_BATCH_LIVE + 1];
+    size_t count;
+    struct buffer fact;
+};
 
 static void append(struct sim_request ***queue, size_t *count, struct sim_request *request)
 {
@@ -37,8 +47,19 @@ static void forget(struct sim_request **queue, size_t *count)
     *count = 0;
 }
 
+static void free_turn(struct sim_turn **turn)
+{
+    if (*turn) {
+        forget((*turn)->taken, &(*turn)->count);
+        buffer_free(&(*turn)->fact);
+    }
+    free(*turn);
+    *turn = NULL;
+}
+
 void sim_node_forget(struct sim_host *host)
 {
+    free_turn(&host->held);
     forget(host->commands, &host->command_count);
     forget(host->live, &host->live_count);
     forget(host->sync, &host->sync_count);
@@ -121,13 +142,7 @@ void sim_node_take_command(struct sim *sim, struct sim_host *host, struct sim_mo
 
 /* ---- a turn ---- */
 
-struct turn {
-    struct sim_request *taken[LIMIT_BATCH_COMMANDS + LIMIT_BATCH_LIVE + 1];
-    struct request *requests[LIMIT_BATCH_COMMANDS + LIMIT_BATCH_LIVE + 1];
-    size_t count;
-};
-
-static void take(struct turn *turn, struct sim_request **queue, size_t *count, size_t most)
+static void take(struct sim_turn *turn, struct sim_request **queue, size_t *count, size_t most)
 {
     size_t taken = *count < most ? *count : most;
 
@@ -141,7 +156,23 @@ static void take(struct turn *turn, struct sim_request **queue, size_t *count, s
     }
 }
 
-static void note_outcome(struct sim *sim, const struct request *request)
+static void fail_fork(struct sim *sim, const struct sim_host *host,
+                      const struct apply_request *request)
+{
+    struct run run;
+    struct wire wire;
+
+    if (!request->origin || run_unpack(&run, &wire, request->run) != 0) {
+        sim_fail(sim, "%s: a %s of %s does not fit the log", host->id.text,
+                 request->origin ? "run" : "move", request->peer.text);
+    }
+    sim_fail(sim, "%s at %zu: a run of %s, (%s, %llu) %llu and %zu more, does not continue the log",
+             host->id.text, host->place, request->peer.text, run.stream.node.text,
+             (unsigned long long)run.stream.epoch, (unsigned long long)run.from, run.count - 1);
+}
+
+static void note_outcome(struct sim *sim, const struct sim_host *host,
+                         const struct request *request)
 {
     bool is_live = request->run.origin == FACT_LIVE;
 
@@ -155,7 +186,8 @@ static void note_outcome(struct sim *sim, const struct request *request)
         sim_trace_rare(&sim->trace, SIM_RARE_GAP);
         break;
     case APPLY_FORK:
-        sim_fail(sim, "a run of %s does not continue the log", request->run.peer.text);
+        fail_fork(sim, host, &request->run);
+        break;
     case APPLY_REFUSED:
         sim_trace_rare(&sim->trace, SIM_RARE_REFUSED_RUN);
         break;
@@ -180,12 +212,12 @@ static void answer_client(struct sim *sim, struct sim_host *host, struct sim_req
     sim_time_plan(sim, moment, (int64_t)sim_random_below(&sim->random, ANSWER_MS));
 }
 
-static void answer_all(struct sim *sim, struct sim_host *host, struct turn *turn)
+static void answer_all(struct sim *sim, struct sim_host *host, struct sim_turn *turn)
 {
     for (size_t i = 0; i < turn->count; i++) {
         struct sim_request *request = turn->taken[i];
         if (request->request.is_run) {
-            note_outcome(sim, &request->request);
+            note_outcome(sim, host, &request->request);
             answer_run(sim, host, request->request.run.token, request->request.applied.outcome);
         } else {
             answer_client(sim, host, request);
@@ -195,7 +227,7 @@ static void answer_all(struct sim *sim, struct sim_host *host, struct turn *turn
     turn->count = 0;
 }
 
-static void fail_all(struct sim *sim, const struct turn *turn, const struct problem *problem)
+static void fail_all(struct sim *sim, const struct sim_turn *turn, const struct problem *problem)
 {
     if (problem->code == PROBLEM_DISK_FULL) {
         sim_trace_rare(&sim->trace, SIM_RARE_DISK_FULL);
@@ -208,25 +240,47 @@ static void fail_all(struct sim *sim, const struct turn *turn, const struct prob
     }
 }
 
-static void publish(struct sim *sim, struct sim_host *host)
+static void unpack(struct sim *sim, const struct buffer *bytes, struct fact *fact)
 {
-    struct buffer out = {.limit = 0};
+    if (fact_unpack(fact, buffer_slice(bytes)) != 0) {
+        sim_fail(sim, "a fact cannot be read");
+    }
+}
+
+/* From here on a peer that asks is given these events, whether the disk has them or not. */
+static void take_fact(struct sim *sim, struct sim_host *host, struct sim_turn *turn)
+{
     struct fact fact;
 
-    if (store_take_fact(host->store, &out) != 0) {
+    if (store_take_fact(host->store, &turn->fact) != 0) {
         sim_fail(sim, "a fact cannot be packed");
     }
-    if (out.len > 0) {
-        if (fact_unpack(&fact, buffer_slice(&out)) != 0) {
-            sim_fail(sim, "a fact cannot be read");
-        }
+    if (turn->fact.len > 0) {
+        unpack(sim, &turn->fact, &fact);
+        sim_truth_written(sim, host, &fact);
+        fact_free(&fact);
+    }
+}
+
+static void publish(struct sim *sim, struct sim_host *host, struct buffer *out)
+{
+    struct fact fact;
+
+    if (out->len > 0) {
         sim->trace.commits++;
-        sim_trace_mix(&sim->trace, out.data, out.len);
+        sim_trace_mix(&sim->trace, out->data, out->len);
+        unpack(sim, out, &fact);
         sim_truth_fact(sim, host, &fact);
         fact_free(&fact);
-        sim_host_publish(sim, host, &out);
+        sim_host_publish(sim, host, out);
     }
-    buffer_free(&out);
+}
+
+static void tell(struct sim *sim, struct sim_host *host, struct sim_turn *turn)
+{
+    publish(sim, host, &turn->fact);
+    answer_all(sim, host, turn);
+    free_turn(&turn);
 }
 
 /* What no command can ask for yet: an administrator's tool would do it this way. */
@@ -251,16 +305,21 @@ static int carry_out_event(struct sim *sim, struct sim_host *host, struct sim_re
     return store_commit(host->store, problem);
 }
 
-static int carry_out(struct sim *sim, struct sim_host *host, struct turn *turn,
+/* The daemon waits for the sync of a lone request; here it is left open now and then, too. */
+static int carry_out(struct sim *sim, struct sim_host *host, struct sim_turn *turn,
                      struct problem *problem)
 {
+    const struct batch_place place = {.store = host->store, .id = host->id};
+
+    bool may_owe = turn->count > 1 || sim_random_chance(&sim->random, 50);
+
     return turn->count == 1 && turn->taken[0]->client && turn->taken[0]->bytes.len == 0
                ? carry_out_event(sim, host, turn->taken[0], problem)
-               : batch_carry_out(host->store, &host->id, turn->requests, turn->count, problem);
+               : batch_carry_out(&place, turn->requests, turn->count, may_owe, problem);
 }
 
 /* An event without a command has a turn of its own. */
-static void gather(struct turn *turn, struct sim_host *host)
+static void gather(struct sim_turn *turn, struct sim_host *host)
 {
     size_t plain = 0;
 
@@ -299,10 +358,54 @@ void sim_node_tidy(struct sim *sim, struct sim_host *host, bool idle)
     }
 }
 
+void sim_node_synced(struct sim *sim, struct sim_host *host)
+{
+    struct problem problem = {.code = PROBLEM_OK};
+    struct sim_turn *turn = host->held;
+
+    if (!turn) {
+        return; /* the turn after it has told it */
+    }
+    if (store_sync(host->store, &problem) != 0) {
+        fail_store(sim, host, &problem);
+        return; /* the process ends with what it holds */
+    }
+    host->held = NULL;
+    tell(sim, host, turn);
+}
+
+/* The disk takes its time, now and then a second; what the node does meanwhile lies behind it. */
+static void hold(struct sim *sim, struct sim_host *host, struct sim_turn *turn)
+{
+    bool is_long = host->is_slow || sim_random_chance(&sim->random, LONG_SYNC_PERCENT);
+    uint64_t most_ms = is_long ? LONG_SYNC_MS : TURN_MS;
+
+    host->held = turn;
+    sim_time_plan(sim,
+                  (struct sim_moment){.kind = SIM_SYNCED, .place = host->place, .boot = host->boot},
+                  1 + (int64_t)sim_random_below(&sim->random, most_ms));
+}
+
+static void end_turn(struct sim *sim, struct sim_host *host, struct sim_turn *turn)
+{
+    take_fact(sim, host, turn);
+    if (host->held) {
+        sim_trace_rare(&sim->trace, SIM_RARE_HELD);
+    }
+    sim_node_synced(sim, host);
+    if (host->store_failed) {
+        free_turn(&turn);
+    } else if (store_owes_sync(host->store)) {
+        hold(sim, host, turn);
+    } else {
+        tell(sim, host, turn);
+    }
+}
+
 void sim_node_turn(struct sim *sim, struct sim_host *host)
 {
     struct problem problem = {.code = PROBLEM_OK};
-    struct turn *turn = bytes_allocate(1, sizeof *turn);
+    struct sim_turn *turn = bytes_allocate(1, sizeof *turn);
 
     host->has_turn = false;
     (void)sim_host_now(sim, host);
@@ -316,16 +419,13 @@ void sim_node_turn(struct sim *sim, struct sim_host *host)
         if (sim->disks[host->place].is_dead) {
             sim_trace_rare(&sim->trace, SIM_RARE_TORN_COMMIT);
         }
-        forget(turn->taken, &turn->count);
-        free(turn);
+        free_turn(&turn);
         return;
     }
     if (failed) {
         fail_all(sim, turn, &problem);
     }
-    publish(sim, host);
-    answer_all(sim, host, turn);
-    free(turn);
+    end_turn(sim, host, turn);
     sim_node_tidy(sim, host, false);
     if (host->command_count + host->live_count + host->sync_count > 0) {
         plan_turn(sim, host);

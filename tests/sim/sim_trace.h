@@ -25,6 +25,8 @@
     X(UNCLEAN, "after a crash")                                          \
     X(POWER_LOST, "a power cut took unsynced bytes")                     \
     X(COMMIT_UNKNOWN, "a commit became durable that nobody was told of") \
+    X(HELD, "a batch was written while one waited for the disk")         \
+    X(HELD_LOST, "the power was cut while a batch waited for the disk")  \
     X(TORN_COMMIT, "the power was cut inside a commit")                  \
     X(TORN_OPEN, "or while opening")                                     \
     X(SYNC_FAILED, "a sync failed and the process ended")                \

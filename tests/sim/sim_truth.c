@@ -203,29 +203,52 @@ static void take_run(struct sim *sim, struct sim_host *host, const struct run *r
     }
 }
 
-static void take_item(struct sim *sim, struct sim_host *host, const struct fact_event *item)
+static void write_item(struct sim *sim, struct sim_host *host, const struct fact_event *item,
+                       const struct run *run)
 {
-    struct run run;
-    struct wire wire;
+    bool is_new = run->from > require_stream(sim, &run->stream)->count;
 
-    if (run_unpack(&run, &wire, item->run) != 0) {
-        sim_fail(sim, "an event of a fact cannot be read");
-    }
-    bool is_new = run.from > require_stream(sim, &run.stream)->count;
     if (is_new != (item->origin == FACT_LOCAL)) {
         sim_fail(sim, "%s: an event of %s is local or not, wrongly", host->id.text,
-                 run.stream.node.text);
+                 run->stream.node.text);
     }
-    take_run(sim, host, &run);
-    struct head *head = sim_truth_head(&host->heads, &run.stream, true);
-    if (run.from != head->seq + 1) {
+    take_run(sim, host, run);
+}
+
+static void tell_item(struct sim *sim, struct sim_host *host, const struct fact_event *item,
+                      const struct run *run)
+{
+    struct head *head = sim_truth_head(&host->heads, &run->stream, true);
+
+    (void)item;
+    if (run->from != head->seq + 1) {
         sim_fail(sim, "%s: the stream of %s goes from %llu to %llu", host->id.text,
-                 run.stream.node.text, (unsigned long long)head->seq, (unsigned long long)run.from);
+                 run->stream.node.text, (unsigned long long)head->seq,
+                 (unsigned long long)run->from);
     }
-    head->seq += run.count;
-    head->chain = run.chain_after;
-    run_free(&run);
-    wire_close(&wire);
+    head->seq += run->count;
+    head->chain = run->chain_after;
+}
+
+static void each_item(struct sim *sim, struct sim_host *host, const struct fact *fact,
+                      void (*take)(struct sim *sim, struct sim_host *host,
+                                   const struct fact_event *item, const struct run *run))
+{
+    for (size_t i = 0; i < fact->item_count; i++) {
+        struct run run;
+        struct wire wire;
+        if (run_unpack(&run, &wire, fact->items[i].run) != 0) {
+            sim_fail(sim, "an event of a fact cannot be read");
+        }
+        take(sim, host, &fact->items[i], &run);
+        run_free(&run);
+        wire_close(&wire);
+    }
+}
+
+void sim_truth_written(struct sim *sim, struct sim_host *host, const struct fact *fact)
+{
+    each_item(sim, host, fact, write_item);
 }
 
 /* Events that were caught up with are in the fact as a head only; its chain seals them. */
@@ -254,9 +277,7 @@ void sim_truth_fact(struct sim *sim, struct sim_host *host, const struct fact *f
 {
     struct digest sum = {{0}};
 
-    for (size_t i = 0; i < fact->item_count; i++) {
-        take_item(sim, host, &fact->items[i]);
-    }
+    each_item(sim, host, fact, tell_item);
     for (size_t i = 0; i < fact->head_count; i++) {
         take_head(sim, host, &fact->heads[i]);
     }
@@ -347,6 +368,19 @@ void sim_truth_started(struct sim *sim, struct sim_host *host)
 
 /* ---- loss and acknowledgement ---- */
 
+/* Its writer lives and has it, though it has not told anybody. */
+static bool is_held(const struct sim *sim, const struct sim_fact_stream *stream)
+{
+    bool held = false;
+
+    for (size_t i = 0; i < SIM_PLACES; i++) {
+        const struct sim_host *host = &sim->hosts[i];
+        held = held ||
+               (host->is_up && host->held && node_id_compare(&stream->id.node, &host->id) == 0);
+    }
+    return held;
+}
+
 void sim_truth_destroyed(struct sim *sim)
 {
     for (size_t i = 0; i < sim->stream_count; i++) {
@@ -356,7 +390,7 @@ void sim_truth_destroyed(struct sim *sim)
             const struct head *head = sim_truth_head(&sim->hosts[k].heads, &stream->id, false);
             best = head && head->seq > best ? head->seq : best;
         }
-        if (best < stream->count && best < stream->lost_above) {
+        if (best < stream->count && best < stream->lost_above && !is_held(sim, stream)) {
             sim_trace_rare(&sim->trace, SIM_RARE_FORGOT);
             stream->lost_above = best;
         }

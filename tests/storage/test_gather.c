@@ -155,6 +155,96 @@ START_TEST(a_write_that_fails_is_reported_by_the_sync)
 }
 END_TEST
 
+/* ---- syncs that are left to others ---- */
+
+/* A database in WAL mode whose last transaction is in the WAL. */
+static sqlite3 *open_database(void)
+{
+    static char path[128];
+    sqlite3 *db = NULL;
+
+    (void)snprintf(directory, sizeof directory, "/tmp/test_gather.XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    (void)snprintf(path, sizeof path, "%s/db", directory);
+    ck_assert_int_eq(
+        sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, gather_vfs()),
+        SQLITE_OK);
+    return db;
+}
+
+static void run_sql(sqlite3 *db, const char *sql)
+{
+    ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+}
+
+static void close_database(sqlite3 *db)
+{
+    char path[128];
+
+    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+    (void)snprintf(path, sizeof path, "%s/db", directory);
+    ck_assert_int_eq(unlink(path), 0); /* closing removed the others */
+    ck_assert_int_eq(rmdir(directory), 0);
+}
+
+START_TEST(only_a_wal_of_ours_can_owe_a_sync)
+{
+    sqlite3 *db = open_database(), *plain = NULL;
+
+    ck_assert_ptr_null(gather_wal(db)); /* no WAL yet */
+    run_sql(db, "PRAGMA journal_mode = WAL; CREATE TABLE t(x)");
+    ck_assert_ptr_nonnull(gather_wal(db));
+    ck_assert_int_eq(sqlite3_open(sqlite3_db_filename(db, "main"), &plain), SQLITE_OK);
+    run_sql(plain, "INSERT INTO t VALUES (1)");
+    ck_assert_ptr_null(gather_wal(plain));
+    ck_assert_int_eq(sqlite3_close(plain), SQLITE_OK);
+    close_database(db);
+}
+END_TEST
+
+START_TEST(a_commit_owes_its_sync_only_when_asked_to)
+{
+    sqlite3 *db = open_database();
+
+    run_sql(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE t(x)");
+    struct gather *wal = gather_wal(db);
+    run_sql(db, "INSERT INTO t VALUES (1)");
+    ck_assert(!gather_owes(wal));
+    gather_owe(wal, true);
+    ck_assert(!gather_owes(wal));
+    run_sql(db, "INSERT INTO t VALUES (2)");
+    gather_owe(wal, false);
+    ck_assert(gather_owes(wal));
+    ck_assert_int_eq(gather_sync_owed(wal), SQLITE_OK);
+    gather_owe(wal, true);
+    run_sql(db, "SELECT * FROM t"); /* writes nothing */
+    gather_owe(wal, false);
+    ck_assert(!gather_owes(wal));
+    close_database(db);
+}
+END_TEST
+
+/* The first commit after a checkpoint begins the file anew: its header is synced before the frames
+ * are written over the old ones, or a power cut could leave old frames behind a new header. */
+START_TEST(a_new_header_does_not_wait)
+{
+    struct pair pair = open_pair();
+    struct gather *wal = (struct gather *)(void *)pair.gathered;
+
+    gather_owe(wal, true);
+    write_both(pair, 0, 32, 'h');
+    ck_assert_int_eq(pair.gathered->pMethods->xSync(pair.gathered, SQLITE_SYNC_NORMAL), SQLITE_OK);
+    ck_assert(!gather_owes(wal));
+    write_both(pair, 32, 24, 'f');
+    ck_assert_int_eq(pair.gathered->pMethods->xSync(pair.gathered, SQLITE_SYNC_NORMAL), SQLITE_OK);
+    ck_assert(gather_owes(wal));
+    ck_same_range(pair, 0, 56);
+    close_wal(pair.plain);
+    close_wal(pair.gathered);
+    remove_files();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("gather");
@@ -163,6 +253,9 @@ int main(void)
     tcase_add_loop_test(tcase, any_sequence_of_calls_leaves_the_same_file, 0, 20);
     tcase_add_test(tcase, a_sync_writes_what_was_gathered);
     tcase_add_test(tcase, a_write_that_fails_is_reported_by_the_sync);
+    tcase_add_test(tcase, only_a_wal_of_ours_can_owe_a_sync);
+    tcase_add_test(tcase, a_commit_owes_its_sync_only_when_asked_to);
+    tcase_add_test(tcase, a_new_header_does_not_wait);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
