@@ -82,6 +82,7 @@ static void *start_thread(const struct mg_context *context, int type)
     worker->node = ask_new(COMMAND_NODE, &api->gateway.abandon);
     buffer_init(&worker->in, api->gateway.body_bytes);
     buffer_init(&worker->question, LIMIT_COMMAND_BYTES + LIMIT_CONFIG_BYTES);
+    worker->named = random_nonzero();
     stack_trim(); /* most of them wait for a page that never comes */
     return worker;
 }
@@ -223,6 +224,7 @@ static int begin_request(struct mg_connection *connection)
 
     atomic_fetch_add(&api->gateway.under_way, 1);
     request_init(&request, &api->gateway, connection);
+    request_name(&request);
     handshake = serve(&request);
     atomic_fetch_sub(&api->gateway.under_way, 1);
     meter_http(api->gateway.meter, route_index(request.route), handshake ? 101 : request.status);

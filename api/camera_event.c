@@ -30,19 +30,18 @@ static struct slice text_of(const json_t *object, const char *key)
 }
 
 /* A text, or an integer as decimal text in `spare`. */
-static struct slice name_of(const json_t *object, const char *key, char *spare, size_t size)
+static struct slice name_of(const json_t *object, const char *key, char spare[CAMERA_EVENT_NAME])
 {
     const json_t *member = json_object_get(object, key);
     double real = json_is_real(member) ? json_real_value(member) : 0.5;
 
     if (json_is_integer(member)) {
-        (void)snprintf(spare, size, "%" JSON_INTEGER_FORMAT, json_integer_value(member));
-    } else if (fabs(real) < 1e15 && real >= trunc(real) && real <= trunc(real)) {
-        (void)snprintf(spare, size, "%.0f", real);
-    } else {
-        return text_of(object, key);
+        return (struct slice){spare, decimal_signed(json_integer_value(member), spare)};
     }
-    return slice_text(spare);
+    if (fabs(real) < 1e15 && real >= trunc(real) && real <= trunc(real)) {
+        return (struct slice){spare, decimal_signed((int64_t)real, spare)};
+    }
+    return text_of(object, key);
 }
 
 static int64_t time_of(const json_t *object, const char *key)
@@ -116,10 +115,10 @@ static int read_confidence(struct camera_event *reading, const json_t *data)
 
 static int read_sent_id(struct camera_event *reading, const json_t *event, const json_t *data)
 {
-    struct slice id = name_of(event, "event_id", reading->sent_id, sizeof reading->sent_id);
+    struct slice id = name_of(event, "event_id", reading->sent_id);
 
     if (id.len == 0) {
-        id = name_of(data, "event_id", reading->sent_id, sizeof reading->sent_id);
+        id = name_of(data, "event_id", reading->sent_id);
     }
     if (id.len > LIMIT_EVENT_ID) {
         return refuse(reading, PROBLEM_FIELD_INVALID, "event_id quá dài");
@@ -150,11 +149,11 @@ static void read_camera(struct camera_event *reading, const json_t *event, const
 {
     struct command *command = &reading->command;
 
-    command->camera_id = name_of(event, "camera_id", reading->camera_id, sizeof reading->camera_id);
+    command->camera_id = name_of(event, "camera_id", reading->camera_id);
     command->camera_name = text_of(event, "camera_name");
     command->camera_type = text_of(event, "camera_type");
     command->source = text_of(data, "source");
-    command->edge_id = name_of(data, "edge_id", reading->edge_id, sizeof reading->edge_id);
+    command->edge_id = name_of(data, "edge_id", reading->edge_id);
     /* A camera inside a lot sees where cars stand, not that they enter. */
     if (slice_equal(command->camera_type, slice_text("PARKING_LOT")) &&
         (command->gate == GATE_ENTRY || command->gate == GATE_DETECTION)) {

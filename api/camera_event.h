@@ -11,10 +11,13 @@
 #include "proto/command.h"
 #include "proto/problem.h"
 
+/* Bytes of a name that was sent as a number. */
+#define CAMERA_EVENT_NAME DECIMAL_TEXT
+
 /* A command and what it borrows beside the parsed document. */
 struct camera_event {
     struct command command;
-    char camera_id[32], edge_id[32], sent_id[32];
+    char camera_id[CAMERA_EVENT_NAME], edge_id[CAMERA_EVENT_NAME], sent_id[CAMERA_EVENT_NAME];
     struct problem problem;
 };
 

@@ -66,6 +66,7 @@ struct worker {
     struct buffer in;       /* request body */
     struct buffer question; /* packed command */
     struct buffer out;      /* answer, with room for its head in front */
+    uint64_t named;         /* the last id that it gave to a request; random at the start */
 };
 
 #endif

@@ -23,6 +23,26 @@ static void locate(struct slice text, size_t offset, int *line, int *column)
     }
 }
 
+/* How often `c` is there; more than LIMIT_DEPTH are not counted on. */
+static size_t count_of(struct slice text, char c)
+{
+    const char *at = text.data, *end = text.data + text.len;
+    size_t count = 0;
+
+    while (count <= LIMIT_DEPTH && at < end && (at = memchr(at, c, (size_t)(end - at))) != NULL) {
+        count++;
+        at++;
+    }
+    return count;
+}
+
+/* Most texts have no more brackets than may be open at a time: there is nothing to look for. */
+static bool has_no_excess(struct slice text)
+{
+    return text.len == 0 || (memchr(text.data, '\0', text.len) == NULL &&
+                             count_of(text, '{') + count_of(text, '[') <= LIMIT_DEPTH);
+}
+
 /* Offset of the first bracket that nests too deep, or of a NUL (which jansson would skip as white
  * space); the length when there is none. */
 static size_t find_excess(struct slice text)
@@ -30,6 +50,9 @@ static size_t find_excess(struct slice text)
     size_t depth = 0;
     bool in_string = false;
 
+    if (has_no_excess(text)) {
+        return text.len;
+    }
     for (size_t i = 0; i < text.len; i++) {
         char c = text.data[i];
         if (c == '\0') {
@@ -115,18 +138,31 @@ static void put(struct json_writer *writer, const char *data, size_t len)
     (void)buffer_append(writer->out, data, len);
 }
 
-static void separate(struct json_writer *writer)
+/* Room for the `len` bytes of a value, behind the comma that it may need; NULL when full. */
+static char *make_room(struct json_writer *writer, size_t len)
 {
-    if (writer->comma) {
-        put(writer, ",", 1);
-    }
+    size_t comma = writer->comma ? 1 : 0;
+    char *at = buffer_extend(writer->out, comma + len);
+
     writer->comma = true;
+    if (at != NULL && comma > 0) {
+        *at = ',';
+    }
+    return at != NULL ? at + comma : NULL;
+}
+
+static void put_value(struct json_writer *writer, const char *data, size_t len)
+{
+    char *at = make_room(writer, len);
+
+    if (at != NULL && len > 0) {
+        memcpy(at, data, len);
+    }
 }
 
 void json_put_open(struct json_writer *writer, char bracket)
 {
-    separate(writer);
-    put(writer, &bracket, 1);
+    put_value(writer, &bracket, 1);
     writer->comma = false;
 }
 
@@ -138,12 +174,10 @@ void json_put_close(struct json_writer *writer, char bracket)
 
 void json_put_key(struct json_writer *writer, const char *key)
 {
-    size_t len = strlen(key), comma = writer->comma ? 1 : 0;
-    char *at = buffer_extend(writer->out, comma + len + 3);
+    size_t len = strlen(key);
+    char *at = make_room(writer, len + 3);
 
     if (at != NULL) {
-        at[0] = ',';
-        at += comma;
         at[0] = '"';
         memcpy(at + 1, key, len);
         at[len + 1] = '"';
@@ -206,34 +240,57 @@ static void put_escape(struct json_writer *writer, unsigned char c)
     }
 }
 
-void json_put_text(struct json_writer *writer, struct slice text)
+/* Bytes at the start of a text that stand for themselves in JSON. */
+static size_t plain_len(struct slice text)
 {
     const unsigned char *bytes = (const unsigned char *)text.data;
-    size_t start = 0, i = 0;
+    size_t i = 0;
+
+    while (i < text.len) {
+        size_t step = 1;
+        if (bytes[i] < 0x20 || bytes[i] >= 0x7f || bytes[i] == '"' || bytes[i] == '\\') {
+            step = bytes[i] >= 0x80 ? character(bytes + i, text.len - i) : 0;
+        }
+        if (step == 0) {
+            break;
+        }
+        i += step;
+    }
+    return i;
+}
+
+static void put_escaped(struct json_writer *writer, struct slice text)
+{
+    put_value(writer, "\"", 1);
+    while (text.len > 0) {
+        size_t plain = plain_len(text);
+        put(writer, text.data, plain);
+        if (plain < text.len) {
+            put_escape(writer, (unsigned char)text.data[plain++]);
+        }
+        text = (struct slice){text.data + plain, text.len - plain};
+    }
+    put(writer, "\"", 1);
+}
+
+void json_put_text(struct json_writer *writer, struct slice text)
+{
+    char *at;
 
     if (text.data == NULL) {
         json_put_nothing(writer);
         return;
     }
-    separate(writer);
-    put(writer, "\"", 1);
-    while (i < text.len) {
-        size_t step;
-        if (bytes[i] >= 0x20 && bytes[i] < 0x7f && bytes[i] != '"' && bytes[i] != '\\') {
-            i++;
-            continue;
-        }
-        step = bytes[i] >= 0x80 ? character(bytes + i, text.len - i) : 0;
-        if (step > 0) {
-            i += step;
-            continue;
-        }
-        put(writer, text.data + start, i - start);
-        put_escape(writer, bytes[i]);
-        start = ++i;
+    if (plain_len(text) < text.len) {
+        put_escaped(writer, text);
+        return;
     }
-    put(writer, text.data + start, text.len - start);
-    put(writer, "\"", 1);
+    at = make_room(writer, text.len + 2);
+    if (at != NULL) {
+        at[0] = '"';
+        memcpy(at + 1, text.data, text.len);
+        at[text.len + 1] = '"';
+    }
 }
 
 void json_put_string(struct json_writer *writer, const char *text)
@@ -243,12 +300,10 @@ void json_put_string(struct json_writer *writer, const char *text)
 
 void json_put_int(struct json_writer *writer, int64_t value)
 {
-    char text[DECIMAL_TEXT + 1] = "-";
-    uint64_t size = value < 0 ? -(uint64_t)value : (uint64_t)value;
-    size_t len = decimal_text(size, text + 1);
+    char text[DECIMAL_TEXT];
+    size_t len = decimal_signed(value, text);
 
-    separate(writer);
-    put(writer, value < 0 ? text : text + 1, value < 0 ? len + 1 : len);
+    put_value(writer, text, len);
 }
 
 int json_number_text(double value, char out[JSON_NUMBER])
@@ -271,26 +326,22 @@ void json_put_number(struct json_writer *writer, double value)
         return;
     }
     len = json_number_text(value, text);
-    separate(writer);
-    put(writer, text, (size_t)len);
+    put_value(writer, text, (size_t)len);
 }
 
 void json_put_bool(struct json_writer *writer, bool value)
 {
-    separate(writer);
-    put(writer, value ? "true" : "false", value ? 4 : 5);
+    put_value(writer, value ? "true" : "false", value ? 4 : 5);
 }
 
 void json_put_nothing(struct json_writer *writer)
 {
-    separate(writer);
-    put(writer, "null", 4);
+    put_value(writer, "null", 4);
 }
 
 void json_put_raw(struct json_writer *writer, struct slice json)
 {
-    separate(writer);
-    put(writer, json.data, json.len);
+    put_value(writer, json.data, json.len);
 }
 
 void json_put_u64(struct json_writer *writer, uint64_t value)
@@ -299,8 +350,7 @@ void json_put_u64(struct json_writer *writer, uint64_t value)
     size_t len = decimal_text(value, text + 1);
 
     text[len + 1] = '"';
-    separate(writer);
-    put(writer, text, len + 2);
+    put_value(writer, text, len + 2);
 }
 
 void json_put_id(struct json_writer *writer, struct slice text)
@@ -315,8 +365,7 @@ void json_put_id(struct json_writer *writer, struct slice text)
         json_put_text(writer, text);
         return;
     }
-    separate(writer);
-    put(writer, text.data, text.len);
+    put_value(writer, text.data, text.len);
 }
 
 void json_set_text(struct json_writer *writer, const char *key, const char *text)

@@ -26,21 +26,6 @@ static void put_hex(uint64_t value, char *out)
     out[16] = '\0';
 }
 
-/* Takes the caller's name for this request when it is one that may stand in a header and a log. */
-static void name_request(struct request *request)
-{
-    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-                                  "-_.:";
-    const char *sent = mg_get_header(request->connection, "X-Request-Id");
-    size_t len = sent != NULL ? strlen(sent) : 0;
-
-    if (len > 0 && len <= REQUEST_ID && strspn(sent, allowed) == len) {
-        (void)snprintf(request->id, sizeof request->id, "%s", sent);
-    } else {
-        put_hex(random_nonzero(), request->id);
-    }
-}
-
 void request_init(struct request *request, struct gateway *gateway,
                   struct mg_connection *connection)
 {
@@ -50,9 +35,22 @@ void request_init(struct request *request, struct gateway *gateway,
         .connection = connection,
         .info = mg_get_request_info(connection),
     };
-    name_request(request);
     request->unread =
         request->info->content_length > 0 || mg_get_header(connection, "Transfer-Encoding") != NULL;
+}
+
+void request_name(struct request *request)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                  "-_.:";
+    const char *sent = mg_get_header(request->connection, "X-Request-Id");
+    size_t len = sent != NULL ? strlen(sent) : 0;
+
+    if (len > 0 && len <= REQUEST_ID && strspn(sent, allowed) == len) {
+        (void)snprintf(request->id, sizeof request->id, "%s", sent);
+    } else {
+        put_hex(++request->worker->named, request->id);
+    }
 }
 
 /* ---- who may talk ---------------------------------------------------------------------------- */

@@ -38,6 +38,9 @@ struct request {
 
 void request_init(struct request *request, struct gateway *gateway,
                   struct mg_connection *connection);
+/* Gives it its id, before anything is answered: the caller's if that may stand in a header and a
+ * log, else one of ours, by which no two are called. Worker threads. */
+void request_name(struct request *request);
 
 /* True when the browser's Origin (if any) may talk to us; sets allow_origin. */
 bool request_origin_allowed(struct request *request);

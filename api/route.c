@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Searched from the start: what cameras send all day comes first. */
 static const struct route ROUTES[] = {
+    {"POST", "/api/edge/event", ROLE_OPERATOR | ROLE_EDGE, gate_event},
     {"GET", "/", ROLE_ANYONE, assets_page},
     {"GET", "/web/{file}", ROLE_ANYONE, assets_file},
     {"GET", "/web/{folder}/{file}", ROLE_ANYONE, assets_file},
@@ -14,7 +16,6 @@ static const struct route ROUTES[] = {
     {"GET", "/metrics", ROLE_METRICS | ROLE_VIEWER, metrics_get},
     {"GET", "/api/openapi.json", ROLE_ANYONE, assets_openapi},
     {"GET", "/api/status", ROLE_VIEWER, status_summary},
-    {"POST", "/api/edge/event", ROLE_OPERATOR | ROLE_EDGE, gate_event},
     {"POST", "/api/edge/heartbeat", ROLE_OPERATOR | ROLE_EDGE, heartbeat_post},
     {"POST", "/api/edge/sync-config", ROLE_OPERATOR | ROLE_EDGE, camera_register_post},
     {"GET", "/api/cameras", ROLE_VIEWER, camera_list_get},
@@ -141,13 +142,14 @@ static const struct route *search(struct request *request, const char *method, s
     allow[0] = '\0';
     for (size_t i = 0; i < sizeof ROUTES / sizeof ROUTES[0]; i++) {
         const struct route *route = &ROUTES[i];
-        size_t used = strlen(allow);
+        size_t used;
         if (!path_matches(route->path, path, request->parameter, sizeof request->parameter)) {
             continue;
         }
         if (strcmp(route->method, method) == 0) {
             return route;
         }
+        used = strlen(allow);
         if (strstr(allow, route->method) == NULL) {
             (void)snprintf(allow + used, 64 - used, "%s%s", used > 0 ? ", " : "", route->method);
         }

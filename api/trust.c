@@ -5,12 +5,14 @@
 
 #include <arpa/inet.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct list {
     uint32_t *addresses; /* network order */
-    size_t count, most;
+    atomic_size_t count; /* changed under the mutex; whoever sees 0 need not take it */
+    size_t most;
 };
 
 struct trust {
@@ -20,10 +22,11 @@ struct trust {
 
 static void list_set(struct list *list, const uint32_t *addresses, size_t count)
 {
-    list->count = count < list->most ? count : list->most;
-    if (list->count > 0) {
-        memcpy(list->addresses, addresses, list->count * sizeof addresses[0]);
+    count = count < list->most ? count : list->most;
+    if (count > 0) {
+        memcpy(list->addresses, addresses, count * sizeof addresses[0]);
     }
+    atomic_store(&list->count, count);
 }
 
 static bool list_has(struct trust *trust, const struct list *list, const char *text)
@@ -31,11 +34,11 @@ static bool list_has(struct trust *trust, const struct list *list, const char *t
     struct in_addr address;
     bool has = false;
 
-    if (inet_pton(AF_INET, text, &address) != 1) {
+    if (atomic_load(&list->count) == 0 || inet_pton(AF_INET, text, &address) != 1) {
         return false;
     }
     (void)pthread_mutex_lock(&trust->mutex); /* a plain mutex of ours: locking it cannot fail */
-    for (size_t i = 0; i < list->count && !has; i++) {
+    for (size_t i = 0; i < atomic_load(&list->count) && !has; i++) {
         has = list->addresses[i] == address.s_addr;
     }
     (void)pthread_mutex_unlock(&trust->mutex);

@@ -187,3 +187,14 @@ size_t decimal_text(uint64_t number, char out[DECIMAL_TEXT])
     memcpy(out, digits + at, sizeof digits - at);
     return sizeof digits - at - 1;
 }
+
+size_t decimal_signed(int64_t number, char out[DECIMAL_TEXT])
+{
+    char digits[DECIMAL_TEXT];
+    size_t minus = number < 0 ? 1 : 0;
+    size_t len = decimal_text(minus ? -(uint64_t)number : (uint64_t)number, digits);
+
+    out[0] = '-';
+    memcpy(out + minus, digits, len + 1); /* an int64 has 19 digits, so a minus fits, too */
+    return minus + len;
+}

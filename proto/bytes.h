@@ -79,5 +79,7 @@ int buffer_msgpack_write(void *buffer, const char *data, size_t len);
  * printf costs a microsecond each. Any thread. */
 #define DECIMAL_TEXT 21
 size_t decimal_text(uint64_t number, char out[DECIMAL_TEXT]);
+/* The same with a minus where it needs one, which counts as a digit. */
+size_t decimal_signed(int64_t number, char out[DECIMAL_TEXT]);
 
 #endif

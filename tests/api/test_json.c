@@ -51,6 +51,10 @@ START_TEST(test_depth_is_bounded)
                          n <= LIMIT_DEPTH ? PROBLEM_OK : PROBLEM_JSON_INVALID);
     }
     ck_assert_int_eq(code_of("\"[[[[[[[[[[[[[[[[[[[[[[\\\"[[[[[\"", 31), PROBLEM_OK);
+    ck_assert_int_eq(code_of("[{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}]", 52),
+                     PROBLEM_OK); /* seventeen, side by side */
+    ck_assert_int_eq(code_of("[[[[[[[[{\"a\":[[[[[[[[]]]]]]]]}]]]]]]]]", 38),
+                     PROBLEM_JSON_INVALID); /* seventeen of two kinds */
 }
 END_TEST
 

@@ -3,6 +3,8 @@
 #include "proto/limits.h"
 #include "tests/proto/support_suite.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -148,11 +150,26 @@ START_TEST(buffer_has_a_ceiling_by_default)
 }
 END_TEST
 
+/* As printf writes them. */
+START_TEST(signed_numbers_as_text)
+{
+    static const int64_t numbers[] = {0, 7, -1, -10, INT64_MAX, INT64_MIN};
+
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        char text[DECIMAL_TEXT], wanted[DECIMAL_TEXT];
+        int len = snprintf(wanted, sizeof wanted, "%" PRId64, numbers[i]);
+        ck_assert_uint_eq(decimal_signed(numbers[i], text), (size_t)len);
+        ck_assert_str_eq(text, wanted);
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *tests[] = {absent_differs_from_empty,   compares_as_bytes,
                             cuts_between_characters,     joins_what_fits,
                             buffer_grows_and_keeps,      buffer_stops_at_its_ceiling,
-                            buffer_is_extended_in_place, buffer_has_a_ceiling_by_default};
+                            buffer_is_extended_in_place, buffer_has_a_ceiling_by_default,
+                            signed_numbers_as_text};
     return suite_run("bytes", tests, sizeof tests / sizeof *tests);
 }
