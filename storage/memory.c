@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define CHUNK_BYTES (64 * 1024) /* holds the events of a usual fold */
+#define FIRST_BYTES 1024        /* of an array, rounded up to whole items */
 
 struct arena_chunk {
     struct arena_chunk *next;
@@ -20,7 +21,8 @@ void *arena_take(struct arena *arena, size_t size)
         abort();
     }
     if (!arena->chunks || arena->chunks->size - arena->used < padded) {
-        size_t room = padded > CHUNK_BYTES ? padded : CHUNK_BYTES;
+        size_t room = arena->chunk_bytes ? arena->chunk_bytes : CHUNK_BYTES;
+        room = padded > room ? padded : room;
         struct arena_chunk *chunk = malloc(sizeof *chunk + room);
         if (!chunk) {
             abort();
@@ -29,6 +31,7 @@ void *arena_take(struct arena *arena, size_t size)
         chunk->next = arena->chunks;
         arena->chunks = chunk;
         arena->used = 0;
+        arena->bytes += room;
     }
     void *piece = arena->chunks->bytes + arena->used;
     arena->used += padded;
@@ -50,6 +53,7 @@ void arena_clear(struct arena *arena)
 {
     while (arena->chunks && arena->chunks->next) {
         struct arena_chunk *next = arena->chunks->next;
+        arena->bytes -= arena->chunks->size;
         free(arena->chunks);
         arena->chunks = next;
     }
@@ -60,7 +64,7 @@ void arena_free(struct arena *arena)
 {
     arena_clear(arena);
     free(arena->chunks);
-    *arena = (struct arena){0};
+    *arena = (struct arena){.chunk_bytes = arena->chunk_bytes};
 }
 
 void *memory_grow(void *array, size_t *capacity, size_t need, size_t size)
@@ -68,7 +72,7 @@ void *memory_grow(void *array, size_t *capacity, size_t need, size_t size)
     if (need <= *capacity) {
         return array;
     }
-    size_t room = *capacity < 16 ? 16 : *capacity * 2;
+    size_t room = *capacity ? *capacity * 2 : FIRST_BYTES / size + 1;
     if (room < need) {
         room = need;
     }
@@ -84,7 +88,7 @@ void *memory_grow(void *array, size_t *capacity, size_t need, size_t size)
 }
 
 /* FNV-1a over words of eight bytes; sets are small, and a bad day only makes one batch slower. */
-static uint64_t hash_of(struct slice text)
+uint64_t texts_hash(struct slice text)
 {
     uint64_t hash = 14695981039346656037u, word;
     size_t at = 0;
@@ -103,7 +107,7 @@ static uint64_t hash_of(struct slice text)
 static size_t slot_of(const struct texts *texts, struct slice text)
 {
     size_t mask = texts->slot_count - 1;
-    size_t slot = (size_t)hash_of(text) & mask;
+    size_t slot = (size_t)texts_hash(text) & mask;
     while (texts->slots[slot] && !slice_equal(texts->items[texts->slots[slot] - 1], text)) {
         slot = (slot + 1) & mask;
     }

@@ -11,6 +11,8 @@
 struct arena {
     struct arena_chunk *chunks; /* newest first */
     size_t used;                /* bytes of the newest */
+    size_t bytes;               /* of all of them */
+    size_t chunk_bytes;         /* of a usual one; 0 = 64 KiB */
 };
 
 /* Aligned for any type, not cleared. */
@@ -36,6 +38,8 @@ struct texts {
 
 #define TEXTS_NONE SIZE_MAX
 
+/* The same for equal texts, and nothing to rely on from one release to the next. */
+uint64_t texts_hash(struct slice text);
 /* The text's number, added when it is new. */
 size_t texts_add(struct texts *texts, struct slice text);
 /* The text's number, or TEXTS_NONE. */

@@ -189,6 +189,7 @@ static int name_visit(struct store *store, uint64_t lsn, struct slice name, stru
     sql_bind_u64(&sql, lsn);
     int result = sql_finish(&sql, problem);
     sqlite3_finalize(stmt);
+    store_focus_drop(store); /* a visit that is new to it had no event */
     return result;
 }
 

@@ -77,12 +77,13 @@ static struct fold_event *next_event(struct store *store)
     return &store->events[store->event_count];
 }
 
-/* The same from the focus, which a request has mostly read already. */
-static void read_focus(struct store *store, struct store_member *member, bool touched)
+/* The same from what is known of it, which a request has mostly read already. */
+static void read_focus(struct store *store, struct store_focus *focus, struct store_member *member,
+                       bool touched)
 {
-    for (size_t i = 0; i < store->focus.count; i++) {
-        const struct fold_event *event = store_focus_event(store, i);
-        if (store->focus.events[i].lsn <= store->now.folded) {
+    for (size_t i = 0; i < focus->count; i++) {
+        const struct fold_event *event = store_focus_event(focus, i);
+        if (focus->events[i].lsn <= store->now.folded) {
             member->fresh = false;
         }
         if (event) {
@@ -111,8 +112,9 @@ static int read_visit(struct store *store, size_t visit, bool touched, struct pr
         read_recent(store, member, touched);
         return 0;
     }
-    if (store->focus.set && store->focus.loaded && store->focus.exists && store->focus.id == id) {
-        read_focus(store, member, touched);
+    struct store_focus *focus = store_focus_on(store, id, store->visits.names.items[visit]);
+    if (focus && focus->loaded) {
+        read_focus(store, focus, member, touched);
         return 0;
     }
     struct sql sql = store_sql(store, STORE_EVENTS_OF_VISIT);

@@ -71,8 +71,8 @@ int store_told(struct store *store, struct slice event_id, struct slice plate_id
         store_focus_load(store, problem)) {
         return -1;
     }
-    for (size_t i = 0; i < store->focus.count; i++) {
-        const struct fold_event *known = store_focus_event(store, i);
+    for (size_t i = 0; i < store->focus->count; i++) {
+        const struct fold_event *known = store_focus_event(store->focus, i);
         uint32_t kind = known ? known->event.kind : 0;
         bool import = kind == EVENT_IMPORT;
         if (kind == EVENT_VEHICLE_ENTRY_PENDING || import) {
@@ -96,11 +96,11 @@ int store_find_visit(struct store *store, struct slice event_id, struct visit *v
     if (start(store, problem) || store_focus(store, event_id, problem)) {
         return -1;
     }
-    if (!store->focus.exists) {
+    if (!store->focus->exists) {
         return 0;
     }
     struct sql sql = store_sql(store, STORE_FIND_ROW);
-    sql_bind_int(&sql, store->focus.id);
+    sql_bind_int(&sql, store->focus->id);
     return find(store, &sql, visit, problem);
 }
 
@@ -111,12 +111,14 @@ int store_find_state(struct store *store, struct slice event_id, struct visit *v
     if (start(store, problem) || store_focus(store, event_id, problem)) {
         return -1;
     }
-    int found = store->focus.exists ? store_row_find(store, store->focus.id, &row, problem) : 0;
+    int found = store->focus->exists
+                    ? store_row_find(store, store->focus->id, store->focus->name, &row, problem)
+                    : 0;
     if (found <= 0) {
         return found;
     }
     visit_init(visit);
-    visit->event_id = store->focus.name;
+    visit->event_id = store->focus->name;
     visit->source_central = row.counted.central;
     visit->plate_id = row.plate_id;
     visit->plate_view = row.plate_view;
@@ -176,8 +178,8 @@ static int find_in_visit(struct store *store, const struct event *event, int64_t
     if (store_focus(store, event->sent_id, problem) || store_focus_load(store, problem)) {
         return -1;
     }
-    for (size_t i = 0; i < store->focus.count; i++) {
-        const struct fold_event *known = store_focus_event(store, i);
+    for (size_t i = 0; i < store->focus->count; i++) {
+        const struct fold_event *known = store_focus_event(store->focus, i);
         if (known && repeats(&known->event, event, now_ms)) {
             return answer_retry(&known->event, &known->position, retry);
         }
@@ -239,8 +241,8 @@ int store_find_import(struct store *store, const struct event *event, const stru
         store_focus_load(store, problem)) {
         return -1;
     }
-    for (size_t i = 0; i < store->focus.count; i++) {
-        const struct fold_event *known = store_focus_event(store, i);
+    for (size_t i = 0; i < store->focus->count; i++) {
+        const struct fold_event *known = store_focus_event(store->focus, i);
         if (!known || known->event.kind != EVENT_IMPORT) {
             continue;
         }
@@ -285,8 +287,8 @@ static int read_changes(struct store *store, struct slice event_id, struct chang
     if (store_focus(store, event_id, problem) || store_focus_load(store, problem)) {
         return -1;
     }
-    for (size_t i = 0; i < store->focus.count; i++) {
-        const struct fold_event *known = store_focus_event(store, i);
+    for (size_t i = 0; i < store->focus->count; i++) {
+        const struct fold_event *known = store_focus_event(store->focus, i);
         if (!known || !store_is_change(known->event.kind)) {
             continue;
         }
@@ -382,11 +384,11 @@ int store_visit_json(struct store *store, struct slice event_id, struct buffer *
     if (start(store, problem) || store_focus(store, event_id, problem)) {
         return -1;
     }
-    if (!store->focus.exists) {
+    if (!store->focus->exists) {
         return 0;
     }
     struct sql sql = store_sql(store, STORE_VISIT_JSON);
-    sql_bind_int(&sql, store->focus.id);
+    sql_bind_int(&sql, store->focus->id);
     int found = sql_step(&sql, problem);
     if (found > 0) {
         /* All of it where it fits into an event, else what a person needs to recognise it. */

@@ -59,7 +59,7 @@ static int write_visit(struct store *store, size_t visit, bool touched,
     struct slice event_id = store->visits.names.items[visit];
     struct store_row row;
     const struct store_member *member = &store->members[visit];
-    int found = touched && member->fresh ? 0 : store_row_find(store, id, &row, problem);
+    int found = touched && member->fresh ? 0 : store_row_find(store, id, event_id, &row, problem);
     if (found < 0 || (member->event_count == 0 && drop_number(store, id, problem))) {
         return -1;
     }

@@ -6,7 +6,7 @@
  *   store_open.c     open, check, migrate, close
  *   store.c          batches, savepoints, facts, checkpoints
  *   store_stream.c   streams and their heads
- *   store_visit.c    numbers of visits, the events of the one in focus
+ *   store_visit.c    numbers of visits, what is known of those asked for
  *   store_log.c      appending and what is derived from one event
  *   store_setting.c  tariffs, clock fixes, redactions
  *   store_element.c  elements of lists: staff, subscriptions, lots
@@ -159,7 +159,7 @@ struct store_visits {
     struct texts ids, names;
 };
 
-/* An event of the visit in focus. */
+/* An event of a visit that was asked for. */
 struct store_known {
     uint64_t lsn;
     struct slice header;
@@ -186,11 +186,15 @@ struct store_row {
     struct store_counted counted;
 };
 
-/* The visit that was asked for last. */
+/* Places for the visits that were asked for last; a place is taken by any whose name has its hash.
+ * Some 3 KiB each. */
+#define STORE_FOCI 1024
+
+/* A visit that was asked for. */
 struct store_focus {
-    bool set;
-    bool exists; /* it has a number */
-    bool loaded; /* `events` are all that name it and are not erased */
+    uint64_t age; /* it is what it was while this equals store->focus_age */
+    bool exists;  /* it has a number */
+    bool loaded;  /* `events` are all that name it and are not erased */
     enum {
         STORE_ROW_UNREAD,
         STORE_ROW_NONE,
@@ -353,7 +357,9 @@ struct store {
     size_t cell_count;
     struct arena cell_texts;
 
-    struct store_focus focus;
+    struct store_focus *foci[STORE_FOCI]; /* NULL: never used */
+    struct store_focus *focus;            /* the one asked for last; never NULL once one was */
+    uint64_t focus_age;                   /* counts, from 1, how often all of them were dropped */
     struct store_recent *recent;
     size_t recent_count, recent_capacity;
     bool recent_lost; /* one of them was changed or taken back */
@@ -407,8 +413,10 @@ void store_visits_free(struct store_visits *visits);
 int store_focus(struct store *store, struct slice name, struct problem *problem);
 /* Reads the events of the visit in focus. 0 or -1. */
 int store_focus_load(struct store *store, struct problem *problem);
-/* One of them, unpacked; NULL when it cannot be read. Lives while the visit is in focus. */
-const struct fold_event *store_focus_event(struct store *store, size_t i);
+/* What is known of a visit that was asked for and is in its place still, or NULL. */
+struct store_focus *store_focus_on(const struct store *store, int64_t id, struct slice name);
+/* One of its events, unpacked; NULL when it cannot be read. Lives until another is asked for. */
+const struct fold_event *store_focus_event(struct store_focus *focus, size_t i);
 /* Adds an event that was just logged for the visit in focus, unpacked; all of it is copied. */
 void store_focus_append(struct store *store, const struct store_known *known);
 /* Notes an event that was just logged as one that the next fold reads; it is copied. */
@@ -496,9 +504,10 @@ int store_closure_save(struct store *store, size_t touched, const struct fold_ou
 int store_fold_all(struct store *store, struct problem *problem);
 
 /* store_row.c */
-/* The row of a visit: 1 = there is one, 0 = none, -1. Of the one in focus it is read once; its
- * slices live while the visit is in focus, those of another until the next fold. */
-int store_row_find(struct store *store, int64_t id, struct store_row *row, struct problem *problem);
+/* The row of a visit: 1 = there is one, 0 = none, -1. Of one that was asked for it is read once;
+ * its slices live until another is asked for, and those of the rest until the next fold. */
+int store_row_find(struct store *store, int64_t id, struct slice name, struct store_row *row,
+                   struct problem *problem);
 int store_row_add(struct store *store, int64_t id, const struct visit *visit,
                   const struct digest *digest, struct problem *problem);
 int store_row_change(struct store *store, const struct store_row *row, const struct visit *visit,

@@ -358,6 +358,7 @@ static struct store *open_once(const struct store_options *options, bool is_full
     store->node = options->node;
     store->reserve = options->reserve;
     store->now.own = STORE_NO_STREAM;
+    store->focus_age = 1; /* no place is as old */
     store->now_ms = clock_wall_ms();
     if (open_database(store, is_full, problem) == 0) {
         return store;

@@ -293,8 +293,8 @@ static int is_held(struct work *work, const struct run_item *item, struct slice 
     if (store_focus(store, visit, problem) || store_focus_load(store, problem)) {
         return -1;
     }
-    for (size_t i = 0; i < store->focus.count; i++) {
-        const struct store_known *known = &store->focus.events[i];
+    for (size_t i = 0; i < store->focus->count; i++) {
+        const struct store_known *known = &store->focus->events[i];
         if (slice_equal(known->header, item->header) &&
             slice_equal(known->folded.body, item->body)) {
             return 1;

@@ -42,19 +42,16 @@ static struct store_row read_row(const struct sql *sql, int64_t id, struct arena
     return row;
 }
 
-/* The focus if it is on this visit, else NULL. */
-static struct store_focus *focus_on(struct store *store, int64_t id)
+int store_row_find(struct store *store, int64_t id, struct slice name, struct store_row *row,
+                   struct problem *problem)
 {
-    struct store_focus *focus = &store->focus;
-    return focus->set && focus->exists && focus->id == id ? focus : NULL;
-}
-
-int store_row_find(struct store *store, int64_t id, struct store_row *row, struct problem *problem)
-{
-    struct store_focus *focus = focus_on(store, id);
+    struct store_focus *focus = store_focus_on(store, id, name);
     if (focus && focus->has_row != STORE_ROW_UNREAD) {
         *row = focus->row;
         return focus->has_row == STORE_ROW_READ;
+    }
+    if (focus != store->focus) {
+        focus = NULL; /* only the place of the one asked for last grows */
     }
     struct sql sql = store_sql(store, STORE_ROW_FIND);
     sql_bind_int(&sql, id);
@@ -238,12 +235,15 @@ static struct store_counted counted(const struct visit *visit)
                                   .lot = visit->last_location};
 }
 
-/* Keeps what was just written as the row of the visit in focus. */
+/* Keeps what was just written if it is of the visit asked for last. */
 static void keep_row(struct store *store, int64_t id, int64_t revision, const struct visit *visit,
                      const struct digest *digest)
 {
-    struct store_focus *focus = focus_on(store, id);
-    if (!focus) {
+    struct store_focus *focus = store_focus_on(store, id, visit->event_id);
+    if (focus && focus != store->focus) {
+        focus->has_row = STORE_ROW_UNREAD;
+    }
+    if (!focus || focus != store->focus) {
         return;
     }
     struct arena *arena = &focus->memory;
@@ -356,7 +356,7 @@ int store_row_drop(struct store *store, const struct store_row *row, struct slic
     }
     texts_add(&store->lost, row->plate_id);
     digest_subtract(&store->now.state_digest, &row->digest);
-    struct store_focus *focus = focus_on(store, row->id);
+    struct store_focus *focus = store_focus_on(store, row->id, event_id);
     if (focus) {
         focus->has_row = STORE_ROW_NONE;
     }

@@ -365,6 +365,7 @@ static int erase(struct store *store, size_t stream, struct sql *row, struct pro
     if (sql_finish(&sql, problem)) {
         return store_fail(store, problem);
     }
+    store_focus_drop(store);
     struct event event;
     if (event_unpack(&event, header, body)) {
         return 0;

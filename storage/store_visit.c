@@ -1,12 +1,19 @@
 /*
- * Visits by number, and the one in focus. A request asks whether its event repeats another, which
+ * Visits by number, and the ones in focus. A request asks whether its event repeats another, which
  * row it belongs to, and is folded: three times the same events of the same visit. They are read
- * once and kept until another visit is asked for or what the log says changes otherwise.
+ * once and kept, row and all, until another visit takes their place or what the log says changes
+ * otherwise. There are places for many, so that an exit mostly finds what its entry left: each name
+ * has one place by its hash, and the last one asked for has it.
  */
 #include "storage/store_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* A visit keeps its place when another is asked for unless it has more than this: a bound for all
+ * places together. */
+#define KEPT_EVENTS 8
+#define KEPT_BYTES 4096
 
 size_t store_visits_add(struct store_visits *visits, int64_t id, struct slice name)
 {
@@ -44,14 +51,27 @@ void store_visits_free(struct store_visits *visits)
 
 void store_focus_drop(struct store *store)
 {
-    store->focus.set = false;
+    store->focus_age++;
     store->recent_lost = true;
+}
+
+static void empty(struct store_focus *focus)
+{
+    free(focus->events);
+    focus->events = NULL;
+    focus->count = focus->capacity = 0;
+    focus->age = 0;
+    arena_free(&focus->memory);
 }
 
 void store_focus_free(struct store *store)
 {
-    free(store->focus.events);
-    arena_free(&store->focus.memory);
+    for (size_t i = 0; i < STORE_FOCI; i++) {
+        if (store->foci[i]) {
+            empty(store->foci[i]);
+            free(store->foci[i]);
+        }
+    }
     free(store->recent);
     arena_free(&store->recent_memory);
 }
@@ -96,19 +116,51 @@ void store_recent_clear(struct store *store)
     arena_clear(&store->recent_memory);
 }
 
+static size_t place_of(struct slice name)
+{
+    return texts_hash(name) % STORE_FOCI;
+}
+
+struct store_focus *store_focus_on(const struct store *store, int64_t id, struct slice name)
+{
+    struct store_focus *focus = store->foci[place_of(name)];
+    return focus && focus->age == store->focus_age && focus->exists && focus->id == id ? focus
+                                                                                       : NULL;
+}
+
+/* Moves the focus to the place of a name; 1 when the visit is there already. */
+static bool move_focus(struct store *store, struct slice name)
+{
+    struct store_focus **place = &store->foci[place_of(name)];
+    if (!*place) {
+        *place = bytes_allocate(1, sizeof **place);
+    }
+    struct store_focus *last = store->focus, *focus = *place;
+    store->focus = focus;
+    bool known = focus->age == store->focus_age && slice_equal(focus->name, name);
+    if (!known) {
+        focus->age = 0;
+        memcpy(focus->text, name.data ? name.data : "", name.len);
+        focus->name = (struct slice){focus->text, name.len};
+    }
+    /* Not before the name is copied, which may be of one of its events. */
+    if (last && last != focus && (last->count > KEPT_EVENTS || last->memory.bytes > KEPT_BYTES)) {
+        empty(last);
+    }
+    return known;
+}
+
 int store_focus(struct store *store, struct slice name, struct problem *problem)
 {
-    struct store_focus *focus = &store->focus;
-    if (focus->set && slice_equal(focus->name, name)) {
-        return 0;
-    }
-    focus->set = false;
     if (name.len > LIMIT_EVENT_ID) {
         name.len = 0; /* nobody's name */
     }
-    memcpy(focus->text, name.data ? name.data : "", name.len);
-    focus->name = (struct slice){focus->text, name.len};
+    if (move_focus(store, name)) {
+        return 0;
+    }
+    struct store_focus *focus = store->focus;
     focus->count = 0;
+    focus->memory.chunk_bytes = KEPT_BYTES / 4;
     arena_clear(&focus->memory);
     struct sql sql = store_sql(store, STORE_VISIT_FIND);
     sql_bind_text(&sql, focus->name);
@@ -123,7 +175,7 @@ int store_focus(struct store *store, struct slice name, struct problem *problem)
     focus->exists = found > 0;
     focus->has_row = STORE_ROW_UNREAD;
     focus->loaded = found == 0; /* nothing names it */
-    focus->set = true;
+    focus->age = store->focus_age;
     return 0;
 }
 
@@ -131,7 +183,7 @@ int store_focus(struct store *store, struct slice name, struct problem *problem)
 static struct store_known *list_event(struct store *store, const struct store_known *known,
                                       struct slice header, struct slice body)
 {
-    struct store_focus *focus = &store->focus;
+    struct store_focus *focus = store->focus;
     focus->events =
         memory_grow(focus->events, &focus->capacity, focus->count + 1, sizeof *focus->events);
     struct store_known *event = &focus->events[focus->count++];
@@ -144,7 +196,7 @@ static struct store_known *list_event(struct store *store, const struct store_kn
 
 int store_focus_load(struct store *store, struct problem *problem)
 {
-    struct store_focus *focus = &store->focus;
+    struct store_focus *focus = store->focus;
     if (focus->loaded) {
         return 0;
     }
@@ -168,9 +220,9 @@ int store_focus_load(struct store *store, struct problem *problem)
     return 0;
 }
 
-const struct fold_event *store_focus_event(struct store *store, size_t i)
+const struct fold_event *store_focus_event(struct store_focus *focus, size_t i)
 {
-    struct store_known *known = &store->focus.events[i];
+    struct store_known *known = &focus->events[i];
     if (known->state == STORE_PACKED) {
         known->state = event_unpack(&known->folded.event, known->header, known->folded.body)
                            ? STORE_UNREADABLE /* it was readable when it came in */
@@ -181,7 +233,7 @@ const struct fold_event *store_focus_event(struct store *store, size_t i)
 
 void store_focus_append(struct store *store, const struct store_known *known)
 {
-    struct store_focus *focus = &store->focus;
+    struct store_focus *focus = store->focus;
     if (!focus->loaded) {
         return;
     }
@@ -209,12 +261,12 @@ static int kept_id(struct store *store, struct slice name, int64_t *id, struct p
 
 int store_visit_make(struct store *store, struct slice name, int64_t *id, struct problem *problem)
 {
-    struct store_focus *focus = &store->focus;
     if (store_focus(store, name, problem)) {
         return -1;
     }
+    struct store_focus *focus = store->focus;
     if (!focus->exists) {
-        focus->set = false; /* until it is done */
+        focus->age = 0; /* until it is done */
         focus->id = store->now.visit_id + 1;
         if (store->importing && kept_id(store, name, &focus->id, problem)) {
             return store_fail(store, problem);
@@ -228,7 +280,8 @@ int store_visit_make(struct store *store, struct slice name, int64_t *id, struct
         if (focus->id > store->now.visit_id) {
             store->now.visit_id = focus->id;
         }
-        focus->exists = focus->set = true;
+        focus->exists = true;
+        focus->age = store->focus_age;
         focus->has_row = STORE_ROW_NONE;
     }
     *id = focus->id;

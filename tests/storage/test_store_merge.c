@@ -514,6 +514,23 @@ START_TEST(a_span_is_closed_when_its_plate_comes_again)
 }
 END_TEST
 
+/* The same when the log ends with such an event, and its visit is new. */
+START_TEST(what_was_not_understood_at_the_end_is_folded)
+{
+    struct central *a = &centrals[0];
+    central_entry(a, "v1", "30A12345", T0);
+    central_entry(a, "v2", "30A54321", T0);
+    central_close(a);
+    central_run(a, "UPDATE event SET visit = NULL WHERE seq = 2;"
+                   "DELETE FROM history WHERE event_id = 'v2';"
+                   "DELETE FROM visit WHERE name = 'v2';"
+                   "DELETE FROM visit_plate WHERE plate = '30A54321';"
+                   "UPDATE meta SET value = 0 WHERE key = 'fold'");
+    central_open(a);
+    ck_assert_int_eq(find(a, "v2").status, VISIT_IN);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("store_merge");
@@ -529,6 +546,7 @@ int main(void)
     tcase_add_test(tcase, redaction_reaches_no_later_event);
     tcase_add_test(tcase, redaction_erases_and_stays);
     tcase_add_test(tcase, other_rules_fold_everything_again);
+    tcase_add_test(tcase, what_was_not_understood_at_the_end_is_folded);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
