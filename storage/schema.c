@@ -372,6 +372,8 @@ static const char *const MIGRATIONS[SCHEMA_VERSION] = {
     "INSERT INTO visit_count(t, central, lot, entries, exits, revenue, gone)"
     " SELECT 9223372036854775807, central, lot, cars, 0, 0, 0 FROM visit_inside;"
     "DROP TABLE visit_inside;"
+    /* visit_plate.last stays at 2^63-1 when a visit of one plate leaves, until the plate comes
+     * again: history.exit_ms tells (store_closure.c). */
     "PRAGMA user_version = 9;",
 };
 

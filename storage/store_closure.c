@@ -11,6 +11,10 @@
  * after. The timeline is cut at the last such instant before everything touched, whether as it was
  * or as it is now. A visit that carries several plates of one fold would tie their timelines
  * together; those are folded whole.
+ *
+ * Rows of visit_plate lie by plate, each on a page of its own. So the row of a visit of one plate
+ * says that it is open until the plate comes again, which writes that page anyway; its row of
+ * history tells when it left.
  */
 #include "storage/store_internal.h"
 
@@ -31,12 +35,15 @@ static void stretch(struct store_member *member, int64_t t)
 }
 
 /* A time of whole seconds may stand for any in its second (fold_is_one_instant). */
+static int64_t end_of(int64_t t)
+{
+    return t >= 0 && t % 1000 == 0 ? t + 999 : t;
+}
+
 static void stretch_to_exit(struct store_member *member, int64_t t)
 {
     stretch(member, t);
-    if (t >= 0 && t % 1000 == 0) {
-        stretch(member, t + 999);
-    }
+    stretch(member, end_of(t));
 }
 
 static void stretch_by_event(const struct store *store, struct store_member *member,
@@ -153,6 +160,22 @@ static int by_first(const void *a, const void *b)
     return (left->first > right->first) - (left->first < right->first);
 }
 
+/* Tells the row of a span that it has ended, when the plate comes with another visit than it. */
+static int close_span(struct store *store, struct store_span *span, size_t plate, size_t touched,
+                      struct problem *problem)
+{
+    size_t visit = store_visits_find(&store->visits, span->visit);
+    if (!span->is_open || span->last == INT64_MAX || (visit != TEXTS_NONE && visit < touched)) {
+        return 0;
+    }
+    struct sql sql = store_sql(store, STORE_PLATE_CLOSE);
+    sql_bind_int(&sql, span->last);
+    sql_bind_text(&sql, store->plates.items[plate]);
+    sql_bind_int(&sql, span->visit);
+    span->is_open = false;
+    return sql_finish(&sql, problem) ? store_fail(store, problem) : 0;
+}
+
 /* Reads the spans of a plate, in order of time. */
 static int read_spans(struct store *store, size_t plate, size_t *count, struct problem *problem)
 {
@@ -163,9 +186,10 @@ static int read_spans(struct store *store, size_t plate, size_t *count, struct p
     while ((more = sql_step(&sql, problem)) > 0) {
         store->spans =
             memory_grow(store->spans, &store->span_capacity, *count + 1, sizeof *store->spans);
-        store->spans[(*count)++] =
-            (struct store_span){sql_int(&sql, 0), sql_int(&sql, 1), sql_int(&sql, 2),
-                                sql_int(&sql, 1) + sql_int(&sql, 3)};
+        int64_t last = sql_int(&sql, 2), exit_ms = sql_optional(&sql, 4);
+        store->spans[(*count)++] = (struct store_span){
+            sql_int(&sql, 0), sql_int(&sql, 1), exit_ms == EVENT_NONE ? last : end_of(exit_ms),
+            sql_int(&sql, 1) + sql_int(&sql, 3), last == INT64_MAX};
     }
     if (more) {
         return store_fail(store, problem);
@@ -239,16 +263,23 @@ static int add_plate(struct store *store, size_t plate, size_t touched, struct p
         return -1;
     }
     store->cuts[plate].spans = count;
+    for (size_t i = 0; i < count; i++) {
+        if (close_span(store, &store->spans[i], plate, touched, problem)) {
+            return -1;
+        }
+    }
     for (size_t i = cut_spans(store, &store->cuts[plate], count, touched); i < count; i++) {
         const struct store_span *span = &store->spans[i];
         size_t visit;
         if (add_span(store, span, &visit, problem)) {
             return -1;
         }
-        store->members[visit].was_first = span->first;
-        store->members[visit].was_last = span->last;
-        store->members[visit].was_entry = store->members[visit].entry = span->entry;
-        store->members[visit].rows++;
+        struct store_member *member = &store->members[visit];
+        member->was_first = span->first;
+        member->was_last = span->last;
+        member->was_entry = member->entry = span->entry;
+        member->was_open = member->was_open || span->is_open;
+        member->has_row = member->has_row || member->plate == plate + 1;
     }
     for (size_t i = known; i < store->visits.ids.count; i++) {
         if (read_visit(store, i, false, problem)) {
@@ -425,6 +456,35 @@ static void stretch_by_output(struct store *store, struct store_member *member,
     }
 }
 
+/* All its events that carry a plate carry the same. */
+static bool has_one_plate(const struct store *store, const struct store_member *member)
+{
+    struct slice plate = {NULL, 0};
+    for (size_t i = member->event; i < member->event + member->event_count; i++) {
+        struct slice other = store->events[i].event.plate_id;
+        if (other.len > 0 && plate.len > 0 && !slice_equal(plate, other)) {
+            return false;
+        }
+        plate = other.len > 0 ? other : plate;
+    }
+    return plate.len > 0;
+}
+
+/* What its rows of visit_plate say needs no change. */
+static bool is_kept(const struct store *store, const struct store_member *member, bool touched,
+                    const struct fold_output *output)
+{
+    bool one = has_one_plate(store, member);
+    int64_t last = member->was_last;
+    if (member->was_open) {
+        const struct visit *visit = member->output > 0 ? &output->visits[member->output - 1] : NULL;
+        bool has_left = visit && visit->status == VISIT_OUT && visit->exit_ms != EVENT_NONE;
+        last = one && has_left ? end_of(visit->exit_ms) : INT64_MAX;
+    }
+    return member->first == member->was_first && member->last == last &&
+           member->entry == member->was_entry && (!touched || (one && member->has_row));
+}
+
 int store_closure_save(struct store *store, size_t touched, const struct fold_output *output,
                        struct problem *problem)
 {
@@ -436,12 +496,8 @@ int store_closure_save(struct store *store, size_t touched, const struct fold_ou
             member->was_last > member->last) {
             member->last = member->was_last;
         }
-        bool same = member->first == member->was_first && member->last == member->was_last &&
-                    member->entry == member->was_entry;
-        if (same && (i >= touched || member->rows >= member->event_count)) {
-            continue;
-        }
-        if (member->event_count > 0 && save_span(store, i, problem)) {
+        if (member->event_count > 0 && !is_kept(store, member, i < touched, output) &&
+            save_span(store, i, problem)) {
             return -1;
         }
     }

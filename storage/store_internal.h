@@ -58,6 +58,7 @@ enum store_statement {
     STORE_PLATE_NOTE,
     STORE_PLATE_ADD,
     STORE_PLATE_SAVE,
+    STORE_PLATE_CLOSE,
     STORE_PLATE_DROP,
     STORE_VISITS_OF_PLATE,
     STORE_RETRY_ADD,
@@ -229,7 +230,8 @@ struct store_member {
     int64_t first, last;       /* its time as its events say */
     int64_t entry;             /* of its row, EVENT_NONE when it has none */
     int64_t was_first, was_last, was_entry;
-    size_t rows;   /* of table visit_plate that were read for it */
+    bool was_open; /* its rows of visit_plate say that it is */
+    bool has_row;  /* one of them is of `plate` */
     size_t output; /* index in the fold's output + 1 */
     size_t plate;  /* index + 1 of the plate of P it was first seen with */
     bool fresh;    /* no row of history can exist yet */
@@ -247,6 +249,7 @@ struct store_cut {
 struct store_span {
     int64_t visit;
     int64_t first, last, entry;
+    bool is_open; /* the row says so; `last` may know better */
 };
 
 /* Changes of one row of visit_count, not yet written. */

@@ -52,8 +52,13 @@ static const char *const TEXTS[STORE_STATEMENTS] = {
                         " VALUES(?, ?, ?, ?, ?)",
     [STORE_PLATE_SAVE] = "UPDATE visit_plate SET first = ?, last = ?, late = ?"
                          " WHERE plate = ? AND visit = ?",
+    [STORE_PLATE_CLOSE] = "UPDATE visit_plate SET last = ? WHERE plate = ? AND visit = ?",
     [STORE_PLATE_DROP] = "DELETE FROM visit_plate WHERE plate = ? AND visit = ?",
-    [STORE_VISITS_OF_PLATE] = "SELECT visit, first, last, late FROM visit_plate WHERE plate = ?",
+    /* An open span may have ended with the exit that its row of history has. */
+    [STORE_VISITS_OF_PLATE] =
+        "SELECT visit, first, last, late, iif(last < 9223372036854775807, NULL,"
+        " (SELECT h.exit_ms FROM history h WHERE h.id = visit AND h.status = 'OUT'))"
+        " FROM visit_plate WHERE plate = ?",
     [STORE_RETRY_ADD] = "INSERT OR IGNORE INTO retry(key, lsn) VALUES(?, ?)",
     [STORE_RETRY_FIND] = "SELECT sid, seq, header, body FROM event"
                          " WHERE lsn = (SELECT lsn FROM retry WHERE key = ?)",

@@ -472,6 +472,48 @@ START_TEST(other_rules_fold_everything_again)
 }
 END_TEST
 
+static int64_t last_of(const struct central *central, int visit)
+{
+    char sql[120];
+    snprintf(sql, sizeof sql,
+             "SELECT p.last FROM visit_plate p JOIN visit v ON v.id = p.visit"
+             " WHERE v.name = 'v%d'",
+             visit);
+    return central_number(central, sql);
+}
+
+/* Rows of visit_plate: written when a plate comes, not when it leaves. */
+START_TEST(a_span_is_closed_when_its_plate_comes_again)
+{
+    struct central *a = &centrals[0];
+    central_entry(a, "v1", "30A12345", T0);
+    central_exit(a, "v1", "30A12345", T0 + HOUR / 2, 5);
+    ck_assert(last_of(a, 1) == INT64_MAX);
+    central_entry(a, "v2", "30A12345", T0 + HOUR);
+    ck_assert_int_eq(last_of(a, 1), T0 + HOUR / 2 + 999); /* all of its second */
+    ck_assert(last_of(a, 2) == INT64_MAX);
+    central_exit(a, "v2", "30A12345", T0 + HOUR + 5000, 5);
+    ck_assert(last_of(a, 2) == INT64_MAX);
+    /* It left earlier than the camera said: its events reach further than its row. */
+    struct event event;
+    event_init(&event, EVENT_HISTORY_UPDATE);
+    event.visit = slice_text("v2");
+    event.plate_id = slice_text("30A12345");
+    event.t_eff = T0 + HOUR + 2;
+    event.exit_ms = T0 + HOUR;
+    central_write(a, &event);
+    ck_assert_int_eq(find(a, "v2").exit_ms, T0 + HOUR);
+    ck_assert_int_eq(last_of(a, 2), T0 + HOUR + 5999);
+    assert_rebuilds(a);
+    /* A visit of two plates is closed at once. */
+    central_entry(a, "v3", "30A12345", T0 + 2 * HOUR);
+    central_change(a, EVENT_HISTORY_UPDATE, "v3", "30A12346");
+    central_exit(a, "v3", "30A12346", T0 + 2 * HOUR + 1, 5);
+    ck_assert_int_lt(last_of(a, 3), T0 + 4 * HOUR);
+    assert_rebuilds(a);
+}
+END_TEST
+
 /* The same when the log ends with such an event, and its visit is new. */
 START_TEST(what_was_not_understood_at_the_end_is_folded)
 {
@@ -496,6 +538,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_loop_test(tcase, any_order_gives_one_history, 1, 7);
     tcase_add_loop_test(tcase, folding_a_part_equals_folding_all, 1, 7);
+    tcase_add_test(tcase, a_span_is_closed_when_its_plate_comes_again);
     tcase_add_test(tcase, edits_and_deletes_reach_everybody);
     tcase_add_test(tcase, a_delete_may_come_before_its_visit);
     tcase_add_test(tcase, a_late_tariff_prices_what_had_no_fee);
