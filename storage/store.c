@@ -90,7 +90,7 @@ static int meta_set_digest(struct store *store, const char *key, const struct di
 void store_adopt(struct store *store)
 {
     store->in_batch = true;
-    store->has_mark = store->dead = store->has_fact = false;
+    store->has_mark = store->dead = store->has_fact = store->owes_sync = false;
     store->now.item_count = store->now.visit_count = store->now.run_bytes = 0;
     store->begun = store->now;
     store->changed_count = store->saved_count = 0;
