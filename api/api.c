@@ -37,14 +37,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #define API_STOP_MS 1000 /* for answers under way */
 #define API_STOP_POLL_NS 2000000
 #define FACTS_REST_MS 10 /* between looks at the facts while nobody wants them */
 #define PEER_PATH "/ws/p2p"
-#define WORKER_NICE 7       /* a fifth of the weight of a thread at 0 */
 #define API_THREAD_WORKER 1 /* civetweb's thread_type of those that call begin_request */
 
 struct api {
@@ -63,14 +61,12 @@ struct api {
 /* ---- workers --------------------------------------------------------------------------------- */
 
 /* A worker that the node wakes with its answer would take the core from it before the others have
- * theirs. A batch thread waits until the core is free or its turn has come; and its turn comes less
- * often than that of the node, for which dozens of workers wait. Refused, it is slower. */
+ * theirs. A batch thread waits until the core is free or its turn has come. */
 static void yield_to_node(void)
 {
     const struct sched_param none = {.sched_priority = 0};
 
-    (void)sched_setscheduler(0, SCHED_BATCH, &none); /* 0 = this thread, as below */
-    (void)setpriority(PRIO_PROCESS, 0, WORKER_NICE);
+    (void)sched_setscheduler(0, SCHED_BATCH, &none); /* 0 = this thread; refused, it is slower */
 }
 
 static void *start_thread(const struct mg_context *context, int type)

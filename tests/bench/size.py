@@ -14,6 +14,7 @@ import signal
 import socket
 import statistics
 import subprocess
+import threading
 import time
 import urllib.parse
 
@@ -21,6 +22,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 HERE = os.path.join(ROOT, "build", "size")
 PARKMESH = os.environ["PARKMESH"]
 TOOLS = os.environ["PARKMESH_BENCH_DIR"]
+BURST = 32000  # plates; nearly as many as may wait (LIMIT_PLATES_NEW)
 
 
 def free_port():
@@ -140,6 +142,42 @@ def questions(central, requests):
             lambda: ("/api/parking/history", {"limit": 50, "offset": 100000}))
 
 
+class Trickle:
+    """A car every 50 ms: while somebody asks, new plates go on waiting for their index."""
+
+    def __init__(self, api):
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.run, args=(api,))
+
+    def run(self, api):
+        link, number = http.client.HTTPConnection("127.0.0.1", api, timeout=60), 0
+        while not self.over.wait(0.05):
+            number += 1
+            link.request("POST", "/api/edge/event", json.dumps(
+                {"type": "ENTRY", "camera_id": 9, "data": {"plate_text": "99T%06d" % number}}),
+                {"Content-Type": "application/json"})
+            link.getresponse().read()
+
+    def __enter__(self):
+        self.thread.start()
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+
+
+def busy(central, requests):
+    """A burst of new plates, and the searches that come while they wait for their index."""
+    burst = subprocess.run([os.path.join(TOOLS, "bench_load"), "events", "127.0.0.1", str(central.api),
+                            "64", "600", str(2 * BURST)], check=True, capture_output=True, text=True)
+    print(json.dumps({"what": "intake at this size, 64 connections, %d new plates" % BURST,
+                      **json.loads(burst.stdout)}), flush=True)
+    plates, chance = sample(central, 200), random.Random(3)
+    with Trickle(central.api):
+        measure(central, "plate, any 3 characters, with these waiting", requests, lambda: (
+            "/api/v1/visits", {"limit": 50, "plate_part": chance.choice(plates)[2:5]}))
+
+
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("--visits", type=int, default=10_000_000)
@@ -159,6 +197,7 @@ def main():
     central.start()
     try:
         questions(central, options.requests)
+        busy(central, options.requests)
     finally:
         central.stop()
 
