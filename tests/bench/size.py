@@ -1,8 +1,9 @@
 """Reading a large history over HTTP: pages, plate search, counters; the start; what the indexes cost.
 
-    scripts/bench size [--visits 10000000] [--requests 300]
+    scripts/bench size [--visits 10000000] [--requests 300] [--burst]
 
-The history is made once (bench_fill) and kept in build/size; a second run uses it again.
+The history is made once (bench_fill) and kept in build/size; a second run uses it again. --burst adds
+a load of plates that no other figure was measured with: remove build/size after it.
 """
 
 import argparse
@@ -22,6 +23,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 HERE = os.path.join(ROOT, "build", "size")
 PARKMESH = os.environ["PARKMESH"]
 TOOLS = os.environ["PARKMESH_BENCH_DIR"]
+DATABASE = os.path.join(HERE, "central.db")
 BURST = 32000  # plates; nearly as many as may wait (LIMIT_PLATES_NEW)
 
 
@@ -47,7 +49,7 @@ class Central:
             stderr=open(os.path.join(HERE, "log"), "ab"))
         while True:
             try:
-                self.connection = http.client.HTTPConnection("127.0.0.1", self.api, timeout=600)
+                self.connect()
                 if self.get("/readyz")[0] == 200:
                     return time.monotonic() - began
             except OSError:
@@ -58,6 +60,9 @@ class Central:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait()
 
+    def connect(self):
+        self.connection = http.client.HTTPConnection("127.0.0.1", self.api, timeout=600)
+
     def get(self, path, **query):
         target = path + ("?" + urllib.parse.urlencode(query) if query else "")
         began = time.monotonic()
@@ -67,8 +72,17 @@ class Central:
         return answer.status, body, (time.monotonic() - began) * 1000
 
 
+def warm(path):
+    """What the kernel has dropped of the file meanwhile is no matter of ours."""
+    with open(path, "rb", buffering=0) as file:
+        while file.read(1 << 24):
+            pass
+
+
 def measure(central, what, requests, ask):
     times, rows = [], 0
+    warm(DATABASE)
+    central.connect()  # the one from before may have been idle for too long
     for _ in range(requests):
         path, query = ask()
         status, body, ms = central.get(path, **query)
@@ -101,13 +115,6 @@ def pages(central):
         state["cursor"] = json.loads(central.get("/api/v1/visits", **query)[1])["next"]
         return "/api/v1/visits", {"limit": 50, "cursor": state["cursor"]}
     return ask
-
-
-def warm(path):
-    """What the kernel has dropped of the file meanwhile is no matter of ours."""
-    with open(path, "rb", buffering=0) as file:
-        while file.read(1 << 24):
-            pass
 
 
 def questions(central, requests):
@@ -172,6 +179,7 @@ def busy(central, requests):
                             "64", "600", str(2 * BURST)], check=True, capture_output=True, text=True)
     print(json.dumps({"what": "intake at this size, 64 connections, %d new plates" % BURST,
                       **json.loads(burst.stdout)}), flush=True)
+    central.connect()  # likewise
     plates, chance = sample(central, 200), random.Random(3)
     with Trickle(central.api):
         measure(central, "plate, any 3 characters, with these waiting", requests, lambda: (
@@ -182,12 +190,12 @@ def main():
     options = argparse.ArgumentParser()
     options.add_argument("--visits", type=int, default=10_000_000)
     options.add_argument("--requests", type=int, default=300)
+    options.add_argument("--burst", action="store_true")
     options = options.parse_args()
     os.makedirs(HERE, exist_ok=True)
-    database = os.path.join(HERE, "central.db")
-    subprocess.run([os.path.join(TOOLS, "bench_fill"), database, str(options.visits)], check=True)
-    print(json.dumps({"what": "file", "bytes": os.path.getsize(database)}))
-    warm(database)
+    subprocess.run([os.path.join(TOOLS, "bench_fill"), DATABASE, str(options.visits)], check=True)
+    print(json.dumps({"what": "file", "bytes": os.path.getsize(DATABASE)}))
+    warm(DATABASE)
     central = Central()
     starts = []
     for _ in range(3):
@@ -197,7 +205,8 @@ def main():
     central.start()
     try:
         questions(central, options.requests)
-        busy(central, options.requests)
+        if options.burst:
+            busy(central, options.requests)
     finally:
         central.stop()
 
