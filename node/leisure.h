@@ -26,6 +26,7 @@ enum leisure_task {
     LEISURE_SETTLE
 };
 
+/* Nobody has asked yet; the first checkpoint may be in LEISURE_TIDY_MS. */
 struct leisure leisure_start(int64_t now_ms);
 
 /* Somebody asked for something. */

@@ -3,13 +3,14 @@
  * that batches by itself: while a batch is decided the next commands queue up, and the next turn
  * takes them all. Waiting for the disk is nothing to decide: when there is more than one request,
  * the syncer's thread waits, and the node decides the next batch upon what it has written. Answers
- * and facts are held back until the disk has confirmed (struct held), in the order of the commits.
+ * and facts are held back until the disk has confirmed (`held`), in the order of the commits.
  * A lone request is not worth two changes of threads.
  */
 #include "node/node.h"
 
 #include "bus/inproc.h"
 #include "node/batch.h"
+#include "node/fatal.h"
 #include "node/leisure.h"
 #include "node/syncer.h"
 #include "proto/clock.h"
@@ -157,7 +158,7 @@ static void note_synced(struct node *node, const struct apply_request *request)
 {
     struct problem problem = {.code = PROBLEM_OK};
     if (store_set_synced(node->place.store, &request->peer, request->wall_ms, &problem) != 0) {
-        syncer_die_when_failed(&problem);
+        fatal_when_failed(&problem);
         log_problem(LOG_LEVEL_WARN, &problem);
     }
 }
@@ -314,7 +315,7 @@ static void tidy(struct node *node, bool idle)
     struct problem problem;
 
     if (store_tidy(node->place.store, idle, &problem) != 0) {
-        syncer_die_when_failed(&problem);
+        fatal_when_failed(&problem);
         note_failure(node, &problem);
     }
 }
@@ -332,7 +333,7 @@ static bool turn(struct node *node)
     }
     bool may_owe = node->batch.count > 1 || node->sync.count > 0;
     if (batch_carry_out(&node->place, node->requests, node->batch.count, may_owe, &problem) != 0) {
-        syncer_die_when_failed(&problem);
+        fatal_when_failed(&problem);
         fail_all(node, &problem);
     }
     take_fact(node, &node->batch.fact);
@@ -367,7 +368,7 @@ static bool settle(struct node *node)
     int more = node->full ? 0 : store_settle(node->place.store, &problem);
 
     if (more < 0) {
-        syncer_die_when_failed(&problem);
+        fatal_when_failed(&problem);
         note_failure(node, &problem);
     }
     return more > 0;

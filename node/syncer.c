@@ -1,19 +1,10 @@
 #include "node/syncer.h"
 
-#include "proto/log.h"
+#include "node/fatal.h"
+#include "storage/store.h"
 
 #include <string.h>
 #include <sys/prctl.h>
-#include <unistd.h>
-
-void syncer_die_when_failed(const struct problem *problem)
-{
-    if (problem->code != PROBLEM_DB_FAILED) {
-        return;
-    }
-    log_problem(LOG_LEVEL_ERROR, problem);
-    _exit(problem_exit_status(problem->code));
-}
 
 /* False at $TERM, or when the context is going. */
 static bool is_asked(zsock_t *pipe)
@@ -33,7 +24,7 @@ void syncer_actor(zsock_t *pipe, void *args)
     (void)zsock_signal(pipe, 0);
     while (is_asked(pipe)) {
         if (store_sync(args, &problem) != 0) {
-            syncer_die_when_failed(&problem);
+            fatal_when_failed(&problem);
         }
         (void)zstr_send(pipe, "");
     }

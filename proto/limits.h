@@ -188,6 +188,9 @@
 #define LIMIT_PLATES_NEW 32768 /* plates waiting for their index; a search reads them */
 #define LIMIT_PLATES_STEP 256  /* of them that one commit moves there */
 #define LIMIT_COUNT_CELLS 64   /* sums changed by a batch, kept in memory */
+#define LIMIT_FOCI 1024        /* visits asked for that the writer remembers, some 3 KiB each */
+#define LIMIT_FOCUS_EVENTS 8   /* of one of them, once another is asked for; with more it goes */
+#define LIMIT_FOCUS_BYTES 4096 /* likewise, of those events */
 #define LIMIT_BUSY_MS 2000     /* wait for a lock held by a foreign program */
 
 /* Configuration file */

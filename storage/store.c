@@ -90,7 +90,7 @@ static int meta_set_digest(struct store *store, const char *key, const struct di
 void store_adopt(struct store *store)
 {
     store->in_batch = true;
-    store->has_mark = store->dead = store->has_fact = store->owes_sync = false;
+    store->has_mark = store->dead = store->has_fact = false;
     store->now.item_count = store->now.visit_count = store->now.run_bytes = 0;
     store->begun = store->now;
     store->changed_count = store->saved_count = 0;
@@ -106,6 +106,7 @@ void store_adopt(struct store *store)
 
 int store_begin(struct store *store, struct problem *problem)
 {
+    store->owes_sync = false;
     if (store->failed) {
         if (problem) {
             *problem = store->why;
@@ -224,7 +225,6 @@ static int finish_batch(struct store *store, bool owing, struct problem *problem
     bool wrote = false;
     int failed = store_usable(store, problem) || store_fold(store, problem) ||
                  store_count_save(store, problem) || store_plate_save(store, problem);
-    store->owes_sync = false;
     if (!failed) {
         /* After the fold: mending damage changes visits, but not the number of events. */
         wrote = rewound > 0 || store->now.events != store->begun.events ||

@@ -52,7 +52,8 @@ int store_commit(struct store *store, struct problem *problem);
  */
 int store_commit_owing(struct store *store, struct problem *problem);
 
-/* Whether the last commit waits for store_sync(). */
+/* Whether the last commit waits for store_sync(); false from the next store_begin() on, also when
+ * that batch fails. */
 bool store_owes_sync(const struct store *store);
 
 /* Waits until all commits before the call are durable. May be called by one other thread while the

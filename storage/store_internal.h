@@ -186,11 +186,7 @@ struct store_row {
     struct store_counted counted;
 };
 
-/* Places for the visits that were asked for last; a place is taken by any whose name has its hash.
- * Some 3 KiB each. */
-#define STORE_FOCI 1024
-
-/* A visit that was asked for. */
+/* A visit that was asked for, in the place that its name's hash gives it. */
 struct store_focus {
     uint64_t age; /* it is what it was while this equals store->focus_age */
     bool exists;  /* it has a number */
@@ -359,7 +355,7 @@ struct store {
     size_t cell_count;
     struct arena cell_texts;
 
-    struct store_focus *foci[STORE_FOCI]; /* NULL: never used */
+    struct store_focus *foci[LIMIT_FOCI]; /* NULL: never used */
     struct store_focus *focus;            /* the one asked for last; never NULL once one was */
     uint64_t focus_age;                   /* counts, from 1, how often all of them were dropped */
     struct store_recent *recent;

@@ -10,11 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A visit keeps its place when another is asked for unless it has more than this: a bound for all
- * places together. */
-#define KEPT_EVENTS 8
-#define KEPT_BYTES 4096
-
 size_t store_visits_add(struct store_visits *visits, int64_t id, struct slice name)
 {
     size_t known = visits->ids.count;
@@ -66,7 +61,7 @@ static void empty(struct store_focus *focus)
 
 void store_focus_free(struct store *store)
 {
-    for (size_t i = 0; i < STORE_FOCI; i++) {
+    for (size_t i = 0; i < LIMIT_FOCI; i++) {
         if (store->foci[i]) {
             empty(store->foci[i]);
             free(store->foci[i]);
@@ -118,7 +113,7 @@ void store_recent_clear(struct store *store)
 
 static size_t place_of(struct slice name)
 {
-    return texts_hash(name) % STORE_FOCI;
+    return texts_hash(name) % LIMIT_FOCI;
 }
 
 struct store_focus *store_focus_on(const struct store *store, int64_t id, struct slice name)
@@ -144,7 +139,8 @@ static bool move_focus(struct store *store, struct slice name)
         focus->name = (struct slice){focus->text, name.len};
     }
     /* Not before the name is copied, which may be of one of its events. */
-    if (last && last != focus && (last->count > KEPT_EVENTS || last->memory.bytes > KEPT_BYTES)) {
+    if (last && last != focus &&
+        (last->count > LIMIT_FOCUS_EVENTS || last->memory.bytes > LIMIT_FOCUS_BYTES)) {
         empty(last);
     }
     return known;
@@ -160,7 +156,7 @@ int store_focus(struct store *store, struct slice name, struct problem *problem)
     }
     struct store_focus *focus = store->focus;
     focus->count = 0;
-    focus->memory.chunk_bytes = KEPT_BYTES / 4;
+    focus->memory.chunk_bytes = LIMIT_FOCUS_BYTES / 4;
     arena_clear(&focus->memory);
     struct sql sql = store_sql(store, STORE_VISIT_FIND);
     sql_bind_text(&sql, focus->name);

@@ -39,10 +39,15 @@ static void close_wal(sqlite3_file *file)
     free(file);
 }
 
-static struct pair open_pair(void)
+static void make_directory(void)
 {
     (void)snprintf(directory, sizeof directory, "/tmp/test_gather.XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(directory));
+}
+
+static struct pair open_pair(void)
+{
+    make_directory();
     return (struct pair){open_wal(NULL, "plain"), open_wal(gather_vfs(), "gathered")};
 }
 
@@ -163,8 +168,7 @@ static sqlite3 *open_database(void)
     static char path[128];
     sqlite3 *db = NULL;
 
-    (void)snprintf(directory, sizeof directory, "/tmp/test_gather.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(directory));
+    make_directory();
     (void)snprintf(path, sizeof path, "%s/db", directory);
     ck_assert_int_eq(
         sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, gather_vfs()),
