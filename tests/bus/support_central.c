@@ -26,7 +26,7 @@ zactor_t *central_doorkeeper(const struct mesh_keys *keys)
     return zap;
 }
 
-uint16_t central_free_port(const char *ip)
+static uint16_t probe_port(const char *ip)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
     socklen_t size = sizeof address;
@@ -36,6 +36,18 @@ uint16_t central_free_port(const char *ip)
     ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &size), 0);
     close(fd);
     return ntohs(address.sin_port);
+}
+
+uint16_t central_free_port(const char *ip)
+{
+    static bool given[UINT16_MAX + 1];
+    uint16_t port;
+
+    do
+        port = probe_port(ip);
+    while (given[port]);
+    given[port] = true;
+    return port;
 }
 
 void central_set_up(struct central *central, const char *id, const char *ip, uint16_t port,

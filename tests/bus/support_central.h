@@ -28,6 +28,7 @@ struct central {
 void central_begin(void);
 /* The process's ZAP handler, for these keys. */
 zactor_t *central_doorkeeper(const struct mesh_keys *keys);
+/* A port of `ip` where nobody listens, never one twice (the kernel chooses at random). */
 uint16_t central_free_port(const char *ip);
 
 /* The configuration alone. */

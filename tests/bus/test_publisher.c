@@ -8,40 +8,22 @@
 #include "proto/fact.h"
 #include "proto/feed_pack.h"
 
-#include <arpa/inet.h>
 #include <check.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 struct stand {
     zsock_t *facts, *reader;
     zactor_t *publisher;
-    int port, replay_port;
+    uint16_t port, replay_port;
     uint64_t lsn; /* where the feed of straw stands */
 };
-
-/* czmq counts up from the first port of its range, which others of our tests hold. */
-static int free_port(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, len), 0);
-    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-    (void)close(fd);
-    return ntohs(address.sin_port);
-}
 
 static void stand_new(struct stand *stand)
 {
     struct publisher_args args = {.address = "127.0.0.1"};
 
     stand->lsn = 7;
-    stand->port = free_port();
-    args.port = (uint16_t)stand->port;
-    stand->replay_port = free_port();
-    args.replay_port = (uint16_t)stand->replay_port;
+    args.port = stand->port = central_free_port(args.address);
+    args.replay_port = stand->replay_port = central_free_port(args.address);
     stand->facts = zsock_new_pub(FACTS_ENDPOINT);
     stand->reader = zsock_new_router(FEED_READER);
     ck_assert(stand->facts != NULL && stand->reader != NULL);
@@ -310,7 +292,7 @@ END_TEST
 /* As at a change of ports and keys; those of a taken port are over soonest. */
 START_TEST(successors_follow_at_once)
 {
-    struct publisher_args args = {.address = "127.0.0.1", .port = (uint16_t)free_port()};
+    struct publisher_args args = {.address = "127.0.0.1", .port = central_free_port("127.0.0.1")};
     zsock_t *taken = zsock_new(ZMQ_ROUTER);
 
     args.replay_port = args.port;

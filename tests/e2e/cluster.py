@@ -34,6 +34,7 @@ PARKMESH = os.environ.get("PARKMESH") or os.path.join(ROOT, "build", "parkmesh")
 FAKETIME = "/usr/lib/%s-linux-gnu/faketime/libfaketimeMT.so.1" % os.uname().machine
 FINDINGS = re.compile(r"(ERROR|WARNING): \w+Sanitizer|runtime error:|Assertion .* failed")
 PR_SET_PDEATHSIG = 1
+_ports_given = set()  # (ip, port)
 
 
 def _slowness():
@@ -117,10 +118,16 @@ def parallel(function, items, threads=16):
         return list(pool.map(function, items))
 
 
-def free_port(ip, kind=socket.SOCK_STREAM):
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind((ip, 0))
-        return probe.getsockname()[1]
+def free_port(ip):
+    """A port of `ip` where nobody listens, never one twice: the kernel chooses at random and
+    forgets as soon as the probe is closed, so that it may name the same one next."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind((ip, 0))
+            port = probe.getsockname()[1]
+        if (ip, port) not in _ports_given:
+            _ports_given.add((ip, port))
+            return port
 
 
 def _die_with_parent():
