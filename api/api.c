@@ -79,7 +79,7 @@ static void *start_thread(const struct mg_context *context, int type)
     }
     yield_to_node();
     worker = bytes_allocate(1, sizeof *worker);
-    worker->node = ask_new(COMMAND_NODE, &api->gateway.abandon);
+    worker->node = desk_asker_new(api->gateway.desk, &api->gateway.abandon);
     buffer_init(&worker->in, api->gateway.body_bytes);
     buffer_init(&worker->question, LIMIT_COMMAND_BYTES + LIMIT_CONFIG_BYTES);
     worker->named = random_nonzero();
@@ -95,7 +95,7 @@ static void end_thread(const struct mg_context *context, int type, void *pointer
     if (type != API_THREAD_WORKER || worker == NULL) {
         return;
     }
-    ask_destroy(&worker->node);
+    desk_asker_destroy(&worker->node);
     buffer_free(&worker->in);
     buffer_free(&worker->question);
     buffer_free(&worker->out);
@@ -324,6 +324,7 @@ static void copy_options(struct gateway *gateway, const struct api_options *opti
     gateway->node = options->node;
     (void)snprintf(gateway->database, sizeof gateway->database, "%s", options->database);
     gateway->cameras = options->cameras;
+    gateway->desk = options->desk;
     gateway->is_open = options->is_open;
     gateway->peer_port = options->peer_port;
     gateway->body_bytes = chosen(options->body_bytes, LIMIT_HTTP_BODY);

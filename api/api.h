@@ -1,7 +1,8 @@
 /*
  * What people, cameras and browsers call: HTTP and WebSocket on api_port (civetweb), the push of
  * facts to WebSocket clients. Reads come from storage/history.h handles, writes go to the node as
- * commands (proto/command.h), configuration goes to the supervisor, mesh state comes as reports.
+ * commands (proto/command.h, api/desk.h), configuration goes to the supervisor, mesh state comes as
+ * reports.
  */
 #ifndef API_API_H
 #define API_API_H
@@ -15,6 +16,7 @@
 
 struct api;
 struct cameras;
+struct desk;
 
 #define API_LISTENERS 4
 #define API_ORIGINS 16
@@ -56,6 +58,7 @@ struct api_options {
     int64_t started_ms;                   /* monotonic; when the process began to work */
     struct node_id node;
     struct cameras *cameras; /* must outlive the server */
+    struct desk *desk;       /* the node's; likewise */
     const char *version;
     const char *web_dir; /* the page's files while working on them; NULL = the embedded ones */
     bool is_open;        /* every address may everything, as in the existing system; warned about */
@@ -69,7 +72,7 @@ struct api_options {
 };
 
 /* Starts listening. NULL with a problem: PORT_IN_USE, ADDRESS_UNAVAILABLE, PERMISSION (naming the
- * address), DB_*. COMMAND_NODE and FACTS_ENDPOINT must be bound. Main thread. */
+ * address), DB_*. FACTS_ENDPOINT must be bound. Main thread. */
 struct api *api_start(const struct api_options *options, struct problem *problem);
 
 /* Readiness as /readyz tells it; starts false. Any thread. */

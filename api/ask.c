@@ -94,10 +94,7 @@ static int receive(struct ask *ask, int64_t until_ms)
 static int drop(struct ask *ask, struct problem *problem)
 {
     zsock_destroy(&ask->socket);
-    if (atomic_load(ask->abandon)) {
-        return problem_set(problem, PROBLEM_STOPPING, NULL, "Hệ thống đang dừng");
-    }
-    return problem_set(problem, PROBLEM_BUSY, NULL, "Hệ thống đang bận, vui lòng thử lại");
+    return ask_lost(atomic_load(ask->abandon), problem);
 }
 
 int ask_send(struct ask *ask, struct slice question, struct problem *problem)
@@ -128,4 +125,12 @@ int ask_call(struct ask *ask, struct slice question, int wait_ms, struct slice *
         return -1;
     }
     return ask_receive(ask, wait_ms, answer, problem);
+}
+
+int ask_lost(bool is_abandoned, struct problem *problem)
+{
+    if (is_abandoned) {
+        return problem_set(problem, PROBLEM_STOPPING, NULL, "Hệ thống đang dừng");
+    }
+    return problem_set(problem, PROBLEM_BUSY, NULL, "Hệ thống đang bận, vui lòng thử lại");
 }

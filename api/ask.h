@@ -1,7 +1,7 @@
 /*
- * Questions from a worker to the threads that answer on inproc ROUTERs: one socket, kept for the
- * life of the worker, replaced after a time-out so that a late answer can never be taken for the
- * answer to the next question. One thread only.
+ * Questions to the threads that answer on inproc ROUTERs (supervisor, mesh, bus): one socket,
+ * replaced after a time-out so that a late answer can never be taken for the answer to the next
+ * question. One thread only. The node is asked at its desk (api/desk.h).
  */
 #ifndef API_ASK_H
 #define API_ASK_H
@@ -32,5 +32,8 @@ int ask_call(struct ask *ask, struct slice question, int wait_ms, struct slice *
  */
 int ask_send(struct ask *ask, struct slice question, struct problem *problem);
 int ask_receive(struct ask *ask, int wait_ms, struct slice *answer, struct problem *problem);
+
+/* What is told of a question whose answer nobody waits for any more: -1 with STOPPING or BUSY. */
+int ask_lost(bool is_abandoned, struct problem *problem);
 
 #endif

@@ -156,7 +156,8 @@ static void ask_for(struct batch *batch, struct slot *slot, const json_t *json)
     buffer_clear(question);
     if (batch->kind->pack(json, slot->key, question, &problem) != 0) {
         refuse(slot, &problem);
-    } else if (ask_send(batch->request->worker->node, buffer_slice(question), &problem) != 0) {
+    } else if (desk_send(batch->request->worker->node, buffer_slice(question),
+                         LIMIT_COMMAND_WAIT_MS, &problem) != 0) {
         give_up(batch, &problem);
         refuse(slot, &problem);
     } else {
@@ -216,7 +217,7 @@ static int receive(struct batch *batch, struct slot *slot, struct answer *answer
                &problem); /* what was asked may still happen; the key tells it is a repetition */
         return -1;
     }
-    if (ask_receive(batch->request->worker->node, LIMIT_COMMAND_WAIT_MS, &bytes, &problem) != 0) {
+    if (desk_receive(batch->request->worker->node, LIMIT_COMMAND_WAIT_MS, &bytes, &problem) != 0) {
         give_up(batch, &problem);
         refuse(slot, &problem);
         return -1;

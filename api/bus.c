@@ -1,5 +1,6 @@
 #include "api/handlers.h"
 
+#include "api/ask.h"
 #include "api/feed_item.h"
 #include "api/respond.h"
 #include "api/visit_row.h"

@@ -10,8 +10,8 @@ static int ask(struct request *request, struct answer *answer, struct problem *p
 {
     struct slice bytes;
 
-    if (ask_call(request->worker->node, buffer_slice(&request->worker->question),
-                 LIMIT_COMMAND_WAIT_MS, &bytes, problem) != 0) {
+    if (desk_call(request->worker->node, buffer_slice(&request->worker->question),
+                  LIMIT_COMMAND_WAIT_MS, &bytes, problem) != 0) {
         return -1;
     }
     if (answer_unpack(answer, bytes) != 0) {

@@ -6,8 +6,8 @@
 #define API_GATEWAY_H
 
 #include "api/api.h"
-#include "api/ask.h"
 #include "api/cameras.h"
+#include "api/desk.h"
 #include "api/hashing.h"
 #include "api/identity.h"
 #include "api/progress.h"
@@ -53,6 +53,7 @@ struct gateway {
     uint16_t peer_port;            /* on which they may dial any path; 0 = none */
     struct progress *progress;
     struct cameras *cameras; /* borrowed from whoever started the server */
+    struct desk *desk;       /* the node's; likewise */
     atomic_uint streams;     /* videos being relayed */
     atomic_bool ready;
     atomic_bool stopping;  /* new work is refused */
@@ -60,9 +61,9 @@ struct gateway {
     atomic_uint under_way; /* requests being answered */
 };
 
-/* A worker's own: a socket to the node and buffers that keep their memory between requests. */
+/* A worker's own: its questions to the node and buffers that keep their memory between requests. */
 struct worker {
-    struct ask *node;
+    struct desk_asker *node;
     struct buffer in;       /* request body */
     struct buffer question; /* packed command */
     struct buffer out;      /* answer, with room for its head in front */

@@ -48,7 +48,7 @@ struct peer_dial {
     int fd; /* its socket */
     struct buffer in, message;
     bool is_message; /* its first part came */
-    struct ask *node;
+    struct desk_asker *node;
     struct buffer question;
     struct peer_socket socket;
 };
@@ -482,7 +482,7 @@ static void *run(void *argument)
 
 static void dial_free(struct peer_dial *dial)
 {
-    ask_destroy(&dial->node);
+    desk_asker_destroy(&dial->node);
     buffer_free(&dial->out);
     buffer_free(&dial->in);
     buffer_free(&dial->message);
@@ -502,7 +502,7 @@ struct peer_dial *peer_dial_new(struct peer_links *links, struct peer *peer)
     dial->links = links;
     dial->peer = peer;
     dial->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    dial->node = ask_new(COMMAND_NODE, &dial->stop);
+    dial->node = desk_asker_new(links->gateway->desk, &dial->stop);
     buffer_init(&dial->out, 2 * LIMIT_WS_QUEUE_BYTES);
     buffer_init(&dial->in, LIMIT_PEER_FRAME + 2 * READ_BYTES);
     buffer_init(&dial->message, LIMIT_PEER_FRAME);

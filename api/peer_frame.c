@@ -142,7 +142,7 @@ static int hear(struct peer_links *links, struct peer_socket *socket, struct pee
     return 0;
 }
 
-int peer_frame_take(struct peer_links *links, struct peer_socket *socket, struct ask *node,
+int peer_frame_take(struct peer_links *links, struct peer_socket *socket, struct desk_asker *node,
                     struct buffer *question, struct slice text)
 {
     struct peer_hearing hearing = {

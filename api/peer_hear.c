@@ -116,7 +116,10 @@ static int ask(struct peer_hearing *hearing, const struct command *command, stru
         hearing->refused++;
         return 0;
     }
-    return ask_send(hearing->node, buffer_slice(hearing->question), problem) == 0 ? 1 : -1;
+    return desk_send(hearing->node, buffer_slice(hearing->question), LIMIT_COMMAND_WAIT_MS,
+                     problem) == 0
+               ? 1
+               : -1;
 }
 
 /* 0, 1 with a problem when it is not stored now, -1 when nothing under way will be answered. */
@@ -125,7 +128,7 @@ static int receive(struct peer_hearing *hearing, struct problem *problem)
     struct answer answer;
     struct slice bytes;
 
-    if (ask_receive(hearing->node, LIMIT_COMMAND_WAIT_MS, &bytes, problem) != 0) {
+    if (desk_receive(hearing->node, LIMIT_COMMAND_WAIT_MS, &bytes, problem) != 0) {
         return -1;
     }
     if (answer_unpack(&answer, bytes) != 0) {

@@ -5,13 +5,13 @@
 #ifndef API_PEER_HEAR_H
 #define API_PEER_HEAR_H
 
-#include "api/ask.h"
+#include "api/desk.h"
 #include "api/envelope.h"
 
 /* Who says it, and by whose thread it is heard. */
 struct peer_hearing {
     const char *peer;
-    struct ask *node;
+    struct desk_asker *node;
     struct buffer *question; /* space of the thread for a packed command */
     uint64_t stored;         /* messages and rows that became events */
     uint64_t repeated;       /* that were known */

@@ -129,7 +129,7 @@ void peer_socket_pong(struct peer_links *links, struct peer_socket *socket, stru
 /* ---- peer_frame.c: one message, whoever brought it (takes the mutex itself) ------------------ */
 
 /* 0, or the code to close the socket with. `node` and `question` are the thread's. */
-int peer_frame_take(struct peer_links *links, struct peer_socket *socket, struct ask *node,
+int peer_frame_take(struct peer_links *links, struct peer_socket *socket, struct desk_asker *node,
                     struct buffer *question, struct slice text);
 
 /* ---- peer_accept.c --------------------------------------------------------------------------- */

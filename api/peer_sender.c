@@ -4,6 +4,7 @@
  */
 #include "api/peer_links_internal.h"
 
+#include "api/ask.h"
 #include "api/envelope.h"
 #include "proto/clock.h"
 #include "proto/command.h"
@@ -25,7 +26,8 @@
 
 struct sender {
     struct peer_links *links;
-    struct ask *node, *mesh;
+    struct desk_asker *node;
+    struct ask *mesh;
     struct buffer text, question;
     int64_t now_ms; /* monotonic, of this round */
 };
@@ -367,7 +369,7 @@ static void store_mark(struct sender *sender, struct peer *peer)
         return;
     }
     (void)pthread_mutex_unlock(&links->mutex);
-    rc = ask_call(sender->node, buffer_slice(&sender->question), MARK_WAIT_MS, &bytes, &problem);
+    rc = desk_call(sender->node, buffer_slice(&sender->question), MARK_WAIT_MS, &bytes, &problem);
     (void)pthread_mutex_lock(&links->mutex);
     if (rc != 0) { /* the next one tells it all */
         log_debug("PEER_MARK", "peer=%s code=%s", peer->id.text, problem_name(problem.code));
@@ -420,7 +422,7 @@ void *peer_sender_run(void *argument)
 {
     struct peer_links *links = argument;
     struct sender sender = {.links = links,
-                            .node = ask_new(COMMAND_NODE, &links->stopping),
+                            .node = desk_asker_new(links->gateway->desk, &links->stopping),
                             .mesh = ask_new(MESH_REPORT_ENDPOINT, &links->stopping)};
 
     (void)pthread_mutex_lock(&links->mutex);
@@ -438,7 +440,7 @@ void *peer_sender_run(void *argument)
         }
     }
     (void)pthread_mutex_unlock(&links->mutex);
-    ask_destroy(&sender.node);
+    desk_asker_destroy(&sender.node);
     ask_destroy(&sender.mesh);
     buffer_free(&sender.text);
     buffer_free(&sender.question);

@@ -4,6 +4,7 @@
  */
 #include "api/peers.h"
 
+#include "api/ask.h"
 #include "api/asking.h"
 #include "api/handlers.h"
 #include "api/peer_links.h"

@@ -81,8 +81,8 @@ static int probe_writer(struct request *request, struct answer *answer, struct p
     if (command_pack(&command, question) != 0) {
         return problem_set(problem, PROBLEM_INTERNAL, NULL, "Lỗi nội bộ");
     }
-    if (ask_call(request->worker->node, buffer_slice(question), LIMIT_READY_WRITER_MS, &bytes,
-                 problem) != 0) {
+    if (desk_call(request->worker->node, buffer_slice(question), LIMIT_READY_WRITER_MS, &bytes,
+                  problem) != 0) {
         return -1;
     }
     return answer_unpack(answer, bytes) == 0

@@ -4,6 +4,7 @@
  */
 #include "api/handlers.h"
 
+#include "api/ask.h"
 #include "api/peer_links.h"
 #include "api/respond.h"
 #include "proto/clock.h"

@@ -1,5 +1,6 @@
 #include "api/handlers.h"
 
+#include "api/ask.h"
 #include "api/respond.h"
 #include "proto/diff.h"
 #include "proto/report.h"

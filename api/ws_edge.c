@@ -95,8 +95,8 @@ static int attempt(struct ws_edge *edge, struct worker *worker, const struct com
         answer_init(answer, PROBLEM_FIELD_INVALID);
         return 0;
     }
-    if (ask_call(worker->node, buffer_slice(&worker->question), LIMIT_COMMAND_WAIT_MS, &bytes,
-                 problem) != 0) {
+    if (desk_call(worker->node, buffer_slice(&worker->question), LIMIT_COMMAND_WAIT_MS, &bytes,
+                  problem) != 0) {
         return -1;
     }
     if (answer_unpack(answer, bytes) != 0) {

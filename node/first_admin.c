@@ -1,6 +1,6 @@
 #include "node/first_admin.h"
 
-#include "api/ask.h"
+#include "api/desk.h"
 #include "proto/access.h"
 #include "proto/command.h"
 #include "proto/log.h"
@@ -11,7 +11,7 @@
 #define TRIES 9 /* names that may be taken by accounts that are no administrators */
 
 /* Asks the node for one account. 0, or -1 with a problem. */
-static int add(const char *name, const char *hash, struct problem *problem)
+static int add(struct desk *desk, const char *name, const char *hash, struct problem *problem)
 {
     struct access access = {.verb = ACCESS_ACCOUNT_ADD,
                             .name = slice_text(name),
@@ -21,14 +21,14 @@ static int add(const char *name, const char *hash, struct problem *problem)
                             .reason = slice_text("first start"),
                             .detail = slice_text("role=admin")};
     atomic_bool abandon = false;
-    struct ask *ask = ask_new(COMMAND_NODE, &abandon);
+    struct desk_asker *asker = desk_asker_new(desk, &abandon);
     struct buffer packed = {0};
     struct answer answer;
     struct slice bytes;
     int rc = access_pack(&access, &packed);
 
     if (rc == 0) {
-        rc = ask_call(ask, buffer_slice(&packed), LIMIT_COMMAND_WAIT_MS, &bytes, problem);
+        rc = desk_call(asker, buffer_slice(&packed), LIMIT_COMMAND_WAIT_MS, &bytes, problem);
     }
     if (rc == 0) {
         rc = answer_unpack(&answer, bytes);
@@ -36,12 +36,12 @@ static int add(const char *name, const char *hash, struct problem *problem)
     if (rc == 0 && answer.code != PROBLEM_OK) {
         rc = problem_set(problem, answer.code, NULL, "%s", answer.text);
     }
-    ask_destroy(&ask);
+    desk_asker_destroy(&asker);
     buffer_free(&packed);
     return rc;
 }
 
-static int add_free_name(struct problem *problem)
+static int add_free_name(struct desk *desk, struct problem *problem)
 {
     char name[16] = "admin", password[CREDENTIAL_PASSWORD], hash[CREDENTIAL_HASH];
     int rc;
@@ -51,10 +51,10 @@ static int add_free_name(struct problem *problem)
         return problem_set(problem, PROBLEM_INTERNAL, NULL, "no memory to hash a password");
     }
     (void)problem_set(problem, PROBLEM_INTERNAL, NULL, "no administrator could be made");
-    rc = add(name, hash, problem);
+    rc = add(desk, name, hash, problem);
     for (int i = 2; i <= TRIES && rc != 0 && problem->code == PROBLEM_NAME_TAKEN; i++) {
         (void)snprintf(name, sizeof name, "admin-%d", i);
-        rc = add(name, hash, problem);
+        rc = add(desk, name, hash, problem);
     }
     if (rc != 0) {
         return -1;
@@ -68,7 +68,7 @@ static int add_free_name(struct problem *problem)
     return 0;
 }
 
-int first_admin(const char *database, struct problem *problem)
+int first_admin(const char *database, struct desk *desk, struct problem *problem)
 {
     struct accounts *accounts = accounts_open(database, problem);
     int admins;
@@ -81,5 +81,5 @@ int first_admin(const char *database, struct problem *problem)
     if (admins < 0) {
         return -1;
     }
-    return admins > 0 ? 0 : add_free_name(problem);
+    return admins > 0 ? 0 : add_free_name(desk, problem);
 }

@@ -34,9 +34,9 @@
 
 /* A request from its arrival to its answer. */
 struct pending {
-    struct request request; /* borrows from `bytes` */
-    zmq_msg_t identity, bytes;
-    bool has_empty; /* REQ envelope: an empty frame before the bytes */
+    struct request request;    /* borrows from `slip` or `bytes` */
+    struct desk_slip *slip;    /* a command's, until it is answered; NULL for a run */
+    zmq_msg_t identity, bytes; /* a run's */
 };
 
 struct queue {
@@ -53,14 +53,15 @@ struct carried {
 
 struct node {
     struct batch_place place;
-    zsock_t *pipe, *commands, *peers, *facts;
+    struct desk *desk; /* commands */
+    zsock_t *pipe, *peers, *facts;
     zactor_t *syncer;
     struct queue live, sync; /* peers' runs that wait for their turn */
     struct carried batch;
     struct request *requests[BATCH_MAX]; /* of the same, for batch_carry_out */
     struct carried held;                 /* written, and the syncer waits for the disk */
     bool holds;                          /* `held` is in use */
-    struct buffer out;                   /* answers are packed here */
+    struct buffer out;                   /* answers to peers' runs are packed here */
     bool full;                           /* the disk was, and nothing was written since */
 };
 
@@ -106,30 +107,32 @@ static struct slice message_slice(zmq_msg_t *message)
     return (struct slice){zmq_msg_data(message), zmq_msg_size(message)};
 }
 
-/* The next request, [identity][empty?][bytes], or NULL when none is queued. A message without
- * bytes gives empty ones. */
-static struct pending *receive_request(zsock_t *from)
+static struct pending *new_pending(void)
 {
-    void *socket = zsock_resolve(from);
     struct pending *pending = malloc(sizeof *pending);
 
     assert(pending != NULL);
-    pending->has_empty = false;
+    pending->slip = NULL;
+    (void)zmq_msg_init(&pending->identity); /* documented to always succeed */
     (void)zmq_msg_init(&pending->bytes);
+    return pending;
+}
+
+/* The next hand-over, [identity][bytes], or NULL when none is queued. A message without bytes
+ * gives empty ones. */
+static struct pending *receive_run(struct node *node)
+{
+    void *socket = zsock_resolve(node->peers);
+    struct pending *pending = new_pending();
+
     if (receive(socket, &pending->identity) != 0) {
         free_pending(pending);
         return NULL;
     }
-    if (!zmq_msg_more(&pending->identity)) {
-        return pending;
+    if (zmq_msg_more(&pending->identity)) {
+        (void)receive(socket, &pending->bytes); /* frames of one message arrive together */
+        drop_rest(socket, &pending->bytes);
     }
-    (void)receive(socket, &pending->bytes); /* frames of one message arrive together */
-    if (zmq_msg_size(&pending->bytes) == 0 && zmq_msg_more(&pending->bytes)) {
-        pending->has_empty = true;
-        (void)zmq_msg_close(&pending->bytes);
-        (void)receive(socket, &pending->bytes);
-    }
-    drop_rest(socket, &pending->bytes);
     return pending;
 }
 
@@ -141,15 +144,16 @@ static void add_to_batch(struct node *node, struct pending *pending)
 
 static void take_commands(struct node *node)
 {
-    struct pending *pending;
-
     for (size_t i = 0; i < LIMIT_BATCH_COMMANDS; i++) {
-        pending = receive_request(node->commands);
-        if (pending == NULL) {
+        struct desk_slip *slip = desk_take(node->desk);
+        struct pending *pending;
+        if (slip == NULL) {
             return;
         }
+        pending = new_pending();
+        pending->slip = slip;
         pending->request.is_run = false;
-        pending->request.command = message_slice(&pending->bytes);
+        pending->request.command = desk_question(slip);
         add_to_batch(node, pending);
     }
 }
@@ -167,7 +171,7 @@ static void note_synced(struct node *node, const struct apply_request *request)
 static void collect_runs(struct node *node)
 {
     while (node->live.count < LIMIT_BATCH_LIVE && node->sync.count < SYNC_AHEAD) {
-        struct pending *pending = receive_request(node->peers);
+        struct pending *pending = receive_run(node);
         struct apply_request *run;
         if (pending == NULL) {
             return;
@@ -216,22 +220,34 @@ static void fail_all(struct node *node, const struct problem *problem)
     }
 }
 
-static void send_answer(struct node *node, struct pending *pending)
+/* ROUTER_MANDATORY is off: a mesh that is gone, or that takes no more, loses the answer, which it
+ * treats as a time-out; the write stands and a repetition is recognised. */
+static void answer_run(struct node *node, struct pending *pending)
 {
-    bool is_run = pending->request.is_run;
-    void *socket = zsock_resolve(is_run ? node->peers : node->commands);
-    int packed;
+    void *socket = zsock_resolve(node->peers);
 
     buffer_clear(&node->out);
-    packed = is_run ? apply_answer_pack(&pending->request.applied, &node->out)
-                    : answer_pack(&pending->request.answer, &node->out);
-    /* ROUTER_MANDATORY is off: an asker that is gone, or that takes no more, loses its answer,
-     * which it treats as a time-out; the write stands and a retry is recognised. */
-    if (packed == 0 && zmq_msg_send(&pending->identity, socket, ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0) {
-        if (pending->has_empty) {
-            (void)zmq_send(socket, "", 0, ZMQ_SNDMORE | ZMQ_DONTWAIT);
-        }
+    if (apply_answer_pack(&pending->request.applied, &node->out) == 0 &&
+        zmq_msg_send(&pending->identity, socket, ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0) {
         (void)zmq_send(socket, node->out.data, node->out.len, ZMQ_DONTWAIT);
+    }
+}
+
+/* The same holds of an asker that is gone. */
+static void answer_command(struct pending *pending)
+{
+    int packed = answer_pack(&pending->request.answer, desk_paper(pending->slip));
+
+    assert(packed == 0); /* its texts have bounds, the paper is larger */
+    desk_answer(pending->slip);
+}
+
+static void send_answer(struct node *node, struct pending *pending)
+{
+    if (pending->slip == NULL) {
+        answer_run(node, pending);
+    } else {
+        answer_command(pending);
     }
 }
 
@@ -392,13 +408,20 @@ static void use_leisure(struct node *node, struct leisure *leisure)
  * return (a signal) only makes us look sooner. */
 static bool wait_for_work(const struct node *node, int64_t wait_ms)
 {
+    int rc;
     struct pollfd places[] = {{.fd = zsock_fd(node->pipe), .events = POLLIN},
-                              {.fd = zsock_fd(node->commands), .events = POLLIN},
+                              {.fd = desk_fd(node->desk), .events = POLLIN},
                               {.fd = zsock_fd(node->peers), .events = POLLIN},
                               {.fd = zsock_fd(node->syncer), .events = POLLIN}};
 
-    return poll(places, sizeof places / sizeof places[0], (int)wait_ms) > 0 &&
-           places[0].revents != 0;
+    if (wait_ms != 0 && !desk_doze(node->desk)) {
+        wait_ms = 0;
+    }
+    rc = poll(places, sizeof places / sizeof places[0], (int)wait_ms);
+    if (rc > 0 && places[1].revents != 0) {
+        desk_wake(node->desk);
+    }
+    return rc > 0 && places[0].revents != 0;
 }
 
 /*
@@ -450,7 +473,6 @@ static void free_node(struct node *node)
         free_pending(node->sync.items[i]);
     }
     zactor_destroy(&node->syncer);
-    inproc_close(&node->commands);
     inproc_close(&node->peers);
     inproc_close(&node->facts);
     store_close(&node->place.store);
@@ -466,11 +488,11 @@ static struct node *new_node(zsock_t *pipe, const struct node_args *args)
     assert(node != NULL);
     node->pipe = pipe;
     node->place = (struct batch_place){args->store, args->id, tell_if_synced, node};
-    node->commands = bind_socket(ZMQ_ROUTER, COMMAND_NODE, LIMIT_BATCH_COMMANDS);
+    node->desk = args->desk;
     node->peers = bind_socket(ZMQ_ROUTER, HANDOFF_NODE, LIMIT_BATCH_LIVE);
     node->facts = bind_socket(ZMQ_PUB, FACTS_ENDPOINT, LIMIT_FACTS_QUEUE);
     /* inproc names are ours: a failed bind is our bug */
-    assert(node->commands != NULL && node->peers != NULL && node->facts != NULL);
+    assert(node->peers != NULL && node->facts != NULL);
     node->syncer = zactor_new(syncer_actor, args->store);
     assert(node->syncer != NULL);
     return node;

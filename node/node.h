@@ -1,6 +1,7 @@
 /*
- * The node: the thread that decides and the only one that writes. Commands come in on COMMAND_NODE,
- * peers' runs on HANDOFF_NODE, facts go out on FACTS_ENDPOINT (all bound when zactor_new returns).
+ * The node: the thread that decides and the only one that writes. Commands are asked at the desk,
+ * peers' runs come in on HANDOFF_NODE, facts go out on FACTS_ENDPOINT (both bound when zactor_new
+ * returns).
  *
  * One turn takes what is queued and never waits for more: commands first, then live runs of peers,
  * then at most one sync chunk; one COMMIT (node/batch.h); then, when the disk has confirmed it,
@@ -11,6 +12,7 @@
 #ifndef NODE_NODE_H
 #define NODE_NODE_H
 
+#include "api/desk.h"
 #include "proto/ids.h"
 #include "proto/problem.h"
 #include "storage/store.h"
@@ -22,6 +24,7 @@
 struct node_args {
     struct store *store;
     struct node_id id;
+    struct desk *desk; /* outlives the actor, which alone takes from it */
 };
 void node_actor(zsock_t *pipe, void *args);
 

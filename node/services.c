@@ -54,6 +54,11 @@ static int start_node(struct services *services, const struct config *config,
     }
     (void)snprintf(services->database, sizeof services->database, "%s/central.db",
                    config->data_dir);
+    if (services->desk == NULL && (services->desk = desk_new(LIMIT_BATCH_COMMANDS)) == NULL) {
+        return problem_set(problem, PROBLEM_INTERNAL, NULL, "no descriptor for the desk: %s",
+                           strerror(errno));
+    }
+    args.desk = services->desk;
     args.store = store_open(&options, problem);
     if (args.store == NULL) {
         return -1;
@@ -206,7 +211,7 @@ static int ensure_login(const struct services *services, const struct config *co
         char host[80];
         (void)snprintf(host, sizeof host, "%.*s", (int)strcspn(listeners[i], ":"), listeners[i]);
         if (!config_is_loopback(host)) {
-            return first_admin(services->database, problem);
+            return first_admin(services->database, services->desk, problem);
         }
     }
     return 0;
@@ -291,6 +296,7 @@ static int start_api(struct services *services, const struct config *config,
                                   .started_ms = services->started_ms,
                                   .node = config->id,
                                   .cameras = services->cameras,
+                                  .desk = services->desk,
                                   .version = PARKMESH_VERSION,
                                   .web_dir = services->web_dir,
                                   .http_threads = config->limits.http_threads,
@@ -366,6 +372,7 @@ void services_stop(struct services *services)
     cameras_destroy(&services->cameras);
     zactor_destroy(&services->reader);
     zactor_destroy(&services->node);
+    desk_destroy(&services->desk);
     services->mesh_runs = false;
 }
 

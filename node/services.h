@@ -5,6 +5,7 @@
 #define NODE_SERVICES_H
 
 #include "api/api.h"
+#include "api/desk.h"
 #include "bus/secret.h"
 #include "node/bus.h"
 #include "node/config.h"
@@ -17,6 +18,7 @@ struct services {
     struct bus bus;
     struct api *api;
     struct cameras *cameras;
+    struct desk *desk; /* where the node is asked */
     bool mesh_runs;
     int64_t started_ms;    /* monotonic; of the first start, 0 before */
     char database[600];    /* path */

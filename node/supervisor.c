@@ -19,7 +19,7 @@
 
 #define STOP_LIMIT_S 5     /* the process is gone by then, whatever hangs */
 #define ANSWER_FIRST_MS 50 /* between the answer to a PUT and the rebuild of its listener */
-#define SOCKETS 2048       /* one or two a worker, one a peer, a few of our own */
+#define SOCKETS 2048       /* one a worker that asks us or the mesh, one a peer, a few of our own */
 #define FILES 8192         /* open at once; as the unit in packaging/ allows */
 
 struct supervisor {

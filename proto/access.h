@@ -1,6 +1,6 @@
 /*
  * What threads ask the node about accounts, sessions, tokens and the local audit: like struct
- * command it goes to COMMAND_NODE, is answered by a struct answer after its commit, and never
+ * command it goes to the node, is answered by a struct answer after its commit, and never
  * leaves this central. Packed as a msgpack array.
  */
 #ifndef PROTO_ACCESS_H

@@ -2,10 +2,10 @@
  * What threads ask the node (the one that decides and writes), and its answers. All packed as
  * msgpack arrays; requests are parsed and validated by who asks, decided by the node.
  *
- * Endpoints (inproc ROUTERs; a request is [bytes], or [empty frame][bytes] as from a REQ, and the
- * answer has as many frames):
- *   COMMAND_NODE        commands below, answered after their commit
- *   COMMAND_SUPERVISOR  configuration and mesh start/stop (supervisor_* below)
+ * Commands are asked at the node's desk (api/desk.h) and answered after their commit.
+ * COMMAND_SUPERVISOR, for configuration and mesh start/stop (supervisor_* below), is an inproc
+ * ROUTER; a request is [bytes], or [empty frame][bytes] as from a REQ, and the answer has as many
+ * frames.
  */
 #ifndef PROTO_COMMAND_H
 #define PROTO_COMMAND_H
@@ -16,7 +16,6 @@
 #include "proto/problem.h"
 #include "proto/tariff.h"
 
-#define COMMAND_NODE "inproc://node"
 #define COMMAND_SUPERVISOR "inproc://supervisor"
 
 enum command_kind {

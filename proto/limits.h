@@ -37,7 +37,7 @@
 #define LIMIT_HEADS 100000                /* streams known; 100 centrals, a start a day, 3 years */
 
 /* The writer */
-#define LIMIT_BATCH_COMMANDS 512         /* commands in one commit; more wait for the next */
+#define LIMIT_BATCH_COMMANDS 512         /* commands in one commit; as many wait for the next */
 #define LIMIT_BATCH_LIVE 512             /* live peer events in one commit */
 #define LIMIT_FACTS_QUEUE 256            /* commits that a slow listener may lag; then it resyncs */
 #define LIMIT_COMMAND_BYTES (384 * 1024) /* one command between threads: a list sent as a body */

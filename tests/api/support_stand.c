@@ -1,6 +1,7 @@
 #include "support_stand.h"
 
 #include "api/cameras.h"
+#include "api/desk.h"
 #include "proto/access.h"
 #include "proto/command.h"
 #include "proto/event.h"
@@ -102,69 +103,73 @@ static void answer_to(const struct command *command, struct answer *answer)
     answer->position.seq = 5;
 }
 
-static void reply_to(zsock_t *router, zmsg_t **message)
+static void reply_to(struct desk_slip *slip)
 {
-    zframe_t *routing = zmsg_pop(*message);
-    zframe_t *bytes = zmsg_pop(*message);
-    struct buffer packed = {0};
+    struct slice asked = desk_question(slip);
     struct command command;
     struct access access;
     struct answer answer;
 
-    assert(bytes != NULL);
-    struct slice asked = {(const char *)zframe_data(bytes), zframe_size(bytes)};
     if (command_unpack(&command, asked) == 0) {
         answer_to(&command, &answer);
     } else {
         assert(access_unpack(&access, asked) == 0); /* accounts and the audit: always well */
         answer_init(&answer, PROBLEM_OK);
     }
-    assert(answer_pack(&answer, &packed) == 0);
-    (void)zframe_send(&routing, router, ZFRAME_MORE);
-    (void)zmq_send(zsock_resolve(router), packed.data, packed.len, 0);
-    zframe_destroy(&bytes);
-    buffer_free(&packed);
-    zmsg_destroy(message);
+    assert(answer_pack(&answer, desk_paper(slip)) == 0);
+    desk_answer(slip);
+}
+
+static void reply_to_all(zlist_t *waiting)
+{
+    for (struct desk_slip *old = zlist_pop(waiting); old != NULL; old = zlist_pop(waiting)) {
+        reply_to(old);
+    }
+}
+
+/* True when it was the last word. */
+static bool hear_word(zsock_t *pipe, zlist_t *waiting, bool *silent)
+{
+    char *word = zstr_recv(pipe);
+    bool stop = strcmp(word, "$TERM") == 0;
+
+    if (!stop) {
+        *silent = strcmp(word, "silent") == 0;
+        if (strcmp(word, "late") == 0) {
+            reply_to_all(waiting);
+        }
+        zsock_signal(pipe, 0);
+    }
+    zstr_free(&word);
+    return stop;
 }
 
 static void straw_node(zsock_t *pipe, void *argument)
 {
-    zsock_t *router = zsock_new_router("@" COMMAND_NODE);
-    zpoller_t *poller = zpoller_new(pipe, router, NULL);
+    struct desk *desk = argument;
+    zmq_pollitem_t items[] = {{.socket = zsock_resolve(pipe), .events = ZMQ_POLLIN},
+                              {.fd = desk_fd(desk), .events = ZMQ_POLLIN}};
     zlist_t *waiting = zlist_new();
     bool silent = false, stop = false;
 
-    (void)argument;
     zsock_signal(pipe, 0);
     while (!stop) {
-        void *ready = zpoller_wait(poller, -1);
-        zmsg_t *message = zmsg_recv(ready == pipe ? pipe : router);
-        if (ready == pipe) {
-            char *word = zmsg_popstr(message);
-            stop = strcmp(word, "$TERM") == 0;
-            if (!stop) {
-                silent = strcmp(word, "silent") == 0;
-                if (strcmp(word, "late") == 0) {
-                    for (zmsg_t *old = zlist_pop(waiting); old != NULL; old = zlist_pop(waiting)) {
-                        reply_to(router, &old);
-                    }
-                }
-                zsock_signal(pipe, 0);
+        struct desk_slip *slip;
+        (void)zmq_poll(items, 2, desk_doze(desk) ? -1 : 0);
+        desk_wake(desk);
+        while ((slip = desk_take(desk)) != NULL) {
+            if (silent) {
+                (void)zlist_append(waiting, slip);
+            } else {
+                reply_to(slip);
             }
-            zstr_free(&word);
-            zmsg_destroy(&message);
-        } else if (silent) {
-            (void)zlist_append(waiting, message);
-        } else {
-            reply_to(router, &message);
+        }
+        if ((items[0].revents & ZMQ_POLLIN) != 0) {
+            stop = hear_word(pipe, waiting, &silent);
         }
     }
-    for (zmsg_t *old = zlist_pop(waiting); old != NULL; old = zlist_pop(waiting)) {
-        zmsg_destroy(&old);
-    }
+    reply_to_all(waiting); /* nobody waits for it any more */
     zlist_destroy(&waiting);
-    zpoller_destroy(&poller);
-    zsock_destroy(&router);
 }
 
 static void tell_node(struct stand *stand, const char *word)
@@ -229,7 +234,9 @@ void stand_prepare(struct stand *stand)
     assert(node_id_parse(slice_text("c1"), &stand->options.node));
     store = open_store(stand);
     store_close(&store);
-    stand->node = zactor_new(straw_node, NULL);
+    stand->options.desk = desk_new(LIMIT_BATCH_COMMANDS);
+    assert(stand->options.desk != NULL);
+    stand->node = zactor_new(straw_node, stand->options.desk);
     stand->facts = zsock_new(ZMQ_XPUB);
     zsock_set_sndhwm(stand->facts, 0);
     assert(stand->node != NULL && zsock_bind(stand->facts, "%s", FACTS_ENDPOINT) == 0);
@@ -265,6 +272,7 @@ void stand_free(struct stand *stand)
     api_stop(&stand->api);
     cameras_destroy(&stand->options.cameras);
     zactor_destroy(&stand->node);
+    desk_destroy(&stand->options.desk);
     zsock_destroy(&stand->facts);
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         (void)snprintf(path, sizeof path, "%s%s", stand->database, files[i]);

@@ -1,7 +1,7 @@
 /* Many connections, a node that does not answer, and a stop in the middle of it all. */
 #include "support_stand.h"
 
-#include "api/ask.h"
+#include "api/desk.h"
 #include "api/readers.h"
 #include "proto/clock.h"
 #include "proto/command.h"
@@ -136,7 +136,7 @@ START_TEST(test_late_answers_are_dropped)
 {
     struct stand stand;
     atomic_bool abandon = false;
-    struct ask *ask = ask_new(COMMAND_NODE, &abandon);
+    struct desk_asker *asker;
     struct buffer first = {0}, second = {0};
     struct command command;
     struct answer answer;
@@ -144,6 +144,7 @@ START_TEST(test_late_answers_are_dropped)
     struct slice bytes;
 
     stand_prepare(&stand);
+    asker = desk_asker_new(stand.options.desk, &abandon);
     command_init(&command, COMMAND_GATE);
     command.gate = GATE_ENTRY;
     command.plate_text = slice_text("51F00001");
@@ -151,18 +152,18 @@ START_TEST(test_late_answers_are_dropped)
     command.plate_text = slice_text("51F00002");
     ck_assert_int_eq(command_pack(&command, &second), 0);
     stand_node_silence(&stand, true);
-    ck_assert_int_eq(ask_call(ask, buffer_slice(&first), 1, &bytes, &problem), -1);
+    ck_assert_int_eq(desk_call(asker, buffer_slice(&first), 1, &bytes, &problem), -1);
     ck_assert_int_eq(problem.code, PROBLEM_BUSY);
     stand_node_answer_late(&stand);
     stand_node_silence(&stand, false);
-    ck_assert_int_eq(ask_call(ask, buffer_slice(&second), 20000, &bytes, &problem), 0);
+    ck_assert_int_eq(desk_call(asker, buffer_slice(&second), 20000, &bytes, &problem), 0);
     ck_assert_int_eq(answer_unpack(&answer, bytes), 0);
     ck_assert_str_eq(answer.plate_id, "51F00002");
     stand_node_silence(&stand, true);
     atomic_store(&abandon, true);
-    ck_assert_int_eq(ask_call(ask, buffer_slice(&second), 20000, &bytes, &problem), -1);
+    ck_assert_int_eq(desk_call(asker, buffer_slice(&second), 20000, &bytes, &problem), -1);
     ck_assert_int_eq(problem.code, PROBLEM_STOPPING);
-    ask_destroy(&ask);
+    desk_asker_destroy(&asker);
     buffer_free(&first);
     buffer_free(&second);
     stand_free(&stand);

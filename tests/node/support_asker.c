@@ -2,6 +2,7 @@
 
 #include <check.h>
 
+#define PLACES 4096
 #define PATIENCE_MS 20000 /* only ever spent by a test that fails */
 
 void asker_prepare(void)
@@ -50,20 +51,40 @@ struct slice asker_slice(zframe_t *frame)
     return (struct slice){(const char *)zframe_data(frame), zframe_size(frame)};
 }
 
-void asker_command(zsock_t *socket, const struct command *command)
+struct desk *asker_desk(void)
+{
+    struct desk *desk = desk_new(PLACES);
+    ck_assert_ptr_nonnull(desk);
+    return desk;
+}
+
+struct desk_asker *asker_new(struct desk *desk)
+{
+    static atomic_bool never;
+    return desk_asker_new(desk, &never);
+}
+
+void asker_ask(struct desk_asker *asker, struct slice bytes)
+{
+    struct problem problem;
+    ck_assert_int_eq(desk_send(asker, bytes, PATIENCE_MS, &problem), 0);
+}
+
+void asker_command(struct desk_asker *asker, const struct command *command)
 {
     struct buffer packed = {0};
     ck_assert_int_eq(command_pack(command, &packed), 0);
-    asker_send(socket, zsock_type(socket) == ZMQ_REQ ? NULL : "", buffer_slice(&packed));
+    asker_ask(asker, buffer_slice(&packed));
     buffer_free(&packed);
 }
 
-struct answer asker_answer(zsock_t *socket)
+struct answer asker_answer(struct desk_asker *asker)
 {
     struct answer answer;
-    zframe_t *frame = asker_receive(socket);
-    ck_assert_int_eq(answer_unpack(&answer, asker_slice(frame)), 0);
-    zframe_destroy(&frame);
+    struct problem problem;
+    struct slice bytes;
+    ck_assert_msg(desk_receive(asker, PATIENCE_MS, &bytes, &problem) == 0, "no answer");
+    ck_assert_int_eq(answer_unpack(&answer, bytes), 0);
     return answer;
 }
 

@@ -1,10 +1,11 @@
 /*
- * Those who ask a node or a reader: sockets that are connected before the actor binds, so that what
- * a test queues is there at the actor's first turn, and no fact is missed.
+ * Those who ask a node or a reader: at a desk, or by sockets that are connected before the actor
+ * binds, so that what a test queues is there at the actor's first turn, and no fact is missed.
  */
 #ifndef TESTS_NODE_SUPPORT_ASKER_H
 #define TESTS_NODE_SUPPORT_ASKER_H
 
+#include "api/desk.h"
 #include "proto/command.h"
 #include "proto/fact.h"
 #include "proto/handoff.h"
@@ -22,8 +23,14 @@ void asker_send(zsock_t *socket, const char *first, struct slice bytes);
 zframe_t *asker_receive(zsock_t *socket);
 struct slice asker_slice(zframe_t *frame);
 
-void asker_command(zsock_t *socket, const struct command *command);
-struct answer asker_answer(zsock_t *socket);
+/* A desk with room for all that a test may ask, and who asks there, until the test destroys them.
+ */
+struct desk *asker_desk(void);
+struct desk_asker *asker_new(struct desk *desk);
+void asker_ask(struct desk_asker *asker, struct slice bytes);
+void asker_command(struct desk_asker *asker, const struct command *command);
+/* The answer to the oldest question; fails the test when none comes within 20 s. */
+struct answer asker_answer(struct desk_asker *asker);
 
 void asker_apply(zsock_t *socket, uint64_t token, enum fact_origin origin, struct slice run);
 struct apply_answer asker_applied(zsock_t *socket);
