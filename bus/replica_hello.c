@@ -236,7 +236,7 @@ static void refuse_our_id(struct replica *replica, struct replica_link *link,
 {
     const struct replica_options *us = &replica->options;
     char which[160];
-    char text[420];
+    char text[460];
 
     tell_apart(link, which);
     (void)snprintf(text, sizeof text,
