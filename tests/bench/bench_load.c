@@ -35,7 +35,7 @@ struct load {
     const char *ip;
     long total;                /* 0 = until the time is over */
     long long first_ms;        /* event ids are unique among runs */
-    unsigned long first_visit; /* and so are plates */
+    unsigned long first_visit; /* and so are plates: 1,000 for each ms since the run before */
     unsigned long sent, good, bad;
     double end;
     double *latency;
@@ -46,6 +46,13 @@ static double now_us(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+static long long wall_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 static void die(const char *what)
@@ -193,8 +200,8 @@ int main(int argc, char **argv)
     }
     load.ip = argv[2];
     load.total = argc > 6 ? strtol(argv[6], NULL, 10) : 0;
-    load.first_ms = (long long)time(NULL) * 1000;
-    load.first_visit = (unsigned long)(load.first_ms / 1000 % 1000) * 1000000UL;
+    load.first_ms = wall_ms();
+    load.first_visit = (unsigned long)(load.first_ms % 1000000) * 1000UL;
     for (int i = 0; i < count; i++) {
         clients[i].number = (unsigned)i + 10;
         connect_client(&clients[i], epoll, argv[2], (int)strtol(argv[3], NULL, 10));
