@@ -1,12 +1,10 @@
 #include "api/ask.h"
 
 #include "proto/clock.h"
+#include "proto/limits.h"
 
 #include <czmq.h>
 #include <errno.h>
-
-/* A waiting question looks this often whether it has been abandoned. */
-#define ASK_SLICE_MS 100
 
 struct ask {
     const char *endpoint;
@@ -46,8 +44,8 @@ static int open_socket(struct ask *ask, struct problem *problem)
         return problem_set(problem, PROBLEM_BUSY, NULL, "no socket: %s", zmq_strerror(errno));
     }
     zsock_set_linger(ask->socket, 0);
-    zsock_set_rcvtimeo(ask->socket, ASK_SLICE_MS);
-    zsock_set_sndtimeo(ask->socket, ASK_SLICE_MS);
+    zsock_set_rcvtimeo(ask->socket, LIMIT_ASK_LOOK_MS);
+    zsock_set_sndtimeo(ask->socket, LIMIT_ASK_LOOK_MS);
     if (zsock_connect(ask->socket, "%s", ask->endpoint) != 0) {
         zsock_destroy(&ask->socket);
         return problem_set(problem, PROBLEM_BUSY, NULL, "%s does not answer", ask->endpoint);
@@ -97,34 +95,19 @@ static int drop(struct ask *ask, struct problem *problem)
     return ask_lost(atomic_load(ask->abandon), problem);
 }
 
-int ask_send(struct ask *ask, struct slice question, struct problem *problem)
+int ask_call(struct ask *ask, struct slice question, int wait_ms, struct slice *answer,
+             struct problem *problem)
 {
     if (open_socket(ask, problem) != 0) {
         return -1;
     }
-    if (zmq_send(zsock_resolve(ask->socket), question.data, question.len, 0) < 0) {
-        return drop(ask, problem);
-    }
-    return 0;
-}
-
-int ask_receive(struct ask *ask, int wait_ms, struct slice *answer, struct problem *problem)
-{
-    if (ask->socket == NULL || receive(ask, clock_mono_ms() + wait_ms) != 1) {
+    if (zmq_send(zsock_resolve(ask->socket), question.data, question.len, 0) < 0 ||
+        receive(ask, clock_mono_ms() + wait_ms) != 1) {
         return drop(ask, problem);
     }
     answer->data = zmq_msg_data(&ask->answer);
     answer->len = zmq_msg_size(&ask->answer);
     return 0;
-}
-
-int ask_call(struct ask *ask, struct slice question, int wait_ms, struct slice *answer,
-             struct problem *problem)
-{
-    if (ask_send(ask, question, problem) != 0) {
-        return -1;
-    }
-    return ask_receive(ask, wait_ms, answer, problem);
 }
 
 int ask_lost(bool is_abandoned, struct problem *problem)

@@ -25,15 +25,8 @@ void ask_destroy(struct ask **ask);
 int ask_call(struct ask *ask, struct slice question, int wait_ms, struct slice *answer,
              struct problem *problem);
 
-/*
- * Several questions under way at once: answers come in the order of the questions, one ask_receive
- * for each ask_send. After -1 (as above) all that were under way are lost, and none may be
- * received.
- */
-int ask_send(struct ask *ask, struct slice question, struct problem *problem);
-int ask_receive(struct ask *ask, int wait_ms, struct slice *answer, struct problem *problem);
-
-/* What is told of a question whose answer nobody waits for any more: -1 with STOPPING or BUSY. */
+/* What is told of a question whose answer nobody waits for any more, here or at the desk: -1 with
+ * STOPPING or BUSY. Any thread. */
 int ask_lost(bool is_abandoned, struct problem *problem);
 
 #endif

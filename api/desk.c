@@ -19,6 +19,7 @@
 
 #include "api/ask.h"
 #include "proto/clock.h"
+#include "proto/limits.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -28,7 +29,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define LOOK_MS 100      /* between looks whether an asker is to give up */
 #define KEEP_BYTES 16384 /* a slip that is kept keeps so much for its next question */
 
 enum slip_state {
@@ -69,7 +69,7 @@ struct desk_asker {
  * to give up. May return early. */
 static void sleep_at(atomic_uint *word, unsigned seen, int64_t wait_ms)
 {
-    int64_t ms = wait_ms < 0 ? 0 : wait_ms < LOOK_MS ? wait_ms : LOOK_MS;
+    int64_t ms = wait_ms < 0 ? 0 : wait_ms < LIMIT_ASK_LOOK_MS ? wait_ms : LIMIT_ASK_LOOK_MS;
     const long wait[2] = {0, (long)ms * 1000000}; /* s, ns as the kernel has them; monotonic */
 
     (void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, seen, wait, NULL, 0); /* all are outcomes */

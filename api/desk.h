@@ -18,15 +18,16 @@ struct desk;
 struct desk_asker; /* who asks; one thread only */
 struct desk_slip;  /* a question that the node has taken and not yet answered */
 
-/* A desk for at most `places` questions that are not yet taken. NULL with errno: no descriptor. */
+/* A desk for at most `places` questions that are not yet taken. NULL with errno: no descriptor.
+ * Any thread. */
 struct desk *desk_new(size_t places);
-/* Nobody uses it any more. What was not taken is gone. */
+/* Nobody uses it any more. What was not taken is gone. NULL is allowed. Any thread. */
 void desk_destroy(struct desk **desk);
 
 /* ---- who asks -------------------------------------------------------------------------------- */
 
 /* `abandon` makes every wait end with STOPPING when it becomes true; a wait looks at it every
- * 100 ms. Desk and flag must outlive the asker. */
+ * LIMIT_ASK_LOOK_MS. Desk and flag must outlive the asker. */
 struct desk_asker *desk_asker_new(struct desk *desk, const atomic_bool *abandon);
 /* Of questions under way nobody hears the answer. NULL is allowed. */
 void desk_asker_destroy(struct desk_asker **asker);

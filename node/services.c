@@ -55,8 +55,9 @@ static int start_node(struct services *services, const struct config *config,
     (void)snprintf(services->database, sizeof services->database, "%s/central.db",
                    config->data_dir);
     if (services->desk == NULL && (services->desk = desk_new(LIMIT_BATCH_COMMANDS)) == NULL) {
-        return problem_set(problem, PROBLEM_INTERNAL, NULL, "no descriptor for the desk: %s",
-                           strerror(errno));
+        return problem_set(problem, PROBLEM_INTERNAL,
+                           "allow more open files (LimitNOFILE of the unit, ulimit -n)",
+                           "no descriptor for the desk: %s", strerror(errno));
     }
     args.desk = services->desk;
     args.store = store_open(&options, problem);

@@ -39,6 +39,7 @@
 /* The writer */
 #define LIMIT_BATCH_COMMANDS 512         /* commands in one commit; as many wait for the next */
 #define LIMIT_BATCH_LIVE 512             /* live peer events in one commit */
+#define LIMIT_ASK_LOOK_MS 100            /* who waits for an answer looks whether to give up */
 #define LIMIT_FACTS_QUEUE 256            /* commits that a slow listener may lag; then it resyncs */
 #define LIMIT_COMMAND_BYTES (384 * 1024) /* one command between threads: a list sent as a body */
 
