@@ -1,5 +1,6 @@
 #include "api/json.h"
 
+#include "api/json_tree.h"
 #include "proto/limits.h"
 
 #include <math.h>
@@ -23,26 +24,6 @@ static void locate(struct slice text, size_t offset, int *line, int *column)
     }
 }
 
-/* How often `c` is there; more than LIMIT_DEPTH are not counted on. */
-static size_t count_of(struct slice text, char c)
-{
-    const char *at = text.data, *end = text.data + text.len;
-    size_t count = 0;
-
-    while (count <= LIMIT_DEPTH && at < end && (at = memchr(at, c, (size_t)(end - at))) != NULL) {
-        count++;
-        at++;
-    }
-    return count;
-}
-
-/* Most texts have no more brackets than may be open at a time: there is nothing to look for. */
-static bool has_no_excess(struct slice text)
-{
-    return text.len == 0 || (memchr(text.data, '\0', text.len) == NULL &&
-                             count_of(text, '{') + count_of(text, '[') <= LIMIT_DEPTH);
-}
-
 /* Offset of the first bracket that nests too deep, or of a NUL (which jansson would skip as white
  * space); the length when there is none. */
 static size_t find_excess(struct slice text)
@@ -50,9 +31,6 @@ static size_t find_excess(struct slice text)
     size_t depth = 0;
     bool in_string = false;
 
-    if (has_no_excess(text)) {
-        return text.len;
-    }
     for (size_t i = 0; i < text.len; i++) {
         char c = text.data[i];
         if (c == '\0') {
@@ -80,10 +58,14 @@ static size_t find_excess(struct slice text)
 json_t *json_read(struct slice text, struct problem *problem)
 {
     json_error_t error;
-    json_t *value;
-    size_t excess = find_excess(text);
+    json_t *value = json_tree_read(text);
+    size_t excess;
     int line = 1, column = 1;
 
+    if (value != NULL) {
+        return value;
+    }
+    excess = find_excess(text);
     if (excess < text.len) {
         locate(text, excess, &line, &column);
         (void)problem_set(

@@ -1,6 +1,6 @@
 /*
- * JSON: reading what comes from outside (jansson, strict: UTF-8, no duplicate keys, bounded depth)
- * and writing answers straight into a buffer.
+ * JSON: reading what comes from outside (into jansson's values, strict: UTF-8, no duplicate keys,
+ * bounded depth) and writing answers straight into a buffer.
  */
 #ifndef API_JSON_H
 #define API_JSON_H
@@ -11,9 +11,9 @@
 #include <jansson.h>
 
 /*
- * Parses one document. The depth is counted before jansson sees the text, because jansson recurses
- * and a worker's stack is small. NULL with JSON_INVALID that names line and column. The caller
- * releases the value with json_decref.
+ * Parses one document: by `api/json_tree`, or what that leaves by jansson. The depth is counted
+ * before jansson sees the text, because it recurses and a worker's stack is small. NULL with
+ * JSON_INVALID that names line and column. The caller releases the value with json_decref.
  */
 json_t *json_read(struct slice text, struct problem *problem);
 

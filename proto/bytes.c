@@ -83,6 +83,11 @@ void *bytes_allocate(size_t count, size_t size)
     return checked(calloc(count ? count : 1, size ? size : 1));
 }
 
+void *bytes_resize(void *memory, size_t size)
+{
+    return checked(realloc(memory, size ? size : 1));
+}
+
 void buffer_init(struct buffer *buffer, size_t limit)
 {
     *buffer = (struct buffer){.limit = limit};
@@ -117,7 +122,7 @@ static int reserve(struct buffer *buffer, size_t len)
     while (capacity < needed) {
         capacity = capacity > limit / 2 ? limit : capacity * 2;
     }
-    buffer->data = checked(realloc(buffer->data, capacity));
+    buffer->data = bytes_resize(buffer->data, capacity);
     buffer->capacity = capacity;
     return 0;
 }

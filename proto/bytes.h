@@ -38,6 +38,9 @@ void slice_join(const struct slice *parts, size_t count, char *out, size_t size)
 /* Zeroed memory for `count` things of `size` bytes, for free(). Aborts when the machine is out of
  * memory; never NULL, also for a count of 0. */
 void *bytes_allocate(size_t count, size_t size);
+/* The same memory, moved if need be, with room for `size` bytes; what is new is not zeroed.
+ * `memory` may be NULL. Aborts likewise; never NULL, also for a size of 0. */
+void *bytes_resize(void *memory, size_t size);
 
 /* Owned bytes. Zero-initialise, or use buffer_init for a ceiling. */
 struct buffer {

@@ -36,6 +36,7 @@ THEIRS = {
     "zmq.h": {"bus", "api", "node"},
     "civetweb.h": {"api"},
     "jansson.h": {"api", "node"},
+    "yajl/yajl_parse.h": {"api"},
     "curl/curl.h": {"api"},
     "systemd/sd-daemon.h": {"node"},
 }

@@ -83,6 +83,21 @@ START_TEST(joins_what_fits)
 }
 END_TEST
 
+START_TEST(memory_is_never_null)
+{
+    char *memory = bytes_resize(bytes_allocate(0, 0), 4);
+    memcpy(memory, "1234", 4);
+    memory = bytes_resize(memory, 100000);
+    ck_assert(memcmp(memory, "1234", 4) == 0);
+    memory = bytes_resize(memory, 0);
+    ck_assert_ptr_nonnull(memory);
+    free(memory);
+    memory = bytes_resize(NULL, 1);
+    ck_assert_ptr_nonnull(memory);
+    free(memory);
+}
+END_TEST
+
 START_TEST(buffer_grows_and_keeps)
 {
     struct buffer buffer = {0};
@@ -166,10 +181,15 @@ END_TEST
 
 int main(void)
 {
-    const TTest *tests[] = {absent_differs_from_empty,   compares_as_bytes,
-                            cuts_between_characters,     joins_what_fits,
-                            buffer_grows_and_keeps,      buffer_stops_at_its_ceiling,
-                            buffer_is_extended_in_place, buffer_has_a_ceiling_by_default,
+    const TTest *tests[] = {absent_differs_from_empty,
+                            compares_as_bytes,
+                            cuts_between_characters,
+                            joins_what_fits,
+                            memory_is_never_null,
+                            buffer_grows_and_keeps,
+                            buffer_stops_at_its_ceiling,
+                            buffer_is_extended_in_place,
+                            buffer_has_a_ceiling_by_default,
                             signed_numbers_as_text};
     return suite_run("bytes", tests, sizeof tests / sizeof *tests);
 }
