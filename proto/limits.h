@@ -185,10 +185,11 @@
 /* Database */
 #define LIMIT_CACHE_KIB 8192                 /* SQLite page cache of the writer */
 #define LIMIT_READER_CACHE_KIB 1024          /* of each read-only handle */
-#define LIMIT_WAL_BYTES (16LL * 1024 * 1024) /* checkpoint when the WAL has grown by this */
-#define LIMIT_PLATES_NEW 32768 /* plates waiting for their index; a search reads them */
-#define LIMIT_PLATES_STEP 256  /* of them that one commit moves there */
-#define LIMIT_COUNT_CELLS 64   /* sums changed by a batch, kept in memory */
+#define LIMIT_WAL_BYTES (48LL * 1024 * 1024) /* checkpoint when the WAL has grown by this */
+#define LIMIT_WAL_FILE_BYTES 67108864 /* beyond it the file is cut when the WAL begins anew */
+#define LIMIT_PLATES_NEW 32768        /* plates waiting for their index; a search reads them */
+#define LIMIT_PLATES_STEP 256         /* of them that one commit moves there */
+#define LIMIT_COUNT_CELLS 64          /* sums changed by a batch, kept in memory */
 #define LIMIT_FOCI 1024        /* visits asked for that the writer remembers, some 3 KiB each */
 #define LIMIT_FOCUS_EVENTS 8   /* of one of them, once another is asked for; with more it goes */
 #define LIMIT_FOCUS_BYTES 4096 /* likewise, of those events */

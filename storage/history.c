@@ -103,7 +103,7 @@ static const char *const QUESTION_SQL[HISTORY_QUESTIONS] = {
         " WHERE kind = ?1 AND t <= ?2 AND free_s IS NOT NULL AND per_hour IS NOT NULL"
         " ORDER BY t DESC, hlc < 0 DESC, hlc DESC, node DESC, epoch < 0 DESC, epoch DESC,"
         " seq DESC LIMIT 1",
-    [HISTORY_EVENT_COUNT] = "SELECT value FROM meta WHERE key = 'events'",
+    [HISTORY_EVENT_COUNT] = "SELECT events FROM log_state",
     /* '/' comes right after '.'. */
     [HISTORY_UNKNOWN] =
         "SELECT CAST(substr(key, 14) AS INTEGER), value FROM meta"
@@ -119,7 +119,7 @@ static const char *const QUESTION_SQL[HISTORY_QUESTIONS] = {
     [HISTORY_FEED_LAST] = "SELECT max((SELECT coalesce(max(lsn), 0) FROM event),"
                           " (SELECT coalesce(max(lsn), 0) FROM history),"
                           " (SELECT coalesce(max(lsn), 0) FROM visit_gone),"
-                          " coalesce((SELECT value FROM meta WHERE key = 'lsn'), 0),"
+                          " (SELECT lsn FROM log_state),"
                           " (SELECT coalesce(max(first), 1) - 1 FROM feed))",
     [HISTORY_FEED_NEWEST] = "SELECT feed FROM feed ORDER BY id DESC LIMIT 1",
     [HISTORY_FEED_AT] = "SELECT f.feed, " NEXT_FIRST " FROM feed f WHERE f.first <= ?"

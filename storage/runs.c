@@ -18,7 +18,7 @@ struct runs {
     sqlite3_stmt *chain;  /* of one event */
     sqlite3_stmt *events; /* of a stream from a seq on */
     sqlite3_stmt *heads;
-    sqlite3_stmt *meta;
+    sqlite3_stmt *state;
     struct buffer items;
     uint64_t damaged;
 };
@@ -52,11 +52,7 @@ struct runs *runs_open(const char *path, struct problem *problem)
          " ORDER BY seq",
          &runs->events},
         {"SELECT node, epoch, head, chain FROM stream", &runs->heads},
-        {"SELECT (SELECT value FROM meta WHERE key = 'events'),"
-         " (SELECT value FROM meta WHERE key = 'log_digest'),"
-         " (SELECT value FROM meta WHERE key = 'state_digest'),"
-         " (SELECT value FROM meta WHERE key = 'rewinds')",
-         &runs->meta},
+        {"SELECT events, log_digest, state_digest, rewinds FROM log_state", &runs->state},
     };
     if (sql_run(runs->db, "PRAGMA cache_size = -" NUMBER(LIMIT_READER_CACHE_KIB), problem)) {
         goto close_runs;
@@ -89,7 +85,7 @@ void runs_close(struct runs **runs_pointer)
     sqlite3_finalize(runs->chain);
     sqlite3_finalize(runs->events);
     sqlite3_finalize(runs->heads);
-    sqlite3_finalize(runs->meta);
+    sqlite3_finalize(runs->state);
     sqlite3_close(runs->db); /* all statements are gone, so it cannot refuse */
     buffer_free(&runs->items);
     free(runs);
@@ -270,9 +266,9 @@ static int read_heads(struct runs *runs, struct runs_vector *out, struct problem
     return more;
 }
 
-static int read_meta(struct runs *runs, struct runs_vector *out, struct problem *problem)
+static int read_state(struct runs *runs, struct runs_vector *out, struct problem *problem)
 {
-    struct sql sql = sql_start(runs->meta);
+    struct sql sql = sql_start(runs->state);
     int found = sql_step(&sql, problem);
     if (found > 0) {
         out->events = sql_u64(&sql, 0);
@@ -292,7 +288,7 @@ int runs_vector(struct runs *runs, struct runs_vector *out, struct problem *prob
     }
     int result = read_heads(runs, out, problem);
     if (!result) {
-        result = read_meta(runs, out, problem);
+        result = read_state(runs, out, problem);
     }
     if (end(runs, result, problem)) {
         runs_vector_free(out);

@@ -16,11 +16,10 @@
 #include <unistd.h>
 
 static const char *const MIGRATIONS[SCHEMA_VERSION] = {
-    /* Values kept in step with the log by the transaction that changes it: hlc, events,
-     * log_digest, state_digest, visit_id, rewinds (of heads; 0 when absent), unknown_kind.<number>
-     * (events of kinds that were not understood when they came); and of this file: clean (0 while
-     * open), zone of the texts and of table visit_count, fold (version of the rules that made the
-     * folded tables), sums (version of what store_count.c and store_plate.c keep). */
+    /* unknown_kind.<number> (events of kinds that were not understood when they came); and of this
+     * file: clean (0 while open), zone of the texts and of table visit_count, fold (version of the
+     * rules that made the folded tables), sums (version of what store_count.c and store_plate.c
+     * keep). What stands in log_state was here up to version 9. */
     "CREATE TABLE meta("
     " key TEXT PRIMARY KEY,"
     " value) WITHOUT ROWID;"
@@ -375,6 +374,31 @@ static const char *const MIGRATIONS[SCHEMA_VERSION] = {
     /* visit_plate.last stays at 2^63-1 when a visit of one plate leaves, until the plate comes
      * again: history.exit_ms tells (store_closure.c). */
     "PRAGMA user_version = 9;",
+
+    /* Where the log and the folded tables stand, in one row that each transaction that changes them
+     * rewrites with one statement. rewinds: of heads; visit_id, lsn: the highest
+     * given until then. Rows folded again may have a higher lsn: what opens the file takes the
+     * higher. */
+    "CREATE TABLE log_state("
+    " id INTEGER PRIMARY KEY CHECK(id = 1),"
+    " hlc INTEGER NOT NULL,"
+    " events INTEGER NOT NULL,"
+    " visit_id INTEGER NOT NULL,"
+    " rewinds INTEGER NOT NULL,"
+    " lsn INTEGER NOT NULL,"
+    " log_digest BLOB NOT NULL,"
+    " state_digest BLOB NOT NULL) STRICT;"
+    "INSERT INTO log_state(id, hlc, events, visit_id, rewinds, lsn, log_digest, state_digest)"
+    " SELECT 1, coalesce((SELECT value FROM meta WHERE key = 'hlc'), 0),"
+    " coalesce((SELECT value FROM meta WHERE key = 'events'), 0),"
+    " coalesce((SELECT value FROM meta WHERE key = 'visit_id'), 0),"
+    " coalesce((SELECT value FROM meta WHERE key = 'rewinds'), 0),"
+    " coalesce((SELECT value FROM meta WHERE key = 'lsn'), 0),"
+    " coalesce(CAST((SELECT value FROM meta WHERE key = 'log_digest') AS BLOB), zeroblob(16)),"
+    " coalesce(CAST((SELECT value FROM meta WHERE key = 'state_digest') AS BLOB), zeroblob(16));"
+    "DELETE FROM meta WHERE key IN"
+    " ('hlc', 'events', 'visit_id', 'rewinds', 'lsn', 'log_digest', 'state_digest');"
+    "PRAGMA user_version = 10;",
 };
 
 /* Tables that only a database of the Python central has. */

@@ -10,7 +10,7 @@
 #include <sqlite3.h>
 
 #define SCHEMA_APPLICATION_ID 0x504D5348 /* "PMSH" */
-#define SCHEMA_VERSION 9
+#define SCHEMA_VERSION 10
 /* The t of the rows of visit_count that say how many are inside now. Sorts after every hour. */
 #define SCHEMA_COUNT_INSIDE INT64_MAX
 #define SCHEMA_COUNT_INSIDE_SQL "9223372036854775807"

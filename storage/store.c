@@ -78,15 +78,6 @@ int store_meta_set_text(struct store *store, const char *key, struct slice value
     return sql_finish(&sql, problem) ? store_fail(store, problem) : 0;
 }
 
-static int meta_set_digest(struct store *store, const char *key, const struct digest *digest,
-                           struct problem *problem)
-{
-    struct sql sql = store_sql(store, STORE_META_SET);
-    sql_bind_text(&sql, slice_text(key));
-    sql_bind_digest(&sql, digest);
-    return sql_finish(&sql, problem) ? store_fail(store, problem) : 0;
-}
-
 void store_adopt(struct store *store)
 {
     store->in_batch = true;
@@ -162,8 +153,9 @@ void store_rollback(struct store *store)
     restore(store);
 }
 
-static int save_meta(struct store *store, struct problem *problem)
+int store_state_save(struct store *store, struct problem *problem)
 {
+    struct sql sql = store_sql(store, STORE_STATE_SAVE);
     struct digest log_digest = store->log_digest;
     for (size_t i = 0; i < store->changed_count; i++) {
         const struct store_stream *stream = &store->streams[store->changed[i]];
@@ -175,21 +167,14 @@ static int save_meta(struct store *store, struct problem *problem)
     if (store->now.rewinds != store->begun.rewinds) {
         log_digest = store_stream_sum(store);
     }
-    int64_t hlc, events;
-    memcpy(&hlc, &store->now.hlc, sizeof hlc);
-    memcpy(&events, &store->now.events, sizeof events);
-    if (store_stream_save(store, problem) || store_meta_set(store, "hlc", hlc, problem) ||
-        store_meta_set(store, "events", events, problem) ||
-        (store->now.visit_id != store->begun.visit_id &&
-         store_meta_set(store, "visit_id", store->now.visit_id, problem)) ||
-        (store->now.rewinds != store->begun.rewinds &&
-         (store_meta_set(store, "rewinds", (int64_t)store->now.rewinds, problem) ||
-          store_meta_set(store, "lsn", (int64_t)store->now.lsn, problem))) ||
-        meta_set_digest(store, "log_digest", &log_digest, problem) ||
-        meta_set_digest(store, "state_digest", &store->now.state_digest, problem)) {
-        return -1;
-    }
-    return 0;
+    sql_bind_u64(&sql, store->now.hlc);
+    sql_bind_u64(&sql, store->now.events);
+    sql_bind_int(&sql, store->now.visit_id);
+    sql_bind_u64(&sql, store->now.rewinds);
+    sql_bind_u64(&sql, store->now.lsn);
+    sql_bind_digest(&sql, &log_digest);
+    sql_bind_digest(&sql, &store->now.state_digest);
+    return sql_finish(&sql, problem) ? store_fail(store, problem) : 0;
 }
 
 /* A checkpoint makes the WAL free to be written again from its beginning. */
@@ -229,7 +214,9 @@ static int finish_batch(struct store *store, bool owing, struct problem *problem
         /* After the fold: mending damage changes visits, but not the number of events. */
         wrote = rewound > 0 || store->now.events != store->begun.events ||
                 !digest_equal(&store->now.state_digest, &store->begun.state_digest);
-        failed = (wrote && save_meta(store, problem)) || commit(store, owing, problem);
+        failed =
+            (wrote && (store_stream_save(store, problem) || store_state_save(store, problem))) ||
+            commit(store, owing, problem);
     }
     if (failed) {
         store_fail(store, problem);

@@ -55,18 +55,16 @@ static int sum_rows(struct store *store, struct digest *sum, struct problem *pro
     return more;
 }
 
-static int repair_digest(struct store *store, const char *key, struct digest *kept,
-                         const struct digest *made, struct problem *problem)
+static void repair_digest(const char *name, struct digest *kept, const struct digest *made)
 {
     char was[33], is[33];
     if (digest_equal(kept, made)) {
-        return 0;
+        return;
     }
     digest_hex(kept, was);
     digest_hex(made, is);
-    log_error("DB_DIGEST_REPAIRED", "which=%s was=%s is=%s", key, was, is);
+    log_error("DB_DIGEST_REPAIRED", "which=%s was=%s is=%s", name, was, is);
     *kept = *made;
-    return store_meta_set_text(store, key, (struct slice){(const char *)made->bytes, 16}, problem);
 }
 
 int store_check_unclean(struct store *store, struct problem *problem)
@@ -76,17 +74,17 @@ int store_check_unclean(struct store *store, struct problem *problem)
     for (size_t i = 0; i < store->now.stream_count; i++) {
         digest_add(&log_digest, &store->streams[i].part);
     }
-    if (check_heads(store, &events, problem) || sum_rows(store, &state_digest, problem) ||
-        repair_digest(store, "log_digest", &store->log_digest, &log_digest, problem) ||
-        repair_digest(store, "state_digest", &store->now.state_digest, &state_digest, problem)) {
+    if (check_heads(store, &events, problem) || sum_rows(store, &state_digest, problem)) {
         return -1;
     }
+    repair_digest("log_digest", &store->log_digest, &log_digest);
+    repair_digest("state_digest", &store->now.state_digest, &state_digest);
     if (store->now.events != (uint64_t)events) {
         log_error("DB_COUNT_REPAIRED", "was=%" PRIu64 " is=%" PRId64, store->now.events, events);
         store->now.events = (uint64_t)events;
-        if (store_meta_set(store, "events", events, problem)) {
-            return -1;
-        }
+    }
+    if (store_state_save(store, problem)) {
+        return -1;
     }
     /* The repaired values are in their tables; the commit has nothing to add. */
     store->begun = store->now;

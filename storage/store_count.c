@@ -12,26 +12,38 @@
 /* One fee counts as at most so much: no event makes a sum overflow. */
 #define FEE_MOST INT64_C(1000000000000)
 
-static int save_cell(struct store *store, const struct store_cell *cell, struct problem *problem)
+static struct sql name_cell(struct store *store, enum store_statement which,
+                            const struct store_cell *cell)
 {
-    struct sql sql = store_sql(store, STORE_COUNT_ADD);
+    struct sql sql = store_sql(store, which);
     sql_bind_int(&sql, cell->t);
     sql_bind_text(&sql, cell->central);
     sql_bind_text(&sql, cell->lot);
+    return sql;
+}
+
+static int write_cell(struct store *store, enum store_statement which,
+                      const struct store_cell *cell, struct problem *problem)
+{
+    struct sql sql = name_cell(store, which, cell);
     sql_bind_int(&sql, cell->entries);
     sql_bind_int(&sql, cell->exits);
     sql_bind_int(&sql, cell->revenue);
     sql_bind_int(&sql, cell->gone);
-    if (sql_finish(&sql, problem)) {
+    return sql_finish(&sql, problem);
+}
+
+/* The row is nearly always there. */
+static int save_cell(struct store *store, const struct store_cell *cell, struct problem *problem)
+{
+    if (write_cell(store, STORE_COUNT_ADD, cell, problem) ||
+        (sqlite3_changes64(store->db) == 0 && write_cell(store, STORE_COUNT_NEW, cell, problem))) {
         return -1;
     }
     if (cell->entries >= 0 && cell->exits >= 0 && cell->gone >= 0) {
         return 0;
     }
-    sql = store_sql(store, STORE_COUNT_DROP);
-    sql_bind_int(&sql, cell->t);
-    sql_bind_text(&sql, cell->central);
-    sql_bind_text(&sql, cell->lot);
+    struct sql sql = name_cell(store, STORE_COUNT_DROP, cell);
     return sql_finish(&sql, problem);
 }
 

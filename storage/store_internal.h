@@ -43,6 +43,7 @@ enum store_statement {
     STORE_RELEASE,
     STORE_UNDO,
     STORE_META_SET,
+    STORE_STATE_SAVE,
     STORE_UNKNOWN_ADD,
     STORE_STREAM_ADD,
     STORE_STREAM_SAVE,
@@ -101,6 +102,7 @@ enum store_statement {
     STORE_FIND_ROW,
     STORE_VISIT_JSON,
     STORE_COUNT_ADD,
+    STORE_COUNT_NEW,
     STORE_COUNT_DROP,
     STORE_PART_ADD,
     STORE_PART_DROP,
@@ -380,6 +382,8 @@ int store_usable(struct store *store, struct problem *problem);
 int store_meta_set(struct store *store, const char *key, int64_t value, struct problem *problem);
 int store_meta_set_text(struct store *store, const char *key, struct slice value,
                         struct problem *problem);
+/* What the transaction makes of log_state, from memory; the heads that it moved included. */
+int store_state_save(struct store *store, struct problem *problem);
 /* Erases the reserve file, so that a checkpoint has room. Makes it again when there is room. */
 void store_reserve_release(struct store *store);
 void store_reserve_make(struct store *store);

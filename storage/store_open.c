@@ -125,16 +125,20 @@ static int use_wal(struct store *store, struct problem *problem)
 
 static int set_up(struct store *store, struct problem *problem)
 {
-    if (use_wal(store, problem) ||
-        sql_run(
-            store->db,
-            "PRAGMA synchronous = FULL;"
-            "PRAGMA secure_delete = OFF;"
-            "PRAGMA temp_store = MEMORY;"
-            "PRAGMA cache_size = -" NUMBER(LIMIT_CACHE_KIB) ";"
-                                                            "PRAGMA journal_size_limit = 67108864",
-            problem)) {
+    static const char *const settings[] = {
+        "PRAGMA synchronous = FULL",
+        "PRAGMA secure_delete = OFF",
+        "PRAGMA temp_store = MEMORY",
+        "PRAGMA cache_size = -" NUMBER(LIMIT_CACHE_KIB),
+        "PRAGMA journal_size_limit = " NUMBER(LIMIT_WAL_FILE_BYTES),
+    };
+    if (use_wal(store, problem)) {
         return -1;
+    }
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        if (sql_run(store->db, settings[i], problem)) {
+            return -1;
+        }
     }
     /* Also takes the place of automatic checkpoints. */
     sqlite3_wal_hook(store->db, note_frames, store);
@@ -177,41 +181,50 @@ static int load_listed(struct store *store, struct problem *problem)
     return more;
 }
 
-static int load_meta(struct store *store, bool *clean, struct problem *problem)
+static int load_row(struct store *store, struct problem *problem)
 {
     sqlite3_stmt *stmt = NULL;
-    if (sql_prepare(store->db, "SELECT key, value FROM meta", &stmt, problem)) {
+    if (sql_prepare(store->db,
+                    "SELECT hlc, events, visit_id, rewinds, lsn, log_digest, state_digest"
+                    " FROM log_state",
+                    &stmt, problem)) {
         return -1;
     }
     struct sql sql = sql_start(stmt);
-    int more;
-    while ((more = sql_step(&sql, problem)) > 0) {
-        struct slice key = sql_text(&sql, 0);
-        if (slice_equal(key, slice_text("hlc"))) {
-            store->now.hlc = sql_u64(&sql, 1);
-        } else if (slice_equal(key, slice_text("events"))) {
-            store->now.events = sql_u64(&sql, 1);
-        } else if (slice_equal(key, slice_text("visit_id"))) {
-            store->now.visit_id = sql_int(&sql, 1);
-        } else if (slice_equal(key, slice_text("rewinds"))) {
-            store->now.rewinds = sql_u64(&sql, 1);
-        } else if (slice_equal(key, slice_text("log_digest"))) {
-            store->log_digest = sql_digest(&sql, 1);
-        } else if (slice_equal(key, slice_text("state_digest"))) {
-            store->now.state_digest = sql_digest(&sql, 1);
-        } else if (slice_equal(key, slice_text("lsn"))) {
-            store->now.lsn = sql_u64(&sql, 1);
-        } else if (slice_equal(key, slice_text("clean"))) {
-            *clean = sql_int(&sql, 1) != 0;
-        }
+    int found = sql_step(&sql, problem);
+    if (found > 0) {
+        store->now.hlc = sql_u64(&sql, 0);
+        store->now.events = sql_u64(&sql, 1);
+        store->now.visit_id = sql_int(&sql, 2);
+        store->now.rewinds = sql_u64(&sql, 3);
+        store->now.lsn = sql_u64(&sql, 4);
+        store->log_digest = sql_digest(&sql, 5);
+        store->now.state_digest = sql_digest(&sql, 6);
+    } else if (found == 0) {
+        found =
+            problem_set(problem, PROBLEM_DB_CORRUPT,
+                        "move the file away and start again: the peers give back what they hold",
+                        "%s: table log_state has no row", store->path);
     }
     sqlite3_finalize(stmt);
+    return found < 0 ? -1 : 0;
+}
+
+static int load_state(struct store *store, bool *clean, struct problem *problem)
+{
+    int64_t was_closed = 1;
+    if (load_row(store, problem) ||
+        sql_integer(store->db, "SELECT value FROM meta WHERE key = 'clean'", &was_closed, problem) <
+            0) {
+        return -1;
+    }
+    *clean = was_closed != 0;
     int64_t lsn = 0, one = 0;
-    if (more || sql_integer(store->db,
-                            "SELECT max((SELECT coalesce(max(lsn), 0) FROM event),"
-                            " (SELECT coalesce(max(lsn), 0) FROM history),"
-                            " (SELECT coalesce(max(lsn), 0) FROM visit_gone))",
-                            &lsn, problem) < 0) {
+    if (sql_integer(store->db,
+                    "SELECT max((SELECT coalesce(max(lsn), 0) FROM event),"
+                    " (SELECT coalesce(max(lsn), 0) FROM history),"
+                    " (SELECT coalesce(max(lsn), 0) FROM visit_gone))",
+                    &lsn, problem) < 0) {
         return -1;
     }
     int retries = sql_integer(store->db, "SELECT 1 FROM retry LIMIT 1", &one, problem);
@@ -244,7 +257,7 @@ static int bring_up(struct store *store, enum schema_origin origin, struct probl
     bool clean = true;
     if ((origin == SCHEMA_LEGACY && legacy_set_aside(store->db, problem)) ||
         schema_migrate(store->db, problem) || store_prepare(store, problem) ||
-        load_meta(store, &clean, problem) || store_stream_load(store, problem) ||
+        load_state(store, &clean, problem) || store_stream_load(store, problem) ||
         store_setting_load(store, problem) || load_listed(store, problem) ||
         store_feed_add(store, problem)) {
         return -1;

@@ -29,6 +29,8 @@ static const char *const TEXTS[STORE_STATEMENTS] = {
     [STORE_UNDO] = "ROLLBACK TO request",
     [STORE_META_SET] = "INSERT INTO meta(key, value) VALUES(?, ?)"
                        " ON CONFLICT(key) DO UPDATE SET value = excluded.value",
+    [STORE_STATE_SAVE] = "UPDATE log_state SET hlc = ?, events = ?, visit_id = ?, rewinds = ?,"
+                         " lsn = ?, log_digest = ?, state_digest = ? WHERE id = 1",
     [STORE_UNKNOWN_ADD] = "INSERT INTO meta(key, value) VALUES('unknown_kind.' || ?, 1)"
                           " ON CONFLICT(key) DO UPDATE SET value = value + 1",
     [STORE_STREAM_ADD] = "INSERT INTO stream(sid, node, epoch, head, chain) VALUES(?, ?, ?, 0, ?)",
@@ -156,10 +158,11 @@ static const char *const TEXTS[STORE_STATEMENTS] = {
         " 'plate_view', plate_view, 'entry_time', entry_time, 'exit_time', exit_time,"
         " 'fee', fee, 'status', status)"
         " FROM history WHERE id = ?",
-    [STORE_COUNT_ADD] = "INSERT INTO visit_count(t, central, lot, entries, exits, revenue, gone)"
-                        " VALUES(?, ?, ?, ?, ?, ?, ?) ON CONFLICT(t, central, lot) DO UPDATE SET"
-                        " entries = entries + excluded.entries, exits = exits + excluded.exits,"
-                        " revenue = revenue + excluded.revenue, gone = gone + excluded.gone",
+    [STORE_COUNT_ADD] = "UPDATE visit_count SET entries = entries + ?4, exits = exits + ?5,"
+                        " revenue = revenue + ?6, gone = gone + ?7"
+                        " WHERE t = ?1 AND central = ?2 AND lot = ?3",
+    [STORE_COUNT_NEW] = "INSERT INTO visit_count(t, central, lot, entries, exits, revenue, gone)"
+                        " VALUES(?, ?, ?, ?, ?, ?, ?)",
     [STORE_COUNT_DROP] = "DELETE FROM visit_count WHERE t = ? AND central = ? AND lot = ?"
                          " AND entries = 0 AND exits = 0 AND revenue = 0 AND gone = 0",
     /* STORE_PART_ROWS ends of ?1; an absent one is ignored too. */

@@ -197,15 +197,32 @@ static int sum_visits(struct verify *verify, struct problem *problem)
     return more;
 }
 
-static int check_meta(struct verify *verify, struct problem *problem)
+/* Where the database says that it stands. One of an older version may be verified before it is
+ * brought up to date. */
+static int prepare_state(struct verify *verify, sqlite3_stmt **stmt, struct problem *problem)
+{
+    int64_t one = 0;
+    int is_new = sql_integer(verify->db, "SELECT 1 FROM sqlite_master WHERE name = 'log_state'",
+                             &one, problem);
+    if (is_new < 0) {
+        return -1;
+    }
+    return sql_prepare(verify->db,
+                       is_new ? "SELECT events, log_digest, state_digest FROM log_state"
+                              : "SELECT (SELECT value FROM meta WHERE key = 'events'),"
+                                " (SELECT value FROM meta WHERE key = 'log_digest'),"
+                                " (SELECT value FROM meta WHERE key = 'state_digest')",
+                       stmt, problem);
+}
+
+static int check_state(struct verify *verify, struct problem *problem)
 {
     sqlite3_stmt *stmt = NULL;
-    if (sql_prepare(verify->db,
-                    "SELECT (SELECT value FROM meta WHERE key = 'events'),"
-                    " (SELECT value FROM meta WHERE key = 'log_digest'),"
-                    " (SELECT value FROM meta WHERE key = 'state_digest'),"
-                    " (SELECT count(*) FROM event WHERE sid NOT IN (SELECT sid FROM stream))",
-                    &stmt, problem)) {
+    int64_t strays = 0; /* events of no known stream */
+    if (sql_integer(verify->db,
+                    "SELECT count(*) FROM event WHERE sid NOT IN (SELECT sid FROM stream)", &strays,
+                    problem) < 0 ||
+        prepare_state(verify, &stmt, problem)) {
         return -1;
     }
     struct sql sql = sql_start(stmt);
@@ -214,7 +231,7 @@ static int check_meta(struct verify *verify, struct problem *problem)
         const struct verify_result *result = verify->result;
         struct digest log = sql_digest(&sql, 1), state = sql_digest(&sql, 2);
         verify->stream = (struct stream){.epoch = 0};
-        if (sql_int(&sql, 3) > 0) {
+        if (strays > 0) {
             find(verify, VERIFY_STREAM_UNKNOWN, 0);
         }
         if (sql_u64(&sql, 0) != result->events) {
@@ -254,7 +271,7 @@ int verify_database(const char *path, const struct verify_options *options,
                  sql_integer(verify.db, "SELECT count(*) FROM event", &rows, problem) < 0;
     verify.all = (uint64_t)rows;
     failed = failed || walk_events(&verify, problem) || sum_visits(&verify, problem) ||
-             check_meta(&verify, problem);
+             check_state(&verify, problem);
     sqlite3_close(verify.db); /* all statements are gone, so it cannot refuse */
     return failed ? -1 : 0;
 }

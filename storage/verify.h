@@ -13,7 +13,7 @@ enum verify_fault {
     VERIFY_BODY,   /* the body does not hash to what the chain goes through */
     VERIFY_CHAIN,  /* header, body hash or chain were changed */
     VERIFY_HEAD,   /* table stream tells another head than the last row */
-    VERIFY_EVENTS, /* meta: the number of events; and below: the digests */
+    VERIFY_EVENTS, /* log_state: the number of events; and below: the digests */
     VERIFY_LOG,
     VERIFY_STATE,
     VERIFY_STREAM_UNKNOWN /* rows of a stream that is not listed, or a name that is none */

@@ -79,8 +79,8 @@ def lacking(central, ledger):
 
 
 def digests(central):
-    return sorted((key, value.hex()) for key, value in central.rows(
-        "SELECT key, CAST(value AS BLOB) FROM meta WHERE key LIKE '%digest'"))
+    return [(log.hex(), state.hex()) for log, state in central.rows(
+        "SELECT log_digest, state_digest FROM log_state")]
 
 
 def whole_history(central):

@@ -10,8 +10,21 @@
 
 #define CENTRAL_NOW INT64_C(1790000000000) /* ms; where the clock of a central starts */
 
-/* Makes a database of this version one of version 8. */
+/* Makes a database of this version one of version 9. */
+#define CENTRAL_SCHEMA_9                                                                 \
+    "INSERT INTO meta(key, value)"                                                       \
+    " SELECT 'hlc', hlc FROM log_state UNION ALL SELECT 'events', events FROM log_state" \
+    " UNION ALL SELECT 'visit_id', visit_id FROM log_state"                              \
+    " UNION ALL SELECT 'log_digest', log_digest FROM log_state"                          \
+    " UNION ALL SELECT 'state_digest', state_digest FROM log_state"                      \
+    " UNION ALL SELECT 'rewinds', rewinds FROM log_state WHERE rewinds > 0"              \
+    " UNION ALL SELECT 'lsn', lsn FROM log_state WHERE rewinds > 0;"                     \
+    "DROP TABLE log_state;"                                                              \
+    "PRAGMA user_version = 9;"
+
+/* ... of version 8. */
 #define CENTRAL_SCHEMA_8                                                        \
+    CENTRAL_SCHEMA_9                                                            \
     "ALTER TABLE plate_new RENAME TO plate_new_9;"                              \
     "CREATE TABLE plate_new(plate TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;"     \
     "INSERT OR IGNORE INTO plate_new SELECT plate FROM plate_new_9;"            \

@@ -483,10 +483,10 @@ END_TEST
 START_TEST(counts_events)
 {
     uint64_t events = 7;
-    run("DELETE FROM meta WHERE key = 'events'");
+    run("UPDATE log_state SET events = 0");
     ck_assert_int_eq(history_event_count(history, &events, &problem), 0);
     ck_assert_uint_eq(events, 0);
-    run("INSERT INTO meta VALUES('events', 1205)");
+    run("UPDATE log_state SET events = 1205");
     ck_assert_int_eq(history_event_count(history, &events, &problem), 0);
     ck_assert_uint_eq(events, 1205);
 }

@@ -5,6 +5,7 @@
 
 #include "proto/localtime.h"
 #include "storage/schema.h"
+#include "storage/verify.h"
 
 #include <check.h>
 #include <dirent.h>
@@ -199,6 +200,49 @@ START_TEST(damage_is_found_after_an_unclean_stop)
 }
 END_TEST
 
+static void no_finding(void *context, const struct verify_finding *finding)
+{
+    (void)context;
+    ck_abort_msg("finding %d", (int)finding->fault);
+}
+
+START_TEST(older_database_knows_where_it_stands)
+{
+    central_open(&a);
+    central_entry(&a, "v1", "30A12345", T0);
+    central_exit(&a, "v1", "30A12345", T0 + 60000, EVENT_NONE);
+    struct digest log = store_log_digest(a.store), state = store_state_digest(a.store);
+    uint64_t hlc = store_hlc(a.store);
+    central_close(&a);
+    int64_t visit = central_number(&a, "SELECT visit_id FROM log_state");
+    central_run(&a, CENTRAL_SCHEMA_9);
+    struct verify_result result;
+    const struct verify_options options = {.found = no_finding};
+    ck_assert_int_eq(verify_database(a.path, &options, &result, &a.problem), 0);
+    ck_assert_uint_eq(result.findings, 0);
+    central_open(&a);
+    struct digest log_after = store_log_digest(a.store), state_after = store_state_digest(a.store);
+    ck_assert(digest_equal(&log, &log_after));
+    ck_assert(digest_equal(&state, &state_after));
+    ck_assert_uint_eq(store_event_count(a.store), 2);
+    ck_assert_uint_ge(store_hlc(a.store), hlc);
+    ck_assert_int_eq(central_number(&a, "SELECT visit_id FROM log_state"), visit);
+    ck_assert_int_eq(central_number(&a, "SELECT count(*) FROM meta WHERE key IN ('hlc', 'events')"),
+                     0);
+}
+END_TEST
+
+START_TEST(database_without_its_state_is_refused)
+{
+    central_open(&a);
+    central_entry(&a, "v1", "30A12345", T0);
+    central_close(&a);
+    central_run(&a, "DELETE FROM log_state");
+    central_refused(&a, PROBLEM_DB_CORRUPT);
+    ck_assert_uint_gt(strlen(a.problem.hint), 0);
+}
+END_TEST
+
 START_TEST(texts_follow_the_time_zone)
 {
     char text[256];
@@ -353,6 +397,8 @@ int main(void)
     tcase_add_test(tcase, names_with_signs_are_paths);
     tcase_add_test(tcase, second_writer_is_refused);
     tcase_add_test(tcase, damage_is_found_after_an_unclean_stop);
+    tcase_add_test(tcase, older_database_knows_where_it_stands);
+    tcase_add_test(tcase, database_without_its_state_is_refused);
     tcase_add_test(tcase, texts_follow_the_time_zone);
     tcase_add_test(tcase, full_disk_loses_nothing);
     suite_add_tcase(suite, tcase);

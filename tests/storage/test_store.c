@@ -539,8 +539,8 @@ START_TEST(wrong_digests_are_repaired_after_an_unclean_stop)
     struct digest log = store_log_digest(a.store), state = store_state_digest(a.store);
     central_close(&a);
     central_run(&a, "UPDATE meta SET value = 0 WHERE key = 'clean';"
-                    "UPDATE meta SET value = zeroblob(16) WHERE key LIKE '%digest';"
-                    "UPDATE meta SET value = 9 WHERE key = 'events'");
+                    "UPDATE log_state SET log_digest = zeroblob(16), state_digest = zeroblob(16),"
+                    " events = 9");
     central_open(&a);
     struct digest log_after = store_log_digest(a.store), state_after = store_state_digest(a.store);
     ck_assert(digest_equal(&log, &log_after));
