@@ -10,6 +10,7 @@
 
 #include "bus/inproc.h"
 #include "node/batch.h"
+#include "node/convoy.h"
 #include "node/fatal.h"
 #include "node/leisure.h"
 #include "node/syncer.h"
@@ -28,8 +29,8 @@
  * at most LIMIT_RUN_BYTES. */
 #define SYNC_AHEAD 16
 #define BATCH_MAX (LIMIT_BATCH_COMMANDS + LIMIT_BATCH_LIVE + 1)
-/* Turns after $TERM. Who asks on and on is cut off; what catching up left over is asked for again.
- */
+/* Turns after $TERM. Who asks on and on is cut off; what catching up left over is asked for again,
+ * as are live runs that still wait for others. */
 #define LAST_TURNS 4
 
 /* A request from its arrival to its answer. */
@@ -57,6 +58,7 @@ struct node {
     zsock_t *pipe, *peers, *facts;
     zactor_t *syncer;
     struct queue live, sync; /* peers' runs that wait for their turn */
+    struct convoy convoy;    /* of what is in `live` */
     struct carried batch;
     struct request *requests[BATCH_MAX]; /* of the same, for batch_carry_out */
     struct carried held;                 /* written, and the syncer waits for the disk */
@@ -186,6 +188,9 @@ static void collect_runs(struct node *node)
             free_pending(pending);
         } else {
             struct queue *queue = run->origin == FACT_LIVE ? &node->live : &node->sync;
+            if (queue == &node->live && queue->count == 0) {
+                convoy_came(&node->convoy, clock_mono_us());
+            }
             queue->items[queue->count++] = pending;
         }
     }
@@ -194,6 +199,9 @@ static void collect_runs(struct node *node)
 /* All live runs, and at most one sync chunk: a gate waits for no more than that. */
 static void take_runs(struct node *node)
 {
+    if (node->live.count > 0) {
+        convoy_left(&node->convoy, clock_mono_us());
+    }
     for (size_t i = 0; i < node->live.count; i++) {
         add_to_batch(node, node->live.items[i]);
     }
@@ -336,15 +344,30 @@ static void tidy(struct node *node, bool idle)
     }
 }
 
-/* One turn; false when nothing was there. */
+/* How long the live runs that are there may wait, if nothing else is, us. */
+static int64_t convoy_us(const struct node *node)
+{
+    return convoy_wait_us(&node->convoy, node->live.count, clock_mono_us());
+}
+
+/* Fills the batch; false when nothing is to be done now. */
+static bool fill_batch(struct node *node)
+{
+    collect_runs(node);
+    take_commands(node);
+    if (node->batch.count == 0 && node->sync.count == 0 && convoy_us(node) > 0) {
+        return false;
+    }
+    take_runs(node);
+    return node->batch.count > 0;
+}
+
+/* One turn; false when nothing was there that cannot wait. */
 static bool turn(struct node *node)
 {
     struct problem problem;
 
-    collect_runs(node);
-    take_commands(node);
-    take_runs(node);
-    if (node->batch.count == 0) {
+    if (!fill_batch(node)) {
         return false;
     }
     bool may_owe = node->batch.count > 1 || node->sync.count > 0;
@@ -360,6 +383,7 @@ static bool turn(struct node *node)
     } else {
         tell(node, &node->batch);
     }
+    convoy_stored(&node->convoy, clock_mono_us());
     tidy(node, false);
     return true;
 }
@@ -424,6 +448,15 @@ static bool wait_for_work(const struct node *node, int64_t wait_ms)
     return rc > 0 && places[0].revents != 0;
 }
 
+/* How long there may be nothing to do, ms, rounded up. */
+static int64_t idle_ms(const struct node *node, const struct leisure *leisure)
+{
+    int64_t ms = leisure_wait_ms(leisure, clock_mono_ms());
+    int64_t convoy_ms = (convoy_us(node) + 999) / 1000;
+
+    return node->live.count > 0 && convoy_ms < ms ? convoy_ms : ms;
+}
+
 /*
  * Turns until $TERM. The descriptor of a socket tells only of what came since the socket was last
  * used, so there is no waiting before a turn has found both empty. That is one poll a turn; zloop
@@ -441,7 +474,7 @@ static void run(struct node *node)
         } else {
             use_leisure(node, &leisure);
         }
-        if (wait_for_work(node, worked ? 0 : leisure_wait_ms(&leisure, clock_mono_ms()))) {
+        if (wait_for_work(node, worked ? 0 : idle_ms(node, &leisure))) {
             stop = told_to_stop(node);
         }
         tell_if_synced(node);

@@ -15,6 +15,7 @@
 
 #define CLIENTS 64
 #define EACH 50
+#define STREAM_RUNS 100
 #define CHUNKS 20
 #define CHUNK_EVENTS 25
 
@@ -319,6 +320,32 @@ START_TEST(a_fork_is_told_and_stores_nothing)
 }
 END_TEST
 
+/* Runs that come faster than they are stored wait for one another, and for a gate's command; each
+ * is stored and answered. */
+START_TEST(all_runs_of_a_stream_are_answered)
+{
+    struct stream stream = foreign("central-2");
+    struct digest chain = {{0}};
+    struct buffer run = {0};
+
+    start();
+    for (uint64_t seq = 1; seq <= STREAM_RUNS; seq++) {
+        house_make_run(&stream, seq, 1, "gate", &chain, &run);
+        asker_apply(mesh, seq, FACT_LIVE, buffer_slice(&run));
+        if (seq % 10 == 0) {
+            ck_alive();
+        }
+    }
+    for (uint64_t seq = 1; seq <= STREAM_RUNS; seq++) {
+        ck_applied(seq, APPLY_DONE);
+    }
+    ck_assert_int_eq(house_number(&house, "SELECT count(*) FROM event WHERE sid ="
+                                          " (SELECT sid FROM stream WHERE node = 'central-2')"),
+                     STREAM_RUNS);
+    buffer_free(&run);
+}
+END_TEST
+
 /* Queues the chunks of a long absence. */
 static void queue_chunks(void)
 {
@@ -548,6 +575,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, what_stores_nothing_makes_no_fact);
     tcase_add_test(tcase, a_peers_visit_arrives);
     tcase_add_test(tcase, a_fork_is_told_and_stores_nothing);
+    tcase_add_test(tcase, all_runs_of_a_stream_are_answered);
     tcase_add_test(tcase, catching_up_takes_one_chunk_a_commit_and_gates_go_first);
     tcase_add_test(tcase, malformed_hand_overs_are_dropped);
     tcase_add_test(tcase, a_synced_notice_is_remembered);
