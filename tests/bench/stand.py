@@ -73,6 +73,23 @@ class Central:
         return 0
 
 
+class Processors:
+    """What became of this machine's processor time since start(): /proc/stat, proc(5)."""
+
+    def start(self):
+        self.first = self.times()
+
+    @staticmethod
+    def times():
+        with open("/proc/stat") as file:
+            return [int(field) for field in file.readline().split()[1:9]]
+
+    def stolen(self):
+        """The share that the host of a virtual machine gave to others, as text."""
+        spent = [now - then for now, then in zip(self.times(), self.first)]
+        return f"{100 * spent[7] / max(sum(spent), 1):.0f} %"
+
+
 def wait_until(condition, seconds):
     end = time.monotonic() + seconds
     while not condition():
