@@ -13,12 +13,13 @@ import base64
 import json
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
 import urllib.error
 import urllib.request
+
+from cluster import free_port
 
 WAIT_S = 20
 POLL_S = 0.05
@@ -35,15 +36,9 @@ def available():
     return bool(shutil.which("chromium") and shutil.which("chromedriver"))
 
 
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Browser:
     def __init__(self, width=1440, height=900, language="vi"):
-        self.port = _free_port()
+        self.port = free_port("127.0.0.1")
         self.profile = tempfile.mkdtemp(prefix="chromium-")
         self.driver = subprocess.Popen(["chromedriver", f"--port={self.port}"],
                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -120,7 +120,9 @@ def parallel(function, items, threads=16):
 
 def free_port(ip):
     """A port of `ip` where nobody listens, never one twice: the kernel chooses at random and
-    forgets as soon as the probe is closed, so that it may name the same one next."""
+    forgets as soon as the probe is closed, so that it may name the same one next. All that listens
+    in a test takes its port from here: one chosen while it binds may be a central's that starts
+    later."""
     while True:
         with socket.socket() as probe:
             probe.bind((ip, 0))

@@ -9,6 +9,8 @@ import asyncio
 import contextlib
 import threading
 
+from cluster import free_port
+
 
 class Network:
     """The thread that the relays live on."""
@@ -21,7 +23,7 @@ class Network:
 
     def relay(self, ip, target_ip, target_port):
         relay = Relay(self, target_ip, target_port)
-        self.call(relay.listen(ip))
+        self.call(relay.listen(ip, free_port(ip)))
         self.relays.append(relay)
         return relay
 
@@ -48,10 +50,10 @@ class Relay:
         self.carried = 0
         self.seen = None  # all bytes carried, for one who reads along; None = nobody does
 
-    async def listen(self, ip):
+    async def listen(self, ip, port):
         self.passing.set()
-        self.server = await asyncio.start_server(self._serve, ip, 0)
-        self.port = self.server.sockets[0].getsockname()[1]
+        self.server = await asyncio.start_server(self._serve, ip, port)
+        self.port = port
 
     async def close(self):
         self.server.close()

@@ -122,9 +122,9 @@ def occupied_port(cluster):
     before = a.read_config()
     for key in ("api_port", "p2p_port"):
         with socket.socket() as other:
-            other.bind((a.ip, 0))
+            port = free_port(a.ip)
+            other.bind((a.ip, port))
             other.listen()
-            port = other.getsockname()[1]
             answer = a.put(CONFIG, {"this_central": {key: port}})
             expect(answer.status in (200, 409), answer)
             expect(answer.status == 409 or answer.json["message"], "what follows:", answer)

@@ -86,7 +86,7 @@ def silent_address(cluster):
     """P-05: a machine that takes the call and says nothing holds up nobody else."""
     a, = pair(cluster, "central-1")
     with socket.socket() as hole:
-        hole.bind((a.ip, 0))
+        hole.bind((a.ip, free_port(a.ip)))
         hole.listen()
         answers = []
         caller = threading.Thread(target=lambda: answers.append(a.post(
@@ -194,7 +194,7 @@ def seals(cluster):
     """A seal holds once, for one central, for a minute."""
     a, b = pair(cluster, "central-1", "central-2")
     with socket.socket() as tap:  # A tells B, but we stand there
-        tap.bind((b.ip, 0))
+        tap.bind((b.ip, free_port(b.ip)))
         tap.listen()
         fake = dict(b.address(), api_port=tap.getsockname()[1])
         caller = threading.Thread(target=lambda: a.put(CONFIG, {"peer_centrals": [fake]}))

@@ -3,7 +3,7 @@
 import socket
 import threading
 
-from cluster import SLOW, camera_event, expect, expect_equal, now, run, wait_linked
+from cluster import SLOW, camera_event, expect, expect_equal, free_port, now, run, wait_linked
 from relay import Network
 from standing import Standing, row
 from websocket import WebSocket
@@ -90,7 +90,7 @@ def s_06_addresses_of_cameras_are_addresses(mesh):
     """What a central calls for a camera is its address on the port of the boxes, and nothing that
     somebody writes in its place."""
     a = mesh.centrals[0]
-    heard = socket.create_server((a.ip, 0))
+    heard = socket.create_server((a.ip, free_port(a.ip)))
     mesh.cluster.closing.callback(heard.close)
     port = heard.getsockname()[1]
     for ip in ("%s:%d" % (a.ip, port), "%s:%d/x?" % (a.ip, port), "user@%s" % a.ip, "a b",
@@ -143,7 +143,7 @@ def p_04_long_lists_are_streamed(mesh):
 def p_05_calls_to_nowhere_hold_up_nobody(mesh):
     """While a call to a machine that does not answer waits, everybody else is served."""
     a = mesh.centrals[0]
-    mute = socket.create_server((a.ip, 0))
+    mute = socket.create_server((a.ip, free_port(a.ip)))
     mesh.cluster.closing.callback(mute.close)
     answers = []
     caller = threading.Thread(target=lambda: answers.append(a.post("/api/p2p/add-peer", {
