@@ -12,18 +12,24 @@
  * node, having read it, looks at the stack, where the slip has been since before it was written.
  * When something else woke the node, such a write may come late and wake it again for nothing.
  *
+ * One who asks alone gets his answer, and asks again, in less time than two wake-ups take. So
+ * before they sleep both sides look for a moment whether it is there (api/linger.h): who asks,
+ * while nobody else waits for the node; the node, after a question that came alone.
+ *
  * A slip belongs to who asked; when he no longer waits, to the node. `state` passes it on: both
  * sides change it once at the end, by exchange, and who comes second sees what the other did.
  */
 #include "api/desk.h"
 
 #include "api/ask.h"
+#include "api/linger.h"
 #include "proto/clock.h"
 #include "proto/limits.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -49,8 +55,11 @@ struct desk {
     _Atomic(struct desk_slip *) top; /* newest first; NULL = empty; `dozing` = so is the node */
     struct desk_slip dozing;         /* never used but for its address */
     struct desk_slip *taken;         /* from the stack, oldest first; the node's */
+    struct linger linger;            /* of the node, which waits for a question */
+    int64_t idle_us;                 /* since when it does; 0 = it does not */
     int fd;                          /* an eventfd: wakes the node */
     size_t places;
+    atomic_uint asking;   /* askers that wait for an answer */
     atomic_size_t count;  /* questions laid down and not yet given to the node */
     atomic_uint awaiting; /* askers that found no place */
     atomic_uint freed;    /* changes when one of them should look again; a futex */
@@ -61,6 +70,7 @@ struct desk_asker {
     const atomic_bool *abandon;
     struct desk_slip *first, *last; /* under way, oldest first */
     struct desk_slip *spare;        /* the last that was answered: its answer is being read */
+    struct linger linger;
 };
 
 /* ---- waiting --------------------------------------------------------------------------------- */
@@ -116,6 +126,7 @@ struct desk *desk_new(size_t places)
     struct desk *desk = bytes_allocate(1, sizeof *desk);
 
     desk->places = places;
+    desk->linger = (struct linger){.moment_us = LIMIT_LINGER_NODE_US};
     desk->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (desk->fd < 0) {
         free(desk);
@@ -170,6 +181,7 @@ struct desk_asker *desk_asker_new(struct desk *desk, const atomic_bool *abandon)
 
     asker->desk = desk;
     asker->abandon = abandon;
+    asker->linger = (struct linger){.moment_us = LIMIT_LINGER_ASKER_US};
     return asker;
 }
 
@@ -291,22 +303,47 @@ static bool is_answered(struct desk_slip *slip)
            state == SLIP_ANSWERED;
 }
 
+static void look_on(const struct desk_asker *asker, struct desk_slip *slip, int64_t from_us)
+{
+    while (linger_on(&asker->linger, clock_mono_us() - from_us) &&
+           atomic_load(&asker->desk->asking) == 1 && atomic_load(&slip->state) == SLIP_LAID) {
+        (void)sched_yield(); /* cannot fail */
+    }
+}
+
+/* 0 when it is answered, -1 when the time is over or the asker is to give up. */
+static int await(struct desk_asker *asker, struct desk_slip *slip, int64_t until_ms)
+{
+    int64_t from_us = clock_mono_us();
+    bool has_slept = false;
+
+    look_on(asker, slip, from_us);
+    while (!is_answered(slip)) {
+        int64_t left_ms = until_ms - clock_mono_ms();
+        if (has_slept && (atomic_load(asker->abandon) || left_ms <= 0)) {
+            linger_forget(&asker->linger);
+            return -1;
+        }
+        sleep_at(&slip->state, SLIP_AWAITED, left_ms);
+        has_slept = true;
+    }
+    linger_learn(&asker->linger, clock_mono_us() - from_us);
+    return 0;
+}
+
 static int receive(struct desk_asker *asker, int64_t until_ms, struct slice *answer,
                    struct problem *problem)
 {
     struct desk_slip *slip = asker->first;
-    bool has_slept = false;
+    int rc = -1;
 
-    if (slip == NULL) {
-        return give_up(asker, problem);
+    if (slip != NULL) {
+        (void)atomic_fetch_add(&asker->desk->asking, 1);
+        rc = await(asker, slip, until_ms);
+        (void)atomic_fetch_sub(&asker->desk->asking, 1);
     }
-    while (!is_answered(slip)) {
-        int64_t left_ms = until_ms - clock_mono_ms();
-        if (has_slept && (atomic_load(asker->abandon) || left_ms <= 0)) {
-            return give_up(asker, problem);
-        }
-        sleep_at(&slip->state, SLIP_AWAITED, left_ms);
-        has_slept = true;
+    if (rc != 0) {
+        return give_up(asker, problem);
     }
     asker->first = slip->later;
     asker->last = asker->first != NULL ? asker->last : NULL;
@@ -338,6 +375,20 @@ int desk_call(struct desk_asker *asker, struct slice question, int wait_ms, stru
 
 /* ---- the node -------------------------------------------------------------------------------- */
 
+/* The node had nothing to do, and now has this. */
+static void end_idling(struct desk *desk, const struct desk_slip *oldest)
+{
+    if (desk->idle_us == 0) {
+        return;
+    }
+    if (oldest->below == NULL) {
+        linger_learn(&desk->linger, clock_mono_us() - desk->idle_us);
+    } else {
+        linger_forget(&desk->linger); /* where many ask, each needs the core more than we do */
+    }
+    desk->idle_us = 0;
+}
+
 /* All that lies there, oldest first. */
 static struct desk_slip *clear_desk(struct desk *desk)
 {
@@ -358,6 +409,9 @@ struct desk_slip *desk_take(struct desk *desk)
 
     if (desk->taken == NULL) {
         desk->taken = clear_desk(desk);
+        if (desk->taken != NULL) {
+            end_idling(desk, desk->taken);
+        }
     }
     slip = desk->taken;
     if (slip != NULL) {
@@ -388,13 +442,27 @@ void desk_answer(struct desk_slip *slip)
     }
 }
 
+/* In one time without work there is one such moment, however often the node dozes in it. */
+static void look_for_question(struct desk *desk)
+{
+    if (desk->idle_us == 0) {
+        desk->idle_us = clock_mono_us();
+    }
+    while (linger_on(&desk->linger, clock_mono_us() - desk->idle_us) &&
+           atomic_load(&desk->top) == NULL) {
+        (void)sched_yield(); /* cannot fail */
+    }
+}
+
 bool desk_doze(struct desk *desk)
 {
     struct desk_slip *top = NULL;
 
-    return desk->taken == NULL &&
-           (atomic_compare_exchange_strong(&desk->top, &top, &desk->dozing) ||
-            top == &desk->dozing);
+    if (desk->taken != NULL) {
+        return false;
+    }
+    look_for_question(desk);
+    return atomic_compare_exchange_strong(&desk->top, &top, &desk->dozing) || top == &desk->dozing;
 }
 
 void desk_wake(struct desk *desk)

@@ -64,7 +64,7 @@ void desk_answer(struct desk_slip *slip);
 /*
  * Before a wait: true when nothing lies here, and from now on the first question makes desk_fd
  * readable. False: there is something to take. After the wait desk_wake, when the descriptor is
- * readable, and desk_take in any case.
+ * readable, and desk_take in any case. May look for a question for LIMIT_LINGER_NODE_US first.
  */
 bool desk_doze(struct desk *desk);
 void desk_wake(struct desk *desk);

@@ -40,6 +40,8 @@
 #define LIMIT_BATCH_COMMANDS 512         /* commands in one commit; as many wait for the next */
 #define LIMIT_BATCH_LIVE 512             /* live peer events in one commit */
 #define LIMIT_ASK_LOOK_MS 100            /* who waits for an answer looks whether to give up */
+#define LIMIT_LINGER_ASKER_US 1000       /* who asks alone looks so long before it sleeps */
+#define LIMIT_LINGER_NODE_US 200         /* likewise the node, for one who asks alone */
 #define LIMIT_FACTS_QUEUE 256            /* commits that a slow listener may lag; then it resyncs */
 #define LIMIT_COMMAND_BYTES (384 * 1024) /* one command between threads: a list sent as a body */
 

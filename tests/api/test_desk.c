@@ -390,19 +390,24 @@ static void *run_asker(void *argument)
     return NULL;
 }
 
-/* With few places askers wait for those, too. */
+/* With few places askers wait for those, too. One alone and the node look for a moment before they
+ * sleep; a second one comes and goes between. */
 START_TEST(no_wake_up_is_lost)
 {
-    static const size_t places[] = {2, 1000};
-    struct crowd crowd = {.desk = desk_new(places[_i])};
+    static const struct {
+        size_t places;
+        int askers;
+    } cases[] = {{2, ASKERS}, {1000, ASKERS}, {1000, 2}, {1000, 1}};
+    const int count = cases[_i].askers;
+    struct crowd crowd = {.desk = desk_new(cases[_i].places)};
     pthread_t node, askers[ASKERS];
     struct desk_asker *last;
 
     ck_assert_int_eq(pthread_create(&node, NULL, run_node, &crowd), 0);
-    for (int i = 0; i < ASKERS; i++) {
+    for (int i = 0; i < count; i++) {
         ck_assert_int_eq(pthread_create(&askers[i], NULL, run_asker, &crowd), 0);
     }
-    for (int i = 0; i < ASKERS; i++) {
+    for (int i = 0; i < count; i++) {
         ck_assert_int_eq(pthread_join(askers[i], NULL), 0);
     }
     atomic_store(&crowd.ends, true);
@@ -412,7 +417,7 @@ START_TEST(no_wake_up_is_lost)
     desk_asker_destroy(&last);
     desk_destroy(&crowd.desk);
     ck_assert_uint_eq(atomic_load(&crowd.failed), 0);
-    ck_assert_uint_gt(atomic_load(&crowd.answered), ASKERS * ROUNDS);
+    ck_assert_uint_gt(atomic_load(&crowd.answered), (unsigned)count * ROUNDS);
 }
 END_TEST
 
@@ -434,7 +439,7 @@ int main(void)
     tcase_add_test(tests, a_full_desk_refuses_after_a_while);
     tcase_add_test(tests, who_finds_no_place_waits_for_one);
     tcase_add_test(tests, only_a_node_that_dozes_is_woken);
-    tcase_add_loop_test(tests, no_wake_up_is_lost, 0, 2);
+    tcase_add_loop_test(tests, no_wake_up_is_lost, 0, 4);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
