@@ -6,7 +6,8 @@
  * and a start; a change of the address or of the peers is applied to the running one, so that
  * unchanged links do not notice.
  *
- * Every handler of the loop ends in mesh_settle, so outputs and the timer can not be forgotten.
+ * Every handler of the loop ends in mesh_settle, so outputs can not be forgotten; the time of the
+ * next tick is asked for before each turn.
  */
 #include "bus/inproc.h"
 #include "bus/mesh_internal.h"
@@ -22,8 +23,8 @@
 #include <string.h>
 #include <sys/prctl.h>
 
-#define TIMER_MIN_MS 5
-#define TIMER_MAX_MS 1000
+#define TICK_MIN_MS 5 /* between what happened and the tick that it asks for */
+#define TICK_MAX_MS 1000
 #define PIPE_SEND_MS 1000 /* the supervisor waits for our answers; if not, they are not for it */
 
 struct replica_now mesh_now(void)
@@ -33,19 +34,10 @@ struct replica_now mesh_now(void)
 
 /* ---- the loop ---- */
 
-int mesh_watch(struct mesh *mesh, zsock_t *socket, zloop_reader_fn *handler, void *argument)
-{
-    if (zloop_reader(mesh->loop, socket, handler, argument)) {
-        return -1;
-    }
-    zloop_reader_set_tolerant(mesh->loop, socket);
-    return 0;
-}
-
 void mesh_unwatch(struct mesh *mesh, zsock_t **socket)
 {
     if (*socket) {
-        zloop_reader_end(mesh->loop, *socket);
+        loop_unwatch(mesh->loop, *socket);
         zsock_destroy(socket);
     }
 }
@@ -67,63 +59,54 @@ void mesh_refuse(struct mesh *mesh, const char *reason, const char *address)
     mesh->unlogged = 0;
 }
 
-static int on_timer(zloop_t *loop, int timer, void *argument)
-{
-    struct mesh *mesh = argument;
-
-    (void)loop;  /* one loop */
-    (void)timer; /* one timer, fired once and gone */
-    mesh->timer = -1;
-    if (mesh->replica) {
-        struct replica_now now = mesh_now();
-        replica_tick(mesh->replica, now);
-        mesh_handoff_outputs(mesh);
-        mesh_handoff_tick(mesh, now.mono_ms);
-        mesh_dial_tick(mesh, now.mono_ms);
-    }
-    return mesh_settle(mesh);
-}
-
 static int64_t least(int64_t a, int64_t b)
 {
     return a < b ? a : b;
 }
 
-/* One timer at the earliest deadline. It is left alone when it fires early enough: a tick too many
- * does no harm. */
-static void set_timer(struct mesh *mesh)
+/* When the next tick is due. One that was promised earlier stays: a tick too many does no harm. */
+static int64_t promise_tick(struct mesh *mesh)
 {
     int64_t now_ms = clock_mono_ms();
+
+    if (!mesh->replica) {
+        mesh->tick_ms = MESH_NEVER;
+        return MESH_NEVER;
+    }
     int64_t due_ms =
         least(replica_deadline(mesh->replica),
               least(mesh_dial_deadline(mesh), least(mesh->vector.due_ms, mesh->rest_ms)));
-    due_ms = due_ms < now_ms + TIMER_MIN_MS ? now_ms + TIMER_MIN_MS : due_ms;
-    due_ms = least(due_ms, now_ms + TIMER_MAX_MS);
-    if (mesh->timer >= 0 && mesh->timer_ms <= due_ms) {
+    due_ms = due_ms < now_ms + TICK_MIN_MS ? now_ms + TICK_MIN_MS : due_ms;
+    mesh->tick_ms = least(mesh->tick_ms, least(due_ms, now_ms + TICK_MAX_MS));
+    return mesh->tick_ms;
+}
+
+static void tick_if_due(struct mesh *mesh)
+{
+    struct replica_now now = mesh_now();
+
+    if (!mesh->replica || now.mono_ms < mesh->tick_ms) {
         return;
     }
-    if (mesh->timer >= 0) {
-        (void)zloop_timer_end(mesh->loop, mesh->timer); /* it exists */
-    }
-    mesh->timer = zloop_timer(mesh->loop, (size_t)(due_ms - now_ms), 1, on_timer, mesh);
-    mesh->timer_ms = due_ms;
+    mesh->tick_ms = MESH_NEVER;
+    replica_tick(mesh->replica, now);
+    mesh_handoff_outputs(mesh);
+    mesh_handoff_tick(mesh, now.mono_ms);
+    mesh_dial_tick(mesh, now.mono_ms);
+    mesh_handoff_outputs(mesh);
 }
 
 int mesh_settle(struct mesh *mesh)
 {
-    if (mesh->replica) {
-        mesh_handoff_outputs(mesh);
-        set_timer(mesh);
-    }
+    mesh_handoff_outputs(mesh);
     return mesh->ending ? -1 : 0;
 }
 
-static int on_resolved(zloop_t *loop, zmq_pollitem_t *item, void *argument)
+static int on_resolved(zsock_t *none, void *argument)
 {
     struct mesh *mesh = argument;
 
-    (void)loop; /* one loop */
-    (void)item; /* the resolver's descriptor */
+    (void)none; /* the resolver's descriptor */
     mesh_dial_resolved(mesh);
     return mesh_settle(mesh);
 }
@@ -340,14 +323,13 @@ static void answer_command(struct mesh *mesh, int failed, const struct problem *
                      NULL); /* the same */
 }
 
-static int on_pipe(zloop_t *loop, zsock_t *pipe, void *argument)
+static int on_pipe(zsock_t *pipe, void *argument)
 {
     static const struct command commands[] = {
         {"CONFIGURE", do_configure}, {"START", do_start}, {"STOP", do_stop}};
     struct mesh *mesh = argument;
     struct problem problem = {.code = PROBLEM_INTERNAL, .text = "unknown command"};
 
-    (void)loop; /* one loop */
     zmsg_t *message = zmsg_recv(pipe);
     zframe_t *name = message ? zmsg_first(message) : NULL;
     if (!name || zframe_streq(name, "$TERM")) {
@@ -472,12 +454,11 @@ static void answer_report(struct mesh *mesh, zmsg_t *request)
     buffer_free(&packed);
 }
 
-static int on_report(zloop_t *loop, zsock_t *socket, void *argument)
+static int on_report(zsock_t *socket, void *argument)
 {
     struct mesh *mesh = argument;
     zmsg_t *request = zmsg_recv(socket);
 
-    (void)loop; /* one loop */
     mesh_handoff_catch_up(mesh);
     if (request) {
         answer_report(mesh, request);
@@ -505,15 +486,14 @@ static int open_all(struct mesh *mesh)
     mesh->resolve = resolve_new();
     mesh->reports = zsock_new(ZMQ_ROUTER);
     mesh->zap = mesh->at.no_zap ? NULL : zactor_new(zap_actor, NULL);
-    if (!mesh->resolve || !mesh->loop || (!mesh->at.no_zap && !mesh->zap)) {
+    if (!mesh->resolve || (!mesh->at.no_zap && !mesh->zap)) {
         return -1;
     }
-    zmq_pollitem_t answers = {NULL, resolve_fd(mesh->resolve), ZMQ_POLLIN, 0};
+    loop_watch_fd(mesh->loop, resolve_fd(mesh->resolve), on_resolved, mesh);
     return mesh_link_set(zsock_resolve(mesh->reports), ZMQ_LINGER, 0) ||
                    inproc_bind(mesh->reports, mesh->at.report) ||
-                   mesh_watch(mesh, mesh->reports, on_report, mesh) ||
-                   mesh_watch(mesh, mesh->pipe, on_pipe, mesh) ||
-                   zloop_poller(mesh->loop, &answers, on_resolved, mesh)
+                   loop_watch(mesh->loop, mesh->reports, on_report, mesh) ||
+                   loop_watch(mesh->loop, mesh->pipe, on_pipe, mesh)
                ? -1
                : 0;
 }
@@ -522,7 +502,7 @@ static void close_all(struct mesh *mesh)
 {
     stop(mesh, "going down");
     zactor_destroy(&mesh->zap);
-    zloop_destroy(&mesh->loop);
+    loop_destroy(&mesh->loop);
     inproc_close(&mesh->reports);
     resolve_destroy(&mesh->resolve);
     mesh_config_free(&mesh->config);
@@ -551,9 +531,9 @@ void mesh_actor(zsock_t *pipe, void *args)
 
     (void)prctl(PR_SET_NAME, "mesh");
     mesh->pipe = pipe;
-    mesh->timer = -1;
     mesh->boot = random_nonzero();
-    mesh->loop = zloop_new();
+    mesh->loop = loop_new();
+    mesh->tick_ms = MESH_NEVER;
     mesh->vector.due_ms = MESH_NEVER;
     mesh->rest_ms = MESH_NEVER;
     name_endpoints(mesh, args);
@@ -562,9 +542,10 @@ void mesh_actor(zsock_t *pipe, void *args)
     (void)zsock_signal(pipe, 0); /* zactor_new waits for it: there is room */
     if (failed) {
         refuse_all(mesh);
-    }
-    while (!failed && !mesh->ending) {
-        (void)zloop_start(mesh->loop); /* a signal ends it, too; only $TERM ends us */
+    } else {
+        while (loop_turn(mesh->loop, promise_tick(mesh)) == 0) {
+            tick_if_due(mesh);
+        }
     }
     close_all(mesh);
     free(mesh);

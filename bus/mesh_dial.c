@@ -216,21 +216,19 @@ static void drain_events(struct mesh_dial *dial)
     }
 }
 
-static int on_event(zloop_t *loop, zsock_t *socket, void *argument)
+static int on_event(zsock_t *socket, void *argument)
 {
     struct mesh_dial *dial = argument;
 
-    (void)loop;   /* one loop */
     (void)socket; /* dial->monitor */
     drain_events(dial);
     return mesh_settle(dial->mesh);
 }
 
-static int on_message(zloop_t *loop, zsock_t *socket, void *argument)
+static int on_message(zsock_t *socket, void *argument)
 {
     struct mesh_dial *dial = argument;
 
-    (void)loop;   /* one loop */
     (void)socket; /* dial->dealer */
     /* The handshake's event was written before the first message: it is seen before it, too. */
     drain_events(dial);
@@ -281,8 +279,8 @@ static void connect_to(struct mesh_dial *dial, const char *ip)
         goto failed;
     }
     dial->monitor = mesh_link_monitor(mesh, dial->dealer, events);
-    if (!dial->monitor || mesh_watch(mesh, dial->monitor, on_event, dial) ||
-        mesh_watch(mesh, dial->dealer, on_message, dial) ||
+    if (!dial->monitor || loop_watch(mesh->loop, dial->monitor, on_event, dial) ||
+        loop_watch(mesh->loop, dial->dealer, on_message, dial) ||
         zmq_connect(zsock_resolve(dial->dealer), endpoint)) {
         goto failed;
     }

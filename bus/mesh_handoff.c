@@ -29,7 +29,7 @@ static void ask_vector(struct mesh *mesh, int64_t now_ms)
     struct buffer packed = {.data = NULL};
 
     if (!vector->waiting && mesh->rest_ms == MESH_NEVER) {
-        zloop_reader_end(mesh->loop, mesh->facts);
+        loop_unwatch(mesh->loop, mesh->facts);
     }
     mesh->rest_ms = MESH_NEVER;
     vector->token = VECTOR_TOKEN | ++mesh->last_number;
@@ -41,7 +41,7 @@ static void ask_vector(struct mesh *mesh, int64_t now_ms)
     buffer_free(&packed);
 }
 
-static int on_facts(zloop_t *loop, zsock_t *socket, void *argument);
+static int on_facts(zsock_t *socket, void *argument);
 
 static void take_vector(struct mesh *mesh, const struct read_answer *answer)
 {
@@ -62,7 +62,7 @@ static void take_vector(struct mesh *mesh, const struct read_answer *answer)
     vector->waiting = false;
     vector->events = answer->events;
     vector->rewinds = answer->rewinds;
-    if (mesh_watch(mesh, mesh->facts, on_facts, mesh)) {
+    if (loop_watch(mesh->loop, mesh->facts, on_facts, mesh)) {
         vector->due_ms = now.mono_ms + VECTOR_RETRY_MS;
     }
 }
@@ -142,14 +142,14 @@ static int take_facts(struct mesh *mesh)
 
 /* With no link there is nobody to tell, and a commit need not wake this thread: facts gather in
  * their queue. Whoever comes meets a mesh that is a moment behind the node, as it may always be. */
-static int on_facts(zloop_t *loop, zsock_t *socket, void *argument)
+static int on_facts(zsock_t *socket, void *argument)
 {
     struct mesh *mesh = argument;
 
     (void)socket; /* mesh->facts */
     (void)take_facts(mesh);
     if (mesh->link_count == 0 && !mesh->vector.waiting) {
-        zloop_reader_end(loop, mesh->facts);
+        loop_unwatch(mesh->loop, mesh->facts);
         mesh->rest_ms = clock_mono_ms() + REST_MS;
     }
     return mesh_settle(mesh);
@@ -157,7 +157,7 @@ static int on_facts(zloop_t *loop, zsock_t *socket, void *argument)
 
 void mesh_handoff_wake(struct mesh *mesh)
 {
-    if (mesh->rest_ms != MESH_NEVER && mesh_watch(mesh, mesh->facts, on_facts, mesh) == 0) {
+    if (mesh->rest_ms != MESH_NEVER && loop_watch(mesh->loop, mesh->facts, on_facts, mesh) == 0) {
         mesh->rest_ms = MESH_NEVER;
     }
 }
@@ -197,13 +197,12 @@ static void take_read(struct mesh *mesh, struct slice bytes)
     read_answer_free(&answer);
 }
 
-static int on_answer(zloop_t *loop, zsock_t *socket, void *argument)
+static int on_answer(zsock_t *socket, void *argument)
 {
     struct mesh *mesh = argument;
     void (*const take)(struct mesh *, struct slice) =
         socket == mesh->node ? take_applied : take_read;
 
-    (void)loop; /* one loop */
     for (int i = 0; i < MESH_TURN; i++) {
         zmq_msg_t frame;
         (void)zmq_msg_init(&frame); /* cannot fail */
@@ -350,14 +349,14 @@ void mesh_handoff_outputs(struct mesh *mesh)
 /* ---- life ---- */
 
 static zsock_t *open_one(struct mesh *mesh, int type, const char *endpoint, int queue,
-                         zloop_reader_fn *handler)
+                         loop_fn *handler)
 {
     zsock_t *socket = zsock_new(type);
     void *raw = zsock_resolve(socket);
     bool good = !mesh_link_set(raw, ZMQ_LINGER, 0) && !mesh_link_set(raw, ZMQ_SNDHWM, queue) &&
                 !mesh_link_set(raw, ZMQ_RCVHWM, queue) &&
                 (type != ZMQ_SUB || !zmq_setsockopt(raw, ZMQ_SUBSCRIBE, "", 0)) &&
-                !zmq_connect(raw, endpoint) && !mesh_watch(mesh, socket, handler, mesh);
+                !zmq_connect(raw, endpoint) && !loop_watch(mesh->loop, socket, handler, mesh);
     if (!good) {
         zsock_destroy(&socket);
     }

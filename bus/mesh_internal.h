@@ -2,7 +2,7 @@
  * What the files of the mesh actor share. Nobody else includes this; all of it runs on the mesh's
  * thread.
  *
- *   mesh.c          the actor: loop, pipe commands, start and stop, timer, report
+ *   mesh.c          the actor: turns and ticks, pipe commands, start and stop, report
  *   mesh_config.c   the configuration as bytes
  *   mesh_handoff.c  the house: node, reader and facts; what the replica wants done
  *   mesh_visitor.c  who connected to the ROUTER, until it is known whether it is a central
@@ -12,6 +12,7 @@
 #ifndef BUS_MESH_INTERNAL_H
 #define BUS_MESH_INTERNAL_H
 
+#include "bus/loop.h"
 #include "bus/mesh.h"
 #include "bus/resolve.h"
 
@@ -58,12 +59,11 @@ struct mesh_vector {
 
 struct mesh {
     zsock_t *pipe;
-    zloop_t *loop;
+    struct loop *loop;
     struct mesh_endpoints at; /* all names set */
     uint64_t boot;            /* random, this actor's life */
     bool ending;              /* $TERM */
-    int timer;                /* of the loop; -1 = none */
-    int64_t timer_ms;         /* monotonic: when it fires */
+    int64_t tick_ms;          /* monotonic: promised for then; MESH_NEVER = not */
 
     bool configured;
     struct mesh_config config;
@@ -103,12 +103,10 @@ struct mesh {
 /* ---- mesh.c ---- */
 
 struct replica_now mesh_now(void);
-/* After anything that happened: carries out the replica's wishes and sets the timer. What every
- * handler of the loop returns: -1 = end. */
+/* After anything that happened: carries out the replica's wishes. What every handler of the loop
+ * returns: -1 = end. */
 int mesh_settle(struct mesh *mesh);
-/* Registers a reader that outlives socket errors. 0 or -1. */
-int mesh_watch(struct mesh *mesh, zsock_t *socket, zloop_reader_fn *handler, void *argument);
-/* Unregisters and destroys. Harmless for NULL. */
+/* Unwatches and closes. Harmless for NULL. */
 void mesh_unwatch(struct mesh *mesh, zsock_t **socket);
 /* Counts something from outside that was not let in; logs it, but not always. */
 void mesh_refuse(struct mesh *mesh, const char *reason, const char *address);

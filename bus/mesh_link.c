@@ -139,11 +139,10 @@ static void drain_router_events(struct mesh *mesh)
     }
 }
 
-static int on_router_event(zloop_t *loop, zsock_t *monitor, void *argument)
+static int on_router_event(zsock_t *monitor, void *argument)
 {
     struct mesh *mesh = argument;
 
-    (void)loop;    /* one loop */
     (void)monitor; /* mesh->router_monitor */
     drain_router_events(mesh);
     return mesh_settle(mesh);
@@ -243,11 +242,10 @@ static bool read_router(struct mesh *mesh)
     return got;
 }
 
-static int on_router(zloop_t *loop, zsock_t *socket, void *argument)
+static int on_router(zsock_t *socket, void *argument)
 {
     struct mesh *mesh = argument;
 
-    (void)loop;   /* one loop */
     (void)socket; /* mesh->router */
     /* A connection's events were written before its first message: they are seen before it, too. */
     drain_router_events(mesh);
@@ -328,8 +326,8 @@ int mesh_link_listen(struct mesh *mesh, struct problem *problem)
         goto close;
     }
     mesh->router_monitor = mesh_link_monitor(mesh, mesh->router, events);
-    if (!mesh->router_monitor || mesh_watch(mesh, mesh->router, on_router, mesh) ||
-        mesh_watch(mesh, mesh->router_monitor, on_router_event, mesh)) {
+    if (!mesh->router_monitor || loop_watch(mesh->loop, mesh->router, on_router, mesh) ||
+        loop_watch(mesh->loop, mesh->router_monitor, on_router_event, mesh)) {
         (void)problem_set(problem, PROBLEM_INTERNAL, NULL, "cannot watch the mesh's sockets");
         goto close;
     }
