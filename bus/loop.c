@@ -12,11 +12,13 @@
 #include <stdlib.h>
 
 #define ROOM_FIRST 16 /* places; doubled when they are taken */
+#define REVIEW_MS 1000
 
 struct place {
     zsock_t *socket;  /* NULL = a plain descriptor */
     loop_fn *handler; /* NULL = unwatched; the place goes at the next turn */
     void *argument;
+    bool unsure; /* a socket that may have what its descriptor does not tell of */
     bool served; /* in this turn */
 };
 
@@ -24,6 +26,7 @@ struct loop {
     struct place *places;
     struct pollfd *polls; /* the same indexes; a negative descriptor is passed over */
     size_t count, room;
+    int64_t review_ms; /* monotonic: then all sockets are asked */
 };
 
 struct loop *loop_new(void)
@@ -52,6 +55,7 @@ static void add(struct loop *loop, struct place place, int fd)
         loop->places = bytes_resize(loop->places, loop->room * sizeof *loop->places);
         loop->polls = bytes_resize(loop->polls, loop->room * sizeof *loop->polls);
     }
+    place.unsure = place.socket != NULL;
     loop->places[loop->count] = place;
     loop->polls[loop->count] = (struct pollfd){.fd = fd, .events = POLLIN};
     loop->count++;
@@ -78,6 +82,7 @@ static void unwatch(struct loop *loop, size_t i)
 {
     loop->places[i].handler = NULL;
     loop->places[i].socket = NULL;
+    loop->places[i].unsure = false;
     loop->polls[i].fd = -1;
 }
 
@@ -87,6 +92,28 @@ void loop_unwatch(struct loop *loop, const zsock_t *socket)
         if (socket && loop->places[i].socket == socket) {
             unwatch(loop, i);
         }
+    }
+}
+
+void loop_used(struct loop *loop, const zsock_t *socket)
+{
+    for (size_t i = 0; i < loop->count; i++) {
+        if (socket && loop->places[i].socket == socket) {
+            loop->places[i].unsure = true;
+        }
+    }
+}
+
+/* Now and then nobody is believed: a use that was not told costs a second then, not for ever. */
+static void review(struct loop *loop)
+{
+    int64_t now_ms = clock_mono_ms();
+
+    for (size_t i = 0; i < loop->count && now_ms >= loop->review_ms; i++) {
+        loop->places[i].unsure = loop->places[i].socket != NULL;
+    }
+    if (now_ms >= loop->review_ms) {
+        loop->review_ms = now_ms + REVIEW_MS;
     }
 }
 
@@ -124,22 +151,34 @@ static int serve(struct loop *loop, size_t i)
     const struct place place = loop->places[i]; /* they may move meanwhile */
 
     loop->places[i].served = true;
+    loop->places[i].unsure = place.socket != NULL; /* it may leave something, and send */
     return place.handler(place.socket, place.argument);
 }
 
-/* Asks every socket what it has. */
-static int serve_sockets(struct loop *loop, bool *worked)
+/* Asks each socket of which we are unsure what it has. */
+static int serve_unsure(struct loop *loop)
 {
     for (size_t i = 0; i < loop->count; i++) {
-        const struct place *place = &loop->places[i];
-        if (place->socket && has_message(place)) {
-            *worked = true;
-            if (serve(loop, i)) {
-                return -1;
-            }
+        struct place *place = &loop->places[i];
+        if (!place->unsure) {
+            continue;
+        }
+        place->unsure = has_message(place);
+        if (place->unsure && serve(loop, i)) {
+            return -1;
         }
     }
     return 0;
+}
+
+static bool is_unsure(const struct loop *loop)
+{
+    for (size_t i = 0; i < loop->count; i++) {
+        if (loop->places[i].unsure) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static int serve_fd(struct loop *loop, size_t i)
@@ -185,15 +224,14 @@ static int wait_ms(int64_t due_ms)
 
 int loop_turn(struct loop *loop, int64_t due_ms)
 {
-    bool worked = false;
-
     close_gaps(loop);
-    if (serve_sockets(loop, &worked)) {
+    review(loop);
+    if (serve_unsure(loop)) {
         return -1;
     }
     /* After a signal, or without memory in the kernel: nothing is known, and the next turn looks
      * again. */
-    if (poll(loop->polls, (nfds_t)loop->count, worked ? 0 : wait_ms(due_ms)) <= 0) {
+    if (poll(loop->polls, (nfds_t)loop->count, is_unsure(loop) ? 0 : wait_ms(due_ms)) <= 0) {
         return 0;
     }
     return serve_woken(loop);

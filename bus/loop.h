@@ -5,8 +5,9 @@
  * The descriptor of a ZeroMQ socket (zmq_getsockopt(3), ZMQ_FD) does not say what the socket has,
  * only that something has come since the socket was last used, and any use takes that away, sending
  * included. So whoever the poll() names is served first, at once; and before the next poll() waits,
- * every socket is asked what it has. zloop asks all of them twice before and twice after each
- * handler, with a system call a time: at idle that was most of what a message waited for.
+ * each socket that was used is asked what it has: those whose handlers ran, and those of which
+ * loop_used tells. To ask costs one to three system calls: a loop that asks all of them in each
+ * turn keeps what arrived waiting for the sake of those that have nothing.
  *
  * All of it runs on the thread of the sockets.
  */
@@ -34,6 +35,11 @@ void loop_destroy(struct loop **loop);
 int loop_watch(struct loop *loop, zsock_t *socket, loop_fn *handler, void *argument);
 /* Harmless for NULL and for a socket that is not watched. */
 void loop_unwatch(struct loop *loop, const zsock_t *socket);
+/* The socket was used, or is about to be, other than by its own handler: something was sent,
+ * received, bound. Need not be told when it was read until it had no more, and that was all.
+ * Forgotten, what has come may lie there for a second. Harmless for NULL and for a socket that is
+ * not watched. */
+void loop_used(struct loop *loop, const zsock_t *socket);
 /* A plain descriptor, for the loop's life. When its other end has gone it is heard once more, and
  * then no longer. */
 void loop_watch_fd(struct loop *loop, int fd, loop_fn *handler, void *argument);

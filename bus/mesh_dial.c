@@ -204,15 +204,18 @@ static void happened(struct mesh_dial *dial, int event)
 
 static void drain_events(struct mesh_dial *dial)
 {
-    int event;
+    int i, event;
     uint32_t value;
     /* An event may close the socket, and its monitor with it. */
-    for (int i = 0; i < MESH_TURN && dial->monitor; i++) {
+    for (i = 0; i < MESH_TURN && dial->monitor; i++) {
         if (!mesh_link_event(dial->monitor, &event, &value)) {
             break;
         }
         happened(dial, event);
         mesh_handoff_outputs(dial->mesh);
+    }
+    if (i == MESH_TURN) {
+        loop_used(dial->mesh->loop, dial->monitor); /* it may have more */
     }
 }
 
@@ -308,9 +311,9 @@ static void begin(struct mesh_dial *dial)
 
 /* ---- all dials ---- */
 
-void *mesh_dial_socket(const struct mesh_dial *dial)
+zsock_t *mesh_dial_socket(const struct mesh_dial *dial)
 {
-    return dial->link ? zsock_resolve(dial->dealer) : NULL;
+    return dial->link ? dial->dealer : NULL;
 }
 
 void mesh_dial_hang_up(struct mesh_dial *dial, int64_t retry_ms)

@@ -16,8 +16,9 @@
 
 /* ---- our vector ---- */
 
-static int send_packed(zsock_t *socket, const struct buffer *packed)
+static int send_packed(struct mesh *mesh, zsock_t *socket, const struct buffer *packed)
 {
+    loop_used(mesh->loop, socket);
     return zmq_send(zsock_resolve(socket), packed->data, packed->len, ZMQ_DONTWAIT) < 0 ? -1 : 0;
 }
 
@@ -35,7 +36,7 @@ static void ask_vector(struct mesh *mesh, int64_t now_ms)
     vector->token = VECTOR_TOKEN | ++mesh->last_number;
     const struct read_request request = {.token = vector->token, .verb = READ_VECTOR};
     bool asked =
-        read_request_pack(&request, &packed) == 0 && send_packed(mesh->reader, &packed) == 0;
+        read_request_pack(&request, &packed) == 0 && send_packed(mesh, mesh->reader, &packed) == 0;
     vector->waiting = true;
     vector->due_ms = now_ms + (asked ? VECTOR_ANSWER_MS : VECTOR_RETRY_MS);
     buffer_free(&packed);
@@ -126,6 +127,7 @@ static int take_facts(struct mesh *mesh)
     int taken = 0;
     bool got = true;
 
+    loop_used(mesh->loop, mesh->facts);
     while (got && taken < MESH_TURN && !mesh->vector.waiting) {
         zmq_msg_t frame;
         (void)zmq_msg_init(&frame); /* cannot fail */
@@ -233,7 +235,7 @@ static void apply(struct mesh *mesh, const struct replica_output *output)
                                           .run = output->bytes,
                                           .peer = output->peer,
                                           .wall_ms = output->wall_ms};
-    int failed = apply_request_pack(&request, &packed) || send_packed(mesh->node, &packed);
+    int failed = apply_request_pack(&request, &packed) || send_packed(mesh, mesh->node, &packed);
 
     if (failed && is_run) {
         replica_applied(mesh->replica, output->token, APPLY_REFUSED, mesh_now());
@@ -251,7 +253,7 @@ static void ask_run(struct mesh *mesh, const struct replica_output *output)
                                          .max_bytes = output->max_bytes,
                                          .max_events = output->max_events};
 
-    if (read_request_pack(&request, &packed) || send_packed(mesh->reader, &packed)) {
+    if (read_request_pack(&request, &packed) || send_packed(mesh, mesh->reader, &packed)) {
         replica_read(mesh->replica, output->token, true, (struct slice){NULL, 0}, 0, mesh_now());
     }
     buffer_free(&packed);

@@ -162,7 +162,7 @@ bool mesh_link_rest(void *socket, zmq_msg_t *frame);
 void mesh_dial_update(struct mesh *mesh);
 void mesh_dial_close_all(struct mesh *mesh);
 /* The socket to send on, NULL when not connected. */
-void *mesh_dial_socket(const struct mesh_dial *dial);
+zsock_t *mesh_dial_socket(const struct mesh_dial *dial);
 /* The replica has done with this link. */
 void mesh_dial_hang_up(struct mesh_dial *dial, int64_t retry_ms);
 void mesh_dial_tick(struct mesh *mesh, int64_t now_ms);

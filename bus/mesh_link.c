@@ -131,11 +131,14 @@ bool mesh_link_event(zsock_t *monitor, int *event, uint32_t *value)
 
 static void drain_router_events(struct mesh *mesh)
 {
-    int event;
+    int i, event;
     uint32_t value;
 
-    for (int i = 0; i < MESH_TURN && mesh_link_event(mesh->router_monitor, &event, &value); i++) {
+    for (i = 0; i < MESH_TURN && mesh_link_event(mesh->router_monitor, &event, &value); i++) {
         mesh_visitor_event(mesh, event, value);
+    }
+    if (i == MESH_TURN) {
+        loop_used(mesh->loop, mesh->router_monitor); /* it may have more */
     }
 }
 
@@ -346,6 +349,7 @@ int mesh_link_move(struct mesh *mesh, const struct mesh_config *to, struct probl
     bool same_port = to->p2p_port == mesh->config.p2p_port;
 
     memcpy(old, mesh->address, sizeof old);
+    loop_used(mesh->loop, mesh->router);
     /* One port cannot be bound at "*" and at an address at once: then the old one goes first. */
     if (same_port) {
         (void)zmq_unbind(zsock_resolve(mesh->router), old); /* the bind below tells */
@@ -430,8 +434,10 @@ void mesh_link_send(struct mesh *mesh, uint64_t number, struct slice bytes)
         mesh->dropped++;
         return;
     }
-    void *socket = link->dial ? mesh_dial_socket(link->dial) : zsock_resolve(mesh->router);
+    zsock_t *through = link->dial ? mesh_dial_socket(link->dial) : mesh->router;
+    void *socket = through ? zsock_resolve(through) : NULL;
     int sent = -1;
+    loop_used(mesh->loop, through);
     if (socket &&
         (link->dial || zmq_send(socket, link->id, link->id_len, ZMQ_DONTWAIT | ZMQ_SNDMORE) >= 0)) {
         sent = zmq_send(socket, bytes.data, bytes.len, ZMQ_DONTWAIT);

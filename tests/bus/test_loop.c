@@ -56,12 +56,17 @@ static int on_probe(zsock_t *socket, void *argument)
     return probe->result;
 }
 
+static void name_endpoint(const struct probe *probe, char *out, size_t size)
+{
+    (void)snprintf(out, size, "inproc://probe-%p-%c", (void *)probe->log, probe->name);
+}
+
 static struct probe open_probe(struct loop *loop, char name, char *log)
 {
     struct probe probe = {.loop = loop, .name = name, .log = log};
     char endpoint[40];
 
-    (void)snprintf(endpoint, sizeof endpoint, "inproc://probe-%p-%c", (void *)log, name);
+    name_endpoint(&probe, endpoint, sizeof endpoint);
     probe.socket = zsock_new(ZMQ_PAIR);
     probe.far = zsock_new(ZMQ_PAIR);
     ck_assert_int_eq(zmq_bind(zsock_resolve(probe.socket), endpoint), 0);
@@ -113,13 +118,17 @@ START_TEST(who_wakes_it_is_served_in_the_same_turn)
     watch(&a);
     watch(&b);
     turn_in_vain(loop);
-    b.other = &a; /* which has been asked by then, and had nothing */
-    b.also = tell_other;
     say(b.far);
     ck_assert_int_eq(turn(loop), 0);
-    ck_assert_str_eq(log, "ba");
+    ck_assert_str_eq(log, "b");
+    b.other = &a; /* which is told when it is clear that somebody has something */
+    b.also = tell_other;
+    say(b.far);
+    loop_used(loop, b.socket);
+    ck_assert_int_eq(turn(loop), 0);
+    ck_assert_str_eq(log, "bba");
     turn_in_vain(loop);
-    ck_assert_str_eq(log, "ba");
+    ck_assert_str_eq(log, "bba");
     close_probe(&a);
     close_probe(&b);
     loop_destroy(&loop);
@@ -134,6 +143,9 @@ static void tell_and_use_other(struct probe *probe)
     if (probe->left-- > 0) {
         say(probe->other->far);
         use(probe->other->socket);
+        if (probe->other != probe) {
+            loop_used(probe->loop, probe->other->socket);
+        }
     }
 }
 
@@ -174,6 +186,28 @@ START_TEST(a_silent_descriptor_hides_nothing)
     ck_assert_str_eq(log, "bbbbbaab");
     close_probe(&a);
     close_probe(&b);
+    loop_destroy(&loop);
+}
+END_TEST
+
+START_TEST(a_use_that_nobody_told_of_costs_a_second)
+{
+    central_begin();
+    char log[40] = "";
+    struct loop *loop = loop_new();
+    struct probe a = open_probe(loop, 'a', log);
+    int64_t end_ms = clock_mono_ms() + SOON_MS;
+
+    watch(&a);
+    loop_used(loop, NULL);
+    turn_in_vain(loop);
+    say(a.far);
+    use(a.socket);
+    while (!log[0] && clock_mono_ms() < end_ms) {
+        ck_assert_int_eq(loop_turn(loop, clock_mono_ms() + 20), 0);
+    }
+    ck_assert_str_eq(log, "a");
+    close_probe(&a);
     loop_destroy(&loop);
 }
 END_TEST
@@ -269,6 +303,52 @@ START_TEST(handlers_close_and_watch_what_they_like)
     for (int i = 0; i < MANY; i++) {
         close_probe(&probes[i]);
     }
+    loop_destroy(&loop);
+}
+END_TEST
+
+START_TEST(who_woke_it_may_be_closed_before_its_turn)
+{
+    central_begin();
+    char log[40] = "";
+    struct loop *loop = loop_new();
+    struct probe probes[3];
+
+    for (int i = 0; i < 3; i++) {
+        probes[i] = open_probe(loop, (char)('a' + i), log);
+    }
+    watch(&probes[0]);
+    watch(&probes[1]);
+    turn_in_vain(loop);
+    probes[0].also = replace;
+    say(probes[0].far);
+    say(probes[1].far);
+    ck_assert_int_eq(turn(loop), 0); /* both were named */
+    ck_assert_str_eq(log, "a");
+    close_probe(&probes[2]);
+    loop_destroy(&loop);
+}
+END_TEST
+
+START_TEST(who_wakes_it_need_not_have_anything)
+{
+    central_begin();
+    char log[40] = "";
+    struct loop *loop = loop_new();
+    struct probe a = open_probe(loop, 'a', log);
+    zsock_t *second = zsock_new(ZMQ_PAIR);
+    char endpoint[40];
+
+    watch(&a);
+    turn_in_vain(loop);
+    name_endpoint(&a, endpoint, sizeof endpoint);
+    /* A PAIR takes note of a second visitor, and does not talk to it. */
+    ck_assert_int_eq(zmq_connect(zsock_resolve(second), endpoint), 0);
+    ck_assert_int_eq(turn(loop), 0);
+    ck_assert_str_eq(log, "");
+    turn_in_vain(loop); /* it was taken note of */
+    zsock_destroy(&second);
+    close_probe(&a);
     loop_destroy(&loop);
 }
 END_TEST
@@ -387,6 +467,7 @@ START_TEST(a_descriptor_without_another_end_is_heard_once_more)
     loop_watch_fd(loop, fd[0], on_fd, fd);
     turn_in_vain(loop);
     loop_unwatch(loop, NULL); /* is not this one */
+    loop_used(loop, NULL);
     ck_assert_int_eq(write(fd[1], "1", 1), 1);
     ck_assert_int_eq(turn(loop), 0);
     ck_assert_int_eq(fd[2], 1);
@@ -444,8 +525,11 @@ int main(void)
 {
     const TTest *const tests[] = {who_wakes_it_is_served_in_the_same_turn,
                                   a_silent_descriptor_hides_nothing,
+                                  a_use_that_nobody_told_of_costs_a_second,
                                   what_comes_while_it_sends_is_not_lost,
                                   handlers_close_and_watch_what_they_like,
+                                  who_woke_it_may_be_closed_before_its_turn,
+                                  who_wakes_it_need_not_have_anything,
                                   nobody_starves,
                                   the_deadline_is_kept,
                                   a_signal_is_only_a_reason_to_look_again,
