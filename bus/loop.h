@@ -37,8 +37,8 @@ int loop_watch(struct loop *loop, zsock_t *socket, loop_fn *handler, void *argum
 void loop_unwatch(struct loop *loop, const zsock_t *socket);
 /* The socket was used, or is about to be, other than by its own handler: something was sent,
  * received, bound. Need not be told when it was read until it had no more, and that was all.
- * Forgotten, what has come may lie there for a second. Harmless for NULL and for a socket that is
- * not watched. */
+ * Forgotten, what has come may lie there until the first turn a second later. Harmless for NULL and
+ * for a socket that is not watched. */
 void loop_used(struct loop *loop, const zsock_t *socket);
 /* A plain descriptor, for the loop's life. When its other end has gone it is heard once more, and
  * then no longer. */
