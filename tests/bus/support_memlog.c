@@ -18,6 +18,14 @@ static struct memlog_stream *find(const struct memlog *log, const struct stream 
     return NULL;
 }
 
+/* One that the log has. */
+static struct memlog_stream *held(const struct memlog *log, const struct stream *id)
+{
+    struct memlog_stream *found = find(log, id);
+    MUST(found);
+    return found;
+}
+
 static struct memlog_stream *require(struct memlog *log, const struct stream *id)
 {
     struct memlog_stream *found = find(log, id);
@@ -133,14 +141,14 @@ uint64_t memlog_damaged(const struct memlog *log, const struct stream *stream, u
 
 void memlog_damage(struct memlog *log, const struct stream *stream, uint64_t seq)
 {
-    find(log, stream)->events[seq - 1].body.data[4] ^= 1;
+    held(log, stream)->events[seq - 1].body.data[4] ^= 1;
 }
 
 void memlog_damage_chains(struct memlog *log, const struct stream *stream, uint64_t seq,
                           size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        find(log, stream)->events[seq + i - 1].chain.bytes[7] ^= 1;
+        held(log, stream)->events[seq + i - 1].chain.bytes[7] ^= 1;
     }
 }
 
@@ -203,7 +211,7 @@ enum apply_outcome memlog_move(struct memlog *log, const struct position *from,
         struct buffer body = {.limit = 0};
         event_move(buffer_slice(&entry->events[seq - 1].body), &position, &body);
         struct memlog_stream *target = require(log, to);
-        entry = find(log, &from->stream); /* require may have moved it */
+        entry = held(log, &from->stream); /* require may have moved it */
         append(target, buffer_slice(&entry->events[seq - 1].header), buffer_slice(&body));
         buffer_free(&body);
     }
