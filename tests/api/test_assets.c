@@ -1,9 +1,9 @@
 /* The embedded page: who gets it, how it is packed, and what protects it. */
 #include "api/assets.h"
 #include "support_stand.h"
+#include "tests/support_main.h"
 
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 static struct reply ask(struct stand *stand, const char *target, const char *lines)
@@ -99,9 +99,5 @@ int main(void)
     tcase_add_test(tcase, test_every_file_both_ways);
     tcase_add_test(tcase, test_nothing_else_is_served);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return main_run(suite);
 }

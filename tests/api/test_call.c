@@ -1,6 +1,7 @@
 /* Calls against a small server of this test that behaves well or badly, as the path says. */
 #include "api/call.h"
 #include "proto/limits.h"
+#include "tests/support_main.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -472,18 +473,6 @@ int main(void)
         test_a_stream_is_passed_on_until_it_is_enough,
         test_a_stream_begins_once_and_may_be_refused,
     };
-    Suite *suite = suite_create("call");
-    TCase *tcase = tcase_create("all");
-    SRunner *runner;
-    int failed;
 
-    for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) {
-        tcase_add_test(tcase, tests[i]);
-    }
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run_list("call", tests, sizeof tests / sizeof tests[0], 0);
 }

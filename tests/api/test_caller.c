@@ -2,10 +2,10 @@
 #include "api/caller.h"
 
 #include "api/gateway.h"
+#include "tests/support_main.h"
 
 #include <arpa/inet.h>
 #include <check.h>
-#include <stdlib.h>
 
 /* A camera's socket ends when the camera is removed: its address was all it had. */
 START_TEST(an_address_holds_while_a_camera_has_it)
@@ -33,13 +33,8 @@ int main(void)
 {
     Suite *suite = suite_create("caller");
     TCase *tests = tcase_create("caller");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tests, an_address_holds_while_a_camera_has_it);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

@@ -1,8 +1,9 @@
 /* The table of cameras alone, with a clock that the test moves. */
 #include "api/camera_table.h"
 
+#include "tests/support_main.h"
+
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define WALL 1795361269000
@@ -184,8 +185,6 @@ int main(void)
 {
     Suite *suite = suite_create("camera table");
     TCase *tests = tcase_create("camera table");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, test_order);
@@ -196,8 +195,5 @@ int main(void)
     tcase_add_test(tests, test_full);
     tcase_add_test(tests, test_ids);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

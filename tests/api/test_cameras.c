@@ -1,12 +1,12 @@
 /* GET /api/cameras, POST /api/edge/heartbeat, the cameras of GET /api/status. */
 #include "support_stand.h"
+#include "tests/support_main.h"
 
 #include "api/cameras.h"
 
 #include <check.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 
 static void ask(const struct stand *stand, const char *method, const char *target, const char *body,
@@ -157,15 +157,10 @@ int main(void)
 {
     Suite *suite = suite_create("cameras");
     TCase *tests = tcase_create("cameras");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tests, test_each_ends_by_its_own_word);
     tcase_add_test(tests, test_list);
     tcase_add_test(tests, test_heartbeats_refused);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

@@ -1,11 +1,12 @@
 /* The desk between those who ask the node and the node, without either. */
 #include "api/desk.h"
 
+#include "tests/support_main.h"
+
 #include <check.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define PLACES 8
@@ -441,9 +442,5 @@ int main(void)
     tcase_add_test(tests, only_a_node_that_dozes_is_woken);
     tcase_add_loop_test(tests, no_wake_up_is_lost, 0, 4);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

@@ -2,6 +2,7 @@
 
 #include "proto/event.h"
 #include "proto/limits.h"
+#include "tests/support_main.h"
 
 #include <check.h>
 #include <math.h>
@@ -441,8 +442,6 @@ int main(void)
 {
     Suite *suite = suite_create("envelope");
     TCase *tests = tcase_create("envelope");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tests, test_entry);
     tcase_add_test(tests, test_exit);
@@ -456,8 +455,5 @@ int main(void)
     tcase_add_test(tests, test_written_as_the_existing_centrals_do);
     tcase_add_loop_test(tests, test_read_back, 0, 3);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

@@ -1,5 +1,6 @@
 /* POST /api/edge/event: what reaches the node, and what comes back. */
 #include "support_stand.h"
+#include "tests/support_main.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -184,8 +185,6 @@ int main(void)
 {
     Suite *suite = suite_create("gate");
     TCase *tests = tcase_create("gate");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tests, test_fields_reach_the_node);
     tcase_add_test(tests, test_odd_fields_are_left_out);
@@ -195,8 +194,5 @@ int main(void)
     tcase_add_test(tests, test_answers_of_the_node);
     tcase_add_test(tests, test_what_can_never_become_an_event);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

@@ -1,10 +1,10 @@
 /* Routing, admission, bodies: everything before a handler. */
 #include "support_stand.h"
+#include "tests/support_main.h"
 
 #include "proto/limits.h"
 
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -418,8 +418,6 @@ int main(void)
 {
     Suite *suite = suite_create("http");
     TCase *tests = tcase_create("http");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tests, test_paths_match_exactly);
     tcase_add_test(tests, test_methods_and_slashes);
@@ -437,8 +435,5 @@ int main(void)
     tcase_add_test(tests, test_port_in_use);
     tcase_add_test(tests, test_bad_request_lines);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

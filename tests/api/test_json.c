@@ -1,11 +1,11 @@
 #include "api/json.h"
 
 #include "proto/limits.h"
+#include "tests/support_main.h"
 
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static enum problem_code code_of(const char *text, size_t len)
@@ -161,8 +161,6 @@ int main(void)
 {
     Suite *suite = suite_create("json");
     TCase *tests = tcase_create("json");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tests, test_reading_is_strict);
     tcase_add_test(tests, test_depth_is_bounded);
@@ -171,8 +169,5 @@ int main(void)
     tcase_add_test(tests, test_written_text_is_always_json);
     tcase_add_test(tests, test_camera_ids);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

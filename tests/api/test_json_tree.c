@@ -3,6 +3,7 @@
 #include "api/json_tree.h"
 
 #include "proto/limits.h"
+#include "tests/support_main.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -438,9 +439,7 @@ int main(void)
 {
     Suite *suite = suite_create("json_tree");
     TCase *tests = tcase_create("json_tree");
-    SRunner *runner = srunner_create(suite);
     int documents = (int)(sizeof DOCUMENTS / sizeof DOCUMENTS[0]);
-    int failed;
 
     tcase_add_loop_test(tests, test_usual_documents_are_taken, 0, documents);
     tcase_add_loop_test(tests, test_odd_texts, 0, (int)(sizeof CASES / sizeof CASES[0]));
@@ -452,8 +451,5 @@ int main(void)
     tcase_add_loop_test(tests, test_changed_documents, 0, documents);
     tcase_add_test(tests, test_changed_random_documents);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

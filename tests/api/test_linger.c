@@ -1,6 +1,8 @@
 /* To look a moment longer or to sleep. */
 #include "api/linger.h"
 
+#include "tests/support_main.h"
+
 #include <check.h>
 #include <stdlib.h>
 
@@ -90,9 +92,5 @@ int main(void)
     tcase_add_test(tcase, what_is_forgotten_sleeps_at_once);
     tcase_add_test(tcase, a_long_wait_wastes_one_moment_and_the_next_none);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

@@ -1,5 +1,6 @@
 /* Staff, subscriptions and lots over HTTP: what is refused, and why. */
 #include "support_stand.h"
+#include "tests/support_main.h"
 
 #include "api/elements.h"
 #include "api/json.h"
@@ -169,8 +170,6 @@ int main(void)
 {
     Suite *suite = suite_create("lists");
     TCase *tests = tcase_create("lists");
-    SRunner *runner;
-    int failed;
 
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, nothing_set_is_an_empty_list);
@@ -179,9 +178,5 @@ int main(void)
     tcase_add_loop_test(tests, what_files_hold_is_mended, 0, sizeof MENDED / sizeof MENDED[0]);
     tcase_add_test(tests, days_are_local_and_both_count);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

@@ -1,5 +1,6 @@
 /* Many connections, a node that does not answer, and a stop in the middle of it all. */
 #include "support_stand.h"
+#include "tests/support_main.h"
 
 #include "api/desk.h"
 #include "api/readers.h"
@@ -9,7 +10,6 @@
 #include <check.h>
 #include <errno.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -219,8 +219,6 @@ int main(void)
 {
     Suite *suite = suite_create("load");
     TCase *tests = tcase_create("load");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tests, test_64_connections);
     tcase_add_test(tests, test_stop_while_requests_wait);
@@ -228,8 +226,5 @@ int main(void)
     tcase_add_test(tests, test_late_answers_are_dropped);
     tcase_add_test(tests, test_readers);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

@@ -6,6 +6,7 @@
 #include "api/route.h"
 #include "proto/role.h"
 #include "support_stand.h"
+#include "tests/support_main.h"
 
 #include <check.h>
 #include <ctype.h>
@@ -371,8 +372,6 @@ int main(void)
 {
     Suite *suite = suite_create("openapi");
     TCase *tests = tcase_create("openapi");
-    SRunner *runner;
-    int failed;
 
     tcase_add_test(tests, test_every_route_is_described);
     tcase_add_test(tests, test_everything_described_is_a_route);
@@ -381,9 +380,5 @@ int main(void)
     tcase_add_test(tests, test_references_lead_somewhere);
     tcase_add_test(tests, test_the_server_tells_it);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

@@ -1,6 +1,8 @@
 /* What a settings page asks for, read against what it was shown. */
 #include "api/page_change.h"
 
+#include "tests/support_main.h"
+
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -184,8 +186,6 @@ int main(void)
 {
     Suite *suite = suite_create("page change");
     TCase *tests = tcase_create("page change");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, test_as_shown);
@@ -196,8 +196,5 @@ int main(void)
     tcase_add_test(tests, test_refused);
     tcase_add_test(tests, test_names);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

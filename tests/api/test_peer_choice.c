@@ -1,7 +1,8 @@
 #include "api/peer_choice.h"
 
+#include "tests/support_main.h"
+
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* A row for each rule: by which link a central is reached. */
@@ -97,14 +98,9 @@ int main(void)
 {
     Suite *suite = suite_create("peer_choice");
     TCase *tests = tcase_create("peer_choice");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_loop_test(tests, test_choice, 0, (int)(sizeof CASES / sizeof CASES[0]));
     tcase_add_test(tests, test_never_both);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

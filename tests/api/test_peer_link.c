@@ -1,6 +1,7 @@
 /* Centrals of the existing system that come to /ws/p2p: who may, what they are told, how they
  * leave. What they say becomes commands; the node's side has its own tests. */
 #include "support_stand.h"
+#include "tests/support_main.h"
 
 #include "api/json.h"
 #include "proto/clock.h"
@@ -327,8 +328,6 @@ int main(void)
 {
     Suite *suite = suite_create("peer_link");
     TCase *tests = tcase_create("peer_link");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     (void)signal(SIGPIPE, SIG_IGN);
     tcase_set_timeout(tests, 60);
@@ -342,8 +341,5 @@ int main(void)
     tcase_add_test(tests, test_bad_messages);
     tcase_add_test(tests, test_removed);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

@@ -2,6 +2,7 @@
 
 #include "proto/event.h"
 #include "proto/limits.h"
+#include "tests/support_main.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -129,16 +130,11 @@ int main(void)
 {
     Suite *suite = suite_create("peer_pages");
     TCase *tests = tcase_create("peer_pages");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, test_all_rows);
     tcase_add_test(tests, test_few_questions);
     tcase_add_test(tests, test_one_second);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

@@ -1,5 +1,6 @@
 /* Channels and their clients, on a bare server: hooks, queues, close codes. */
 #include "support_stand.h"
+#include "tests/support_main.h"
 
 #include "api/push.h"
 #include "proto/limits.h"
@@ -391,8 +392,6 @@ int main(void)
 {
     Suite *suite = suite_create("push");
     TCase *tests = tcase_create("push");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tests, test_messages_and_fragments);
     tcase_add_test(tests, test_close_codes);
@@ -404,8 +403,5 @@ int main(void)
     tcase_add_test(tests, test_the_last_notice_arrives);
     tcase_add_test(tests, test_places);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

@@ -1,9 +1,9 @@
 /* Which refusals are logged, on a clock that the test moves. */
 #include "api/refusals.h"
 #include "proto/limits.h"
+#include "tests/support_main.h"
 
 #include <check.h>
-#include <stdlib.h>
 
 #define NOW INT64_C(1000000)
 
@@ -66,15 +66,10 @@ int main(void)
 {
     Suite *suite = suite_create("refusals");
     TCase *tests = tcase_create("refusals");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, of_a_flood_the_first_are_logged);
     tcase_add_test(tests, the_rest_is_told_at_the_end);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

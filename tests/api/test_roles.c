@@ -5,9 +5,9 @@
 #include "api/caller.h"
 #include "api/route.h"
 #include "proto/role.h"
+#include "tests/support_main.h"
 
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define ALL "vohem"
@@ -155,15 +155,9 @@ int main(void)
 {
     Suite *suite = suite_create("roles");
     TCase *tests = tcase_create("matrix");
-    SRunner *runner;
-    int failed;
 
     tcase_add_test(tests, every_route_has_a_row_and_every_row_a_route);
     tcase_add_test(tests, every_cell);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

@@ -1,9 +1,10 @@
 /* A stack that is the test's own memory: what is below the caller goes, what is in use stays. */
 #include "api/stack.h"
 
+#include "tests/support_main.h"
+
 #include <check.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -56,13 +57,8 @@ int main(void)
 {
     Suite *suite = suite_create("stack");
     TCase *tests = tcase_create("stack");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tests, what_deep_calls_left_behind_goes);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

@@ -1,10 +1,10 @@
 /* Allowances of logins, on a clock that the test moves. */
 #include "api/throttle.h"
 #include "proto/limits.h"
+#include "tests/support_main.h"
 
 #include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define NOW INT64_C(1000000)
 
@@ -71,17 +71,11 @@ int main(void)
 {
     Suite *suite = suite_create("throttle");
     TCase *tests = tcase_create("all");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, an_account_has_five);
     tcase_add_test(tests, an_address_has_twenty);
     tcase_add_test(tests, a_full_table_forgets_the_quiet);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

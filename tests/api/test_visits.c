@@ -1,5 +1,6 @@
 /* History, its corrections, the tariff and the mesh endpoints. */
 #include "support_stand.h"
+#include "tests/support_main.h"
 
 #include "api/json.h"
 #include "proto/command.h"
@@ -371,8 +372,6 @@ int main(void)
 {
     Suite *suite = suite_create("visits");
     TCase *tests = tcase_create("visits");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tests, test_list);
     tcase_add_test(tests, test_filters);
@@ -383,8 +382,5 @@ int main(void)
     tcase_add_test(tests, test_fees);
     tcase_add_test(tests, test_mesh);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

@@ -1,13 +1,13 @@
 /* Camera boxes: what they are told about a fact, and what becomes of what they say when the node
  * does not answer well. */
 #include "support_stand.h"
+#include "tests/support_main.h"
 
 #include "api/edge_message.h"
 #include "proto/event.h"
 #include "proto/run.h"
 
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -199,15 +199,10 @@ int main(void)
 {
     Suite *suite = suite_create("ws_edge");
     TCase *tests = tcase_create("ws_edge");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tests, test_messages);
     tcase_add_test(tests, test_events_and_answers);
     tcase_add_test(tests, test_full_disk);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

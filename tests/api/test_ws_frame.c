@@ -1,5 +1,7 @@
 #include "api/ws_frame.h"
 
+#include "tests/support_main.h"
+
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,16 +124,11 @@ int main(void)
 {
     Suite *suite = suite_create("ws_frame");
     TCase *tests = tcase_create("ws_frame");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tests, test_request);
     tcase_add_test(tests, test_answer);
     tcase_add_test(tests, test_written_and_read);
     tcase_add_test(tests, test_wrong);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

@@ -1,5 +1,6 @@
 /* WebSocket clients of /ws/history. */
 #include "support_stand.h"
+#include "tests/support_main.h"
 
 #include "api/notice.h"
 #include "proto/clock.h"
@@ -8,7 +9,6 @@
 #include "proto/run.h"
 
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -356,8 +356,6 @@ int main(void)
 {
     Suite *suite = suite_create("ws_history");
     TCase *tests = tcase_create("ws_history");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tests, test_notices);
     tcase_add_test(tests, test_a_sighting_is_one_notice);
@@ -368,8 +366,5 @@ int main(void)
     tcase_add_test(tests, test_too_many_clients);
     tcase_add_test(tests, test_stop_says_going_away);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

@@ -1,5 +1,7 @@
 #include "api/zone.h"
 
+#include "tests/support_main.h"
+
 #include <check.h>
 #include <stdlib.h>
 
@@ -98,17 +100,11 @@ int main(void)
 {
     Suite *suite = suite_create("zone");
     TCase *tests = tcase_create("all");
-    SRunner *runner;
-    int failed;
 
     tcase_add_test(tests, agrees_with_the_c_library);
     tcase_add_test(tests, texts_that_name_their_offset);
     tcase_add_test(tests, none_is_the_process_zone);
     tcase_add_test(tests, no_zone);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

@@ -3,6 +3,7 @@
 #include "bus/zap.h"
 
 #include "proto/clock.h"
+#include "tests/support_main.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -255,16 +256,5 @@ uint64_t central_wait_refused(struct central *central, uint64_t more_than)
 
 int central_suite(const char *name, const TTest *const *tests, size_t count)
 {
-    Suite *suite = suite_create(name);
-    TCase *tcase = tcase_create(name);
-    tcase_set_timeout(tcase, 30);
-    for (size_t i = 0; i < count; i++) {
-        tcase_add_test(tcase, tests[i]);
-    }
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return main_run_list(name, tests, count, 30);
 }

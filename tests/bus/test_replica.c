@@ -2,9 +2,9 @@
  * Greeting, links, heartbeats, clocks and configuration of the replication.
  */
 #include "tests/bus/support_bench.h"
+#include "tests/support_main.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 START_TEST(test_hello_is_first_and_repeated_until_answered)
@@ -478,9 +478,5 @@ int main(void)
     tcase_add_test(tests, test_bye_ends_links);
     tcase_add_test(tests, test_links_are_bounded);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return main_run(suite);
 }

@@ -2,6 +2,7 @@
  * Who equals whom: the matrix of all pairs, and states that differ while logs are equal.
  */
 #include "tests/bus/support_bench.h"
+#include "tests/support_main.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -331,9 +332,5 @@ int main(void)
     tcase_add_test(tests, test_a_state_that_is_being_made_is_no_alarm);
     tcase_add_test(tests, test_states_of_other_rules_are_not_compared);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return main_run(suite);
 }

@@ -4,6 +4,7 @@
  */
 #include "tests/bus/support_bench.h"
 #include "tests/bus/support_world.h"
+#include "tests/support_main.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -232,9 +233,5 @@ int main(void)
     tcase_add_loop_test(tests, test_hostile_bytes, 0, 3);
     tcase_add_test(tests, test_a_large_mesh);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return main_run(suite);
 }

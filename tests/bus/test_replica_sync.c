@@ -2,6 +2,7 @@
  * What the replication asks for, applies, serves and reports.
  */
 #include "tests/bus/support_bench.h"
+#include "tests/support_main.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -588,9 +589,5 @@ int main(void)
     tcase_add_test(tests, test_equality_is_reported);
     tcase_add_test(tests, test_a_restarted_peer_is_asked_anew);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return main_run(suite);
 }

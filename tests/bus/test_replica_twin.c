@@ -2,9 +2,9 @@
  * One id, two processes: a reboot whose old link has not died, or a copied central.
  */
 #include "tests/bus/support_bench.h"
+#include "tests/support_main.h"
 
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 START_TEST(test_a_reboot_replaces_the_silent_link)
@@ -308,9 +308,5 @@ int main(void)
     tcase_add_test(tests, test_a_late_tick_displaces_nobody);
     tcase_add_test(tests, test_a_repeated_hello_is_answered_at_once);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return main_run(suite);
 }

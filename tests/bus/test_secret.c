@@ -1,7 +1,8 @@
 #include "bus/secret.h"
 
+#include "tests/support_main.h"
+
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Fixed for ever: a central of another version must derive the same. */
@@ -90,9 +91,5 @@ int main(void)
     tcase_add_test(tests, the_bus_has_two_pairs_of_its_own);
     tcase_add_test(tests, a_new_secret_is_long_random_and_plain);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return main_run(suite);
 }

@@ -3,6 +3,7 @@
  * happened, when the network works again all logs become equal within bounded time.
  */
 #include "tests/bus/support_world.h"
+#include "tests/support_main.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,9 +149,5 @@ int main(void)
     tcase_set_timeout(seeds, 60);
     tcase_add_loop_test(seeds, test_random_worlds, 0, SHARDS);
     suite_add_tcase(suite, seeds);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return main_run(suite);
 }

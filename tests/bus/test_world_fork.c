@@ -3,6 +3,7 @@
  * equal, every event that anybody wrote is in all of them, and somebody said what happened.
  */
 #include "tests/bus/support_world_internal.h"
+#include "tests/support_main.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -326,9 +327,5 @@ int main(void)
     tcase_add_test(tcase, test_damage_that_nobody_can_mend_stays);
     tcase_add_test(tcase, test_the_first_difference);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return main_run(suite);
 }

@@ -3,10 +3,10 @@
  * behind others, nobody waits for others, and nothing costs more than it must.
  */
 #include "tests/bus/support_world.h"
+#include "tests/support_main.h"
 
 #include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define BEAT_MS 1000
@@ -385,9 +385,5 @@ int main(void)
     tcase_add_test(tests, test_many_streams_cost_a_page);
     tcase_add_test(tests, test_fifty_restart_at_once);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return main_run(suite);
 }

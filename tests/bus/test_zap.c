@@ -2,6 +2,7 @@
 #include "bus/zap.h"
 
 #include "proto/clock.h"
+#include "tests/support_main.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -207,9 +208,5 @@ int main(void)
     tcase_add_test(tests, signals_do_not_end_it);
     tcase_add_test(tests, a_second_one_says_that_it_is_one_too_many);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return main_run(suite);
 }

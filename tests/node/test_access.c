@@ -1,5 +1,6 @@
 /* Accounts and tokens against a real store, and what the audit tells about them. */
 #include "support_house.h"
+#include "tests/support_main.h"
 
 #include "node/access.h"
 #include "storage/accounts.h"
@@ -7,7 +8,6 @@
 
 #include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define DAY INT64_C(86400000)
@@ -282,8 +282,6 @@ int main(void)
 {
     Suite *suite = suite_create("access");
     TCase *tests = tcase_create("all");
-    SRunner *runner;
-    int failed;
 
     tcase_set_timeout(tests, 60);
     tcase_add_checked_fixture(tests, setup, teardown);
@@ -294,9 +292,5 @@ int main(void)
     tcase_add_test(tests, the_audit_is_bounded);
     tcase_add_test(tests, both_lists_in_one_order);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

@@ -1,5 +1,7 @@
 #include "node/command_line.h"
 
+#include "tests/support_main.h"
+
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,15 +123,11 @@ int main(void)
 {
     Suite *suite = suite_create("command_line");
     TCase *test = tcase_create("all");
-    SRunner *runner = srunner_create(suite);
 
     suite_add_tcase(suite, test);
     tcase_add_test(test, good);
     tcase_add_test(test, help);
     tcase_add_test(test, bad);
     tcase_add_test(test, table);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return main_run(suite);
 }

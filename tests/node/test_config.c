@@ -1,5 +1,6 @@
 #include "node/config.h"
 #include "node/config_internal.h"
+#include "tests/support_main.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -423,9 +424,5 @@ int main(void)
     tcase_add_test(all, listeners);
     tcase_add_test(all, described);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return main_run(suite);
 }

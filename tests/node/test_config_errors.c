@@ -1,9 +1,9 @@
 #include "node/config.h"
 #include "node/config_internal.h"
+#include "tests/support_main.h"
 
 #include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static struct buffer errors;
@@ -301,9 +301,5 @@ int main(void)
     tcase_add_test(all, long_lines_are_cut);
     tcase_add_test(all, locates_values);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return main_run(suite);
 }

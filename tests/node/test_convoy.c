@@ -1,8 +1,9 @@
 /* How long peers' live runs wait for one another. */
 #include "node/convoy.h"
 
+#include "tests/support_main.h"
+
 #include <check.h>
-#include <stdlib.h>
 
 #define START 5000
 
@@ -113,9 +114,5 @@ int main(void)
     tcase_add_test(tcase, a_commit_without_runs_says_nothing_of_a_stream);
     tcase_add_test(tcase, a_stream_leaves_some_hundred_times_a_second);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

@@ -1,5 +1,7 @@
 #include "node/csv.h"
 
+#include "tests/support_main.h"
+
 #include <check.h>
 
 #define MOST 4
@@ -46,13 +48,9 @@ int main(void)
 {
     Suite *suite = suite_create("csv");
     TCase *test = tcase_create("all");
-    SRunner *runner = srunner_create(suite);
 
     suite_add_tcase(suite, test);
     tcase_add_loop_test(test, rows, 0, sizeof ROWS / sizeof *ROWS);
     tcase_add_test(test, open_rows);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return main_run(suite);
 }

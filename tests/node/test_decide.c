@@ -1,11 +1,11 @@
 /* Commands from start to answer, over a real store: what is logged, what the fold makes of it, and
  * what the asker is told. */
 #include "support_house.h"
+#include "tests/support_main.h"
 
 #include "node/decide.h"
 
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define NOW HOUSE_NOW
@@ -498,9 +498,5 @@ int main(void)
     Suite *suite = suite_create("decide");
     suite_add_tcase(suite, gates());
     suite_add_tcase(suite, changes());
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

@@ -1,5 +1,6 @@
 /* Files of the existing system beside the database. */
 #include "support_house.h"
+#include "tests/support_main.h"
 
 #include "node/import.h"
 #include "node/settings.h"
@@ -7,7 +8,6 @@
 #include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -135,9 +135,5 @@ int main(void)
     tcase_add_loop_test(tcase, whatever_is_in_a_file, 0, sizeof MET / sizeof MET[0]);
     tcase_add_test(tcase, a_file_never_wins_over_people);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

@@ -1,6 +1,8 @@
 /* When the node does what can wait. */
 #include "node/leisure.h"
 
+#include "tests/support_main.h"
+
 #include <check.h>
 #include <stdlib.h>
 
@@ -88,9 +90,5 @@ int main(void)
     tcase_add_test(tests, who_asks_in_the_middle_is_not_followed_by_a_piece);
     tcase_add_test(tests, it_never_sleeps_past_its_own_time);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

@@ -1,6 +1,7 @@
 /* The node's thread over a real store: commands, peers' runs, facts, failures, the end. */
 #include "support_asker.h"
 #include "support_house.h"
+#include "tests/support_main.h"
 
 #include "node/node.h"
 #include "storage/runs.h"
@@ -590,9 +591,5 @@ static Suite *make_suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(make_suite());
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(make_suite());
 }

@@ -1,6 +1,8 @@
 /* The rules of a gate, each a small case: what a command becomes, and what its answer says. */
 #include "node/parking.h"
 
+#include "tests/support_main.h"
+
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -294,9 +296,5 @@ int main(void)
     tcase_add_test(gates, an_edit_to_a_plate_that_is_inside_is_a_conflict);
     tcase_add_test(gates, a_deleted_visit_can_only_be_undeleted);
     suite_add_tcase(suite, gates);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

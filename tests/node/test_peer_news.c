@@ -1,13 +1,13 @@
 /* What the peer link asks of a real database: news behind a cursor, and what somebody missed. */
 #include "support_house.h"
 #include "support_peer.h"
+#include "tests/support_main.h"
 
 #include "proto/event.h"
 #include "storage/history.h"
 
 #include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define NONE EVENT_NONE
@@ -305,9 +305,5 @@ int main(void)
     tcase_add_test(tcase, a_row_that_was_refused_comes_again);
     tcase_add_test(tcase, since_ever_is_everything);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

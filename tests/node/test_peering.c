@@ -1,6 +1,7 @@
 /* What a central of the existing system says, over a real store: what is logged, and what the fold
  * makes of it. Defects of the existing system are named by their ids. */
 #include "support_peer_house.h"
+#include "tests/support_main.h"
 
 #include "proto/event.h"
 #include <check.h>
@@ -309,9 +310,5 @@ int main(void)
 {
     Suite *suite = suite_create("peering");
     suite_add_tcase(suite, messages());
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

@@ -5,13 +5,13 @@
  */
 #include "support_house.h"
 #include "support_peer.h"
+#include "tests/support_main.h"
 
 #include "proto/event.h"
 #include "proto/localtime.h"
 
 #include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -269,9 +269,5 @@ int main(void)
     tcase_add_loop_test(tcase, what_people_did_here_holds, 0, 2);
     tcase_add_test(tcase, where_the_vehicle_left_is_read_from_the_row);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

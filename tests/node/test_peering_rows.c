@@ -1,13 +1,13 @@
 /* Rows of a SYNC_RESPONSE, changes, lots, nonsense and marks, over a real store: what is logged,
  * and what the fold makes of it. Defects of the existing system are named by their ids. */
 #include "support_peer_house.h"
+#include "tests/support_main.h"
 
 #include "proto/event.h"
 #include "storage/history.h"
 
 #include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define NONE EVENT_NONE
@@ -363,9 +363,5 @@ int main(void)
 {
     Suite *suite = suite_create("peering_rows");
     suite_add_tcase(suite, rows());
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

@@ -1,13 +1,13 @@
 /* The reader's thread: runs, the vector, and what is no request. */
 #include "support_asker.h"
 #include "support_house.h"
+#include "tests/support_main.h"
 
 #include "node/reader.h"
 #include "proto/run.h"
 
 #include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define EVENTS 600 /* more than LIMIT_RUN_EVENTS, and more than LIMIT_RUN_BYTES */
@@ -230,9 +230,5 @@ int main(void)
                         (int)(sizeof MALFORMED / sizeof *MALFORMED));
     tcase_add_test(tcase, a_database_that_is_not_there_yet_fails_softly);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

@@ -1,10 +1,10 @@
 /* Staff, subscriptions and lots from command to what is in force, over a real store. */
 #include "support_house.h"
+#include "tests/support_main.h"
 
 #include "node/decide.h"
 
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 static struct house house;
@@ -338,9 +338,5 @@ int main(void)
     tcase_add_test(tcase, money_taken_is_not_given_back);
     tcase_add_test(tcase, an_exit_without_a_visit_gets_the_subscription_of_its_time);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

@@ -2,13 +2,13 @@
  * here until the test lets it go on. */
 #include "support_asker.h"
 #include "support_house.h"
+#include "tests/support_main.h"
 
 #include "node/node.h"
 
 #include <check.h>
 #include <pthread.h>
 #include <semaphore.h>
-#include <stdlib.h>
 
 #define TOGETHER 8
 #define SILENCE_MS 200
@@ -200,9 +200,5 @@ int main(void)
     tcase_add_test(tests, a_stop_waits_for_the_disk_and_answers);
     tcase_add_exit_test(tests, a_disk_that_fails_ends_the_process_unanswered, 74);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

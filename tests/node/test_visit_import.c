@@ -1,5 +1,6 @@
 /* Whole visits of other systems: what is logged, and that nothing is logged twice. */
 #include "support_house.h"
+#include "tests/support_main.h"
 
 #include "node/decide.h"
 #include "proto/event.h"
@@ -170,7 +171,6 @@ int main(void)
 {
     Suite *suite = suite_create("visit_import");
     TCase *test = tcase_create("all");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_checked_fixture(test, setup, teardown);
     suite_add_tcase(suite, test);
@@ -180,8 +180,5 @@ int main(void)
     tcase_add_test(test, a_visit_of_our_own_gates_is_known);
     tcase_add_test(test, a_second_visit_inside_ends_the_first);
     tcase_add_test(test, bytes_that_are_no_import);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return main_run(suite);
 }

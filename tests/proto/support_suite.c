@@ -1,6 +1,7 @@
 #include "tests/proto/support_suite.h"
 
 #include "proto/ids.h"
+#include "tests/support_main.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,17 +16,7 @@ int suite_run(const char *name, const TTest *const *tests, size_t count)
     if (random_start()) {
         return EXIT_FAILURE;
     }
-    Suite *suite = suite_create(name);
-    TCase *tcase = tcase_create(name);
-    for (size_t i = 0; i < count; i++) {
-        tcase_add_test(tcase, tests[i]);
-    }
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return main_run_list(name, tests, count, 0);
 }
 
 uint64_t suite_random(uint64_t *state)

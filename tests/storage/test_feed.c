@@ -1,6 +1,7 @@
 /* The feed: what a cursor means after restarts, restored copies, erased, moved and mended events.
  */
 #include "support_store.h"
+#include "tests/support_main.h"
 
 #include "storage/history.h"
 
@@ -576,9 +577,5 @@ int main(void)
     tcase_add_test(tests, visits_of_an_older_database_are_in_the_feed);
     tcase_add_test(tests, heads_say_what_is_held);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return main_run(suite);
 }

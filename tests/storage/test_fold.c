@@ -2,6 +2,7 @@
  * What holds for every fold, on random sets of events; test_fold_rules.c has the single rules.
  */
 #include "support_fold.h"
+#include "tests/support_main.h"
 
 #include <check.h>
 
@@ -354,9 +355,5 @@ int main(void)
     tcase_add_test(tests, test_long_chains);
     tcase_add_test(tests, test_empty);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return main_run(suite);
 }

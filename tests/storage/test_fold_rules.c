@@ -3,11 +3,11 @@
  * 1800000 of them, so fees are 0 unless a row is about money.
  */
 #include "support_fold.h"
+#include "tests/support_main.h"
 
 #include <check.h>
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct rule {
@@ -532,9 +532,5 @@ int main(void)
     tcase_add_test(tests, test_plate_view);
     tcase_add_test(tests, test_names);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return main_run(suite);
 }

@@ -2,6 +2,7 @@
  * The fold against its second implementation, tests/fold.py, on random sets of events.
  */
 #include "support_fold.h"
+#include "tests/support_main.h"
 
 #include <check.h>
 
@@ -80,9 +81,5 @@ int main(void)
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, test_twin_agrees);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return main_run(suite);
 }

@@ -1,6 +1,8 @@
 /* A WAL written through the gathering VFS is the file that it would have been without. */
 #include "storage/gather.h"
 
+#include "tests/support_main.h"
+
 #include <check.h>
 #include <sqlite3.h>
 #include <stdbool.h>
@@ -261,9 +263,5 @@ int main(void)
     tcase_add_test(tcase, a_commit_owes_its_sync_only_when_asked_to);
     tcase_add_test(tcase, a_new_header_does_not_wait);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return main_run(suite);
 }

@@ -5,6 +5,7 @@
 #include "proto/localtime.h"
 #include "proto/plate.h"
 #include "storage/schema.h"
+#include "tests/support_main.h"
 
 #include <check.h>
 #include <math.h>
@@ -534,9 +535,5 @@ int main(void)
     tcase_add_test(all, counts_events);
     tcase_add_test(all, refuses_what_is_no_database);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return main_run(suite);
 }

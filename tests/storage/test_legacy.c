@@ -1,12 +1,12 @@
 /* Databases of the Python central, as they are met in the field. */
 #include "support_store.h"
+#include "tests/support_main.h"
 
 #include "proto/localtime.h"
 #include "storage/schema.h"
 
 #include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -332,9 +332,5 @@ int main(void)
     tcase_add_test(tcase, lots_are_taken_over);
     tcase_add_test(tcase, many_rows);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return main_run(suite);
 }

@@ -1,5 +1,6 @@
 /* The log read back for peers. */
 #include "support_store.h"
+#include "tests/support_main.h"
 
 #include "proto/wire.h"
 
@@ -154,9 +155,5 @@ int main(void)
     tcase_add_test(tcase, an_open_batch_is_not_seen);
     tcase_add_test(tcase, a_missing_database_is_a_problem);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return main_run(suite);
 }

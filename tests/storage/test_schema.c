@@ -2,6 +2,7 @@
 #define _GNU_SOURCE /* unshare */
 
 #include "support_store.h"
+#include "tests/support_main.h"
 
 #include "proto/localtime.h"
 #include "storage/schema.h"
@@ -402,9 +403,5 @@ int main(void)
     tcase_add_test(tcase, texts_follow_the_time_zone);
     tcase_add_test(tcase, full_disk_loses_nothing);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return main_run(suite);
 }

@@ -1,5 +1,6 @@
 /* The writer: batches, savepoints, runs of peers, the fold's rows, facts. */
 #include "support_store.h"
+#include "tests/support_main.h"
 
 #include "proto/clock.h"
 
@@ -573,9 +574,5 @@ int main(void)
     tcase_add_test(tcase, a_killed_writer_loses_nothing_that_was_committed);
     tcase_add_test(tcase, wrong_digests_are_repaired_after_an_unclean_stop);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return main_run(suite);
 }

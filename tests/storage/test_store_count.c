@@ -1,5 +1,6 @@
 /* The sums beside history, held against a scan of it, whatever happens to the rows. */
 #include "support_store.h"
+#include "tests/support_main.h"
 
 #include "proto/limits.h"
 #include "proto/localtime.h"
@@ -442,7 +443,6 @@ int main(void)
     Suite *suite = suite_create("store_count");
     TCase *tests = tcase_create("store_count");
     tcase_set_timeout(tests, 60);
-    SRunner *runner = srunner_create(suite);
     tcase_add_checked_fixture(tests, NULL, teardown);
     tcase_add_loop_test(tests, as_a_scan_says, 0, 12);
     tcase_set_timeout(tests, 120);
@@ -454,8 +454,5 @@ int main(void)
     tcase_add_test(tests, a_plate_that_waits_twice_is_one);
     tcase_add_test(tests, many_waiting_plates_go_into_the_index);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return main_run(suite);
 }

@@ -1,6 +1,7 @@
 /* Centrals that exchange their logs in any order hold the same history; settings and erasures that
  * reach into the past change it alike everywhere. */
 #include "support_store.h"
+#include "tests/support_main.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -548,9 +549,5 @@ int main(void)
     tcase_add_test(tcase, other_rules_fold_everything_again);
     tcase_add_test(tcase, what_was_not_understood_at_the_end_is_folded);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return main_run(suite);
 }

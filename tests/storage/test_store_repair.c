@@ -1,6 +1,7 @@
 /* Damage and forks: whatever was changed behind the store's back, the log that comes out is the one
  * that the other centrals hold, and the history is what a whole fold makes of it. */
 #include "support_store.h"
+#include "tests/support_main.h"
 
 #include "storage/verify.h"
 
@@ -540,9 +541,5 @@ int main(void)
     tcase_add_loop_test(tcase, two_holders_move_the_same_branch, 0, 2);
     tcase_add_loop_test(tcase, the_current_stream_ends_and_another_begins, 0, 2);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return main_run(suite);
 }

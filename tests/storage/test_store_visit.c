@@ -1,5 +1,6 @@
 /* What the writer keeps in memory of the visits that were asked for. */
 #include "support_store.h"
+#include "tests/support_main.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -134,9 +135,5 @@ int main(void)
     tcase_add_test(tcase, what_is_known_of_visits_follows_the_transaction);
     tcase_add_test(tcase, visits_take_the_places_of_others);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return main_run(suite);
 }

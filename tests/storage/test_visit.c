@@ -1,11 +1,11 @@
 #include "storage/visit.h"
 
 #include "proto/event.h"
+#include "tests/support_main.h"
 
 #include <check.h>
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 static struct visit sample(void)
@@ -157,9 +157,5 @@ int main(void)
     tcase_add_test(tests, test_copy_owns_its_texts);
     tcase_add_test(tests, test_copy_cuts);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return main_run(suite);
 }
