@@ -73,11 +73,11 @@ static int64_t promise_tick(struct mesh *mesh)
         mesh->tick_ms = MESH_NEVER;
         return MESH_NEVER;
     }
-    int64_t due_ms =
-        least(replica_deadline(mesh->replica),
-              least(mesh_dial_deadline(mesh), least(mesh->vector.due_ms, mesh->rest_ms)));
+    int64_t due_ms = least(replica_deadline(mesh->replica),
+                           least(mesh_dial_deadline(mesh), mesh->vector.due_ms));
     due_ms = due_ms < now_ms + TICK_MIN_MS ? now_ms + TICK_MIN_MS : due_ms;
-    mesh->tick_ms = least(mesh->tick_ms, least(due_ms, now_ms + TICK_MAX_MS));
+    due_ms = least(due_ms, least(mesh->rest_ms, now_ms + TICK_MAX_MS));
+    mesh->tick_ms = least(mesh->tick_ms, due_ms);
     return mesh->tick_ms;
 }
 

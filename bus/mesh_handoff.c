@@ -12,7 +12,6 @@
 #define VECTOR_ANSWER_MS 10000           /* then the question is asked again */
 #define VECTOR_RETRY_MS 1000             /* the reader could not read */
 #define VECTOR_AGAIN_MS 1000             /* after START: a commit while we subscribed was missed */
-#define REST_MS 10                       /* between looks at facts while there is no link */
 
 /* ---- our vector ---- */
 
@@ -122,9 +121,9 @@ static struct slice frame_slice(zmq_msg_t *frame)
 }
 
 /* How many were taken. */
-static int take_facts(struct mesh *mesh)
+static unsigned take_facts(struct mesh *mesh)
 {
-    int taken = 0;
+    unsigned taken = 0;
     bool got = true;
 
     loop_used(mesh->loop, mesh->facts);
@@ -142,17 +141,27 @@ static int take_facts(struct mesh *mesh)
     return taken;
 }
 
-/* With no link there is nobody to tell, and a commit need not wake this thread: facts gather in
- * their queue. Whoever comes meets a mesh that is a moment behind the node, as it may always be. */
+/* How long facts may gather in their queue, of which `taken` were just taken, without waking this
+ * thread; 0: the next one does. Whoever comes meets a mesh that is a moment behind the node, as it
+ * may always be. */
+static int64_t may_rest_ms(struct mesh *mesh, unsigned taken, int64_t now_ms)
+{
+    int64_t rest_ms = pace_rest_ms(&mesh->pace, taken, mesh->link_count > 0, now_ms);
+
+    return mesh->vector.waiting ? 0 : rest_ms; /* then nobody looks at them anyway */
+}
+
 static int on_facts(zsock_t *socket, void *argument)
 {
     struct mesh *mesh = argument;
+    int64_t now_ms = clock_mono_ms();
+    int64_t rest_ms;
 
     (void)socket; /* mesh->facts */
-    (void)take_facts(mesh);
-    if (mesh->link_count == 0 && !mesh->vector.waiting) {
+    rest_ms = may_rest_ms(mesh, take_facts(mesh), now_ms);
+    if (rest_ms > 0) {
         loop_unwatch(mesh->loop, mesh->facts);
-        mesh->rest_ms = clock_mono_ms() + REST_MS;
+        mesh->rest_ms = now_ms + rest_ms;
     }
     return mesh_settle(mesh);
 }
@@ -378,6 +387,7 @@ int mesh_handoff_open(struct mesh *mesh, struct problem *problem)
     }
     mesh->vector = (struct mesh_vector){.due_ms = MESH_NEVER};
     mesh->rest_ms = MESH_NEVER;
+    mesh->pace = (struct pace){0};
     ask_vector(mesh, clock_mono_ms());
     return 0;
 }
@@ -398,9 +408,10 @@ void mesh_handoff_tick(struct mesh *mesh, int64_t now_ms)
     if (now_ms < mesh->rest_ms) {
         return;
     }
-    if (take_facts(mesh) == 0) { /* the next commit, whenever it is, wakes us */
+    int64_t rest_ms = may_rest_ms(mesh, take_facts(mesh), now_ms);
+    if (rest_ms == 0) { /* the next commit, whenever it is, wakes us */
         mesh_handoff_wake(mesh);
     } else if (mesh->rest_ms != MESH_NEVER) { /* no gap was seen in them */
-        mesh->rest_ms = now_ms + REST_MS;
+        mesh->rest_ms = now_ms + rest_ms;
     }
 }

@@ -14,6 +14,7 @@
 
 #include "bus/loop.h"
 #include "bus/mesh.h"
+#include "bus/pace.h"
 #include "bus/resolve.h"
 
 #include "proto/limits.h"
@@ -79,7 +80,8 @@ struct mesh {
     zsock_t *router, *router_monitor;
     zsock_t *node, *reader, *facts;
     struct mesh_vector vector;
-    int64_t rest_ms;  /* monotonic: until then facts gather unseen; MESH_NEVER = they do not */
+    int64_t rest_ms; /* monotonic: until then facts gather unseen; MESH_NEVER = they do not */
+    struct pace pace;
     char address[80]; /* bound, as libzmq says it */
     struct mesh_link *links[LIMIT_LINKS];
     size_t link_count;
