@@ -2,8 +2,8 @@
  * How long the facts of commits may gather before the mesh looks at them again. Each one wakes
  * four threads on its way to a peer's node, and that one has others wait for it, too
  * (node/convoy.h). So when commits come in a stream the mesh lets them lie for a moment and sends
- * what there is then; a commit by itself, or one after another's pause, goes at once. With no link
- * there is nobody to tell, and they lie longer. Pure; times are monotonic, ms.
+ * what there is then; one that comes alone goes at once. With no link there is nobody to tell, and
+ * they lie longer. Pure, one thread; times are monotonic, ms.
  */
 #ifndef BUS_PACE_H
 #define BUS_PACE_H

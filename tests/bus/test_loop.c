@@ -108,30 +108,46 @@ static void tell_other(struct probe *probe)
     say(probe->other->far);
 }
 
-START_TEST(who_wakes_it_is_served_in_the_same_turn)
+/* ---- the stage: a loop and two probes, which the test watches or not; a process each ---- */
+
+static char served[200]; /* whom the loop served */
+static struct loop *loop;
+static struct probe a, b;
+
+static void begin(void)
 {
     central_begin();
-    char log[40] = "";
-    struct loop *loop = loop_new();
-    struct probe a = open_probe(loop, 'a', log), b = open_probe(loop, 'b', log);
+    loop = loop_new();
+    a = open_probe(loop, 'a', served);
+    b = open_probe(loop, 'b', served);
+}
+
+static void finish(void)
+{
+    close_probe(&a);
+    close_probe(&b);
+    loop_destroy(&loop);
+}
+
+START_TEST(who_wakes_it_is_served_in_the_same_turn)
+{
+    begin();
 
     watch(&a);
     watch(&b);
     turn_in_vain(loop);
     say(b.far);
     ck_assert_int_eq(turn(loop), 0);
-    ck_assert_str_eq(log, "b");
+    ck_assert_str_eq(served, "b");
     b.other = &a; /* which is told when it is clear that somebody has something */
     b.also = tell_other;
     say(b.far);
     loop_used(loop, b.socket);
     ck_assert_int_eq(turn(loop), 0);
-    ck_assert_str_eq(log, "bba");
+    ck_assert_str_eq(served, "bba");
     turn_in_vain(loop);
-    ck_assert_str_eq(log, "bba");
-    close_probe(&a);
-    close_probe(&b);
-    loop_destroy(&loop);
+    ck_assert_str_eq(served, "bba");
+    finish();
     ck_assert_ptr_null(loop);
     loop_destroy(&loop);
 }
@@ -151,10 +167,7 @@ static void tell_and_use_other(struct probe *probe)
 
 START_TEST(a_silent_descriptor_hides_nothing)
 {
-    central_begin();
-    char log[40] = "";
-    struct loop *loop = loop_new();
-    struct probe a = open_probe(loop, 'a', log), b = open_probe(loop, 'b', log);
+    begin();
 
     watch(&a);
     watch(&b);
@@ -166,36 +179,31 @@ START_TEST(a_silent_descriptor_hides_nothing)
     for (int i = 0; i < 4; i++) {
         ck_assert_int_eq(turn(loop), 0);
     }
-    ck_assert_str_eq(log, "bbbb");
+    ck_assert_str_eq(served, "bbbb");
     b.other = &a; /* one that was asked before it */
     b.left = 1;
     say(b.far);
     for (int i = 0; i < 2; i++) {
         ck_assert_int_eq(turn(loop), 0);
     }
-    ck_assert_str_eq(log, "bbbbba");
+    ck_assert_str_eq(served, "bbbbba");
     b.left = 1; /* and from outside a turn, as a tick does */
     tell_and_use_other(&b);
     ck_assert_int_eq(turn(loop), 0);
-    ck_assert_str_eq(log, "bbbbbaa");
+    ck_assert_str_eq(served, "bbbbbaa");
     say(b.far); /* before it is watched */
     loop_unwatch(loop, b.socket);
     use(b.socket);
     watch(&b);
     ck_assert_int_eq(turn(loop), 0);
-    ck_assert_str_eq(log, "bbbbbaab");
-    close_probe(&a);
-    close_probe(&b);
-    loop_destroy(&loop);
+    ck_assert_str_eq(served, "bbbbbaab");
+    finish();
 }
 END_TEST
 
 START_TEST(a_use_that_nobody_told_of_costs_a_second)
 {
-    central_begin();
-    char log[40] = "";
-    struct loop *loop = loop_new();
-    struct probe a = open_probe(loop, 'a', log);
+    begin();
     int64_t end_ms = clock_mono_ms() + SOON_MS;
 
     watch(&a);
@@ -203,12 +211,11 @@ START_TEST(a_use_that_nobody_told_of_costs_a_second)
     turn_in_vain(loop);
     say(a.far);
     use(a.socket);
-    while (!log[0] && clock_mono_ms() < end_ms) {
+    while (!served[0] && clock_mono_ms() < end_ms) {
         ck_assert_int_eq(loop_turn(loop, clock_mono_ms() + 20), 0);
     }
-    ck_assert_str_eq(log, "a");
-    close_probe(&a);
-    loop_destroy(&loop);
+    ck_assert_str_eq(served, "a");
+    finish();
 }
 END_TEST
 
@@ -246,7 +253,7 @@ START_TEST(what_comes_while_it_sends_is_not_lost)
 {
     central_begin();
     static char endpoint[] = "inproc://echo";
-    struct loop *loop = loop_new();
+    loop = loop_new();
     zsock_t *socket = zsock_new(ZMQ_PAIR);
     int left = 20000, ended = 0;
 
@@ -276,29 +283,28 @@ static void replace(struct probe *probe)
 START_TEST(handlers_close_and_watch_what_they_like)
 {
     central_begin();
-    char log[MANY + 1] = "";
-    struct loop *loop = loop_new();
+    loop = loop_new();
     struct probe probes[MANY];
 
     for (int i = 0; i < MANY; i++) {
-        probes[i] = open_probe(loop, (char)('A' + i), log);
+        probes[i] = open_probe(loop, (char)('A' + i), served);
         say(probes[i].far);
     }
     probes[0].also = replace;
     watch(&probes[0]);
     watch(&probes[1]);
     ck_assert_int_eq(turn(loop), 0);
-    ck_assert_str_eq(log, "AC");
+    ck_assert_str_eq(served, "AC");
     /* The places grow in the middle of a turn, too. */
     for (int i = 3; i < MANY - 2; i += 3) {
         probes[i].also = replace;
         watch(&probes[i]);
         watch(&probes[i + 1]);
     }
-    log[0] = '\0';
+    served[0] = '\0';
     ck_assert_int_eq(turn(loop), 0);
-    ck_assert_int_eq((int)strlen(log), 24);
-    ck_assert_ptr_null(strchr(log, 'E'));
+    ck_assert_int_eq((int)strlen(served), 24);
+    ck_assert_ptr_null(strchr(served, 'E'));
     turn_in_vain(loop);
     for (int i = 0; i < MANY; i++) {
         close_probe(&probes[i]);
@@ -310,12 +316,11 @@ END_TEST
 START_TEST(who_woke_it_may_be_closed_before_its_turn)
 {
     central_begin();
-    char log[40] = "";
-    struct loop *loop = loop_new();
+    loop = loop_new();
     struct probe probes[3];
 
     for (int i = 0; i < 3; i++) {
-        probes[i] = open_probe(loop, (char)('a' + i), log);
+        probes[i] = open_probe(loop, (char)('a' + i), served);
     }
     watch(&probes[0]);
     watch(&probes[1]);
@@ -324,7 +329,7 @@ START_TEST(who_woke_it_may_be_closed_before_its_turn)
     say(probes[0].far);
     say(probes[1].far);
     ck_assert_int_eq(turn(loop), 0); /* both were named */
-    ck_assert_str_eq(log, "a");
+    ck_assert_str_eq(served, "a");
     close_probe(&probes[2]);
     loop_destroy(&loop);
 }
@@ -332,10 +337,7 @@ END_TEST
 
 START_TEST(who_wakes_it_need_not_have_anything)
 {
-    central_begin();
-    char log[40] = "";
-    struct loop *loop = loop_new();
-    struct probe a = open_probe(loop, 'a', log);
+    begin();
     zsock_t *second = zsock_new(ZMQ_PAIR);
     char endpoint[40];
 
@@ -345,11 +347,10 @@ START_TEST(who_wakes_it_need_not_have_anything)
     /* A PAIR takes note of a second visitor, and does not talk to it. */
     ck_assert_int_eq(zmq_connect(zsock_resolve(second), endpoint), 0);
     ck_assert_int_eq(turn(loop), 0);
-    ck_assert_str_eq(log, "");
+    ck_assert_str_eq(served, "");
     turn_in_vain(loop); /* it was taken note of */
     zsock_destroy(&second);
-    close_probe(&a);
-    loop_destroy(&loop);
+    finish();
 }
 END_TEST
 
@@ -372,10 +373,7 @@ static void tell_self(struct probe *probe)
 
 START_TEST(nobody_starves)
 {
-    central_begin();
-    char log[200] = "";
-    struct loop *loop = loop_new();
-    struct probe a = open_probe(loop, 'a', log), b = open_probe(loop, 'b', log);
+    begin();
     int fd[3] = {0};
 
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
@@ -389,24 +387,19 @@ START_TEST(nobody_starves)
     for (int i = 0; i < 5; i++) {
         ck_assert_int_eq(turn(loop), 0); /* whoever has a deadline looks at it after each */
     }
-    ck_assert_str_eq(log, "ababababab");
+    ck_assert_str_eq(served, "ababababab");
     ck_assert_int_eq(fd[2], 5);
     ck_assert_int_eq(turn(loop), 0); /* without the descriptor */
     ck_assert_int_eq(fd[2], 5);
-    close_probe(&a);
-    close_probe(&b);
     close(fd[0]);
     close(fd[1]);
-    loop_destroy(&loop);
+    finish();
 }
 END_TEST
 
 START_TEST(the_deadline_is_kept)
 {
-    central_begin();
-    char log[40] = "";
-    struct loop *loop = loop_new();
-    struct probe a = open_probe(loop, 'a', log);
+    begin();
 
     turn_in_vain(loop); /* watching nothing */
     watch(&a);
@@ -417,12 +410,11 @@ START_TEST(the_deadline_is_kept)
     ck_assert_int_lt(clock_mono_ms(), before_ms + SOON_MS);
     say(a.far);
     ck_assert_int_eq(loop_turn(loop, INT64_MIN), 0);
-    ck_assert_str_eq(log, "a"); /* overdue, and served all the same */
+    ck_assert_str_eq(served, "a"); /* overdue, and served all the same */
     say(a.far);
     ck_assert_int_eq(loop_turn(loop, INT64_MAX), 0);
-    ck_assert_str_eq(log, "aa");
-    close_probe(&a);
-    loop_destroy(&loop);
+    ck_assert_str_eq(served, "aa");
+    finish();
 }
 END_TEST
 
@@ -436,7 +428,7 @@ START_TEST(a_signal_is_only_a_reason_to_look_again)
     central_begin();
     struct sigaction action = {.sa_handler = on_alarm};
     const struct itimerval timer = {{0, 20000}, {0, 20000}};
-    struct loop *loop = loop_new();
+    loop = loop_new();
     int fd[3] = {0};
 
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
@@ -460,7 +452,7 @@ END_TEST
 START_TEST(a_descriptor_without_another_end_is_heard_once_more)
 {
     central_begin();
-    struct loop *loop = loop_new();
+    loop = loop_new();
     int fd[3] = {0};
 
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
@@ -490,10 +482,7 @@ static int end(zsock_t *none, void *argument)
 
 START_TEST(a_handler_ends_it)
 {
-    central_begin();
-    char log[40] = "";
-    struct loop *loop = loop_new();
-    struct probe a = open_probe(loop, 'a', log), b = open_probe(loop, 'b', log);
+    begin();
     int fd[2];
 
     watch(&a);
@@ -502,22 +491,20 @@ START_TEST(a_handler_ends_it)
     say(a.far);
     say(b.far);
     ck_assert_int_eq(turn(loop), -1);
-    ck_assert_str_eq(log, "a");
+    ck_assert_str_eq(served, "a");
     ck_assert_int_eq(turn(loop), 0); /* what it had not come to */
-    ck_assert_str_eq(log, "ab");
+    ck_assert_str_eq(served, "ab");
     b.other = &a;
     b.also = tell_other;
     say(b.far);
     ck_assert_int_eq(turn(loop), -1); /* woken */
-    ck_assert_str_eq(log, "abba");
+    ck_assert_str_eq(served, "abba");
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
     loop_watch_fd(loop, fd[0], end, NULL);
     close(fd[1]);
     ck_assert_int_eq(turn(loop), -1); /* a descriptor's, too */
-    close_probe(&a);
-    close_probe(&b);
     close(fd[0]);
-    loop_destroy(&loop);
+    finish();
 }
 END_TEST
 
