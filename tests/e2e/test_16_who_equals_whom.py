@@ -86,9 +86,11 @@ def the_matrix(cluster):
     c.kill9()
     for number in range(6, 10):
         a.entry(plate(number))
-    wait_until(lambda: relations(b)["central-1", "central-2"] == "equal" and
-               sync(b)[0]["central-1"]["events"] == 10, 10, lambda: str(sync(b)))
-    for central in (a, b):
+    for central, other in ((a, "central-2"), (b, "central-1")):
+        wait_until(lambda central=central, other=other:
+                   relations(central)["central-1", "central-2"] == "equal" and
+                   sync(central)[0][other]["events"] == 10, 10,
+                   lambda central=central: str(sync(central)))
         wait_until(lambda central=central: relations(central)["central-1", "central-3"] ==
                    relations(central)["central-3", "central-2"] == "unknown", 10,
                    lambda central=central: str(relations(central)))
