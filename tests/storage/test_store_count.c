@@ -442,10 +442,9 @@ int main(void)
 {
     Suite *suite = suite_create("store_count");
     TCase *tests = tcase_create("store_count");
-    tcase_set_timeout(tests, 60);
+    tcase_set_timeout(tests, 120);
     tcase_add_checked_fixture(tests, NULL, teardown);
     tcase_add_loop_test(tests, as_a_scan_says, 0, 12);
-    tcase_set_timeout(tests, 120);
     tcase_add_test(tests, made_for_an_older_database);
     tcase_add_loop_test(tests, kept_from_version_8, 0, 2);
     tcase_add_test(tests, statistics);
