@@ -8,6 +8,7 @@ directory is kept.
 
 import contextlib
 import ctypes
+import errno
 import hashlib
 import itertools
 import json
@@ -34,7 +35,6 @@ PARKMESH = os.environ.get("PARKMESH") or os.path.join(ROOT, "build", "parkmesh")
 FAKETIME = "/usr/lib/%s-linux-gnu/faketime/libfaketimeMT.so.1" % os.uname().machine
 FINDINGS = re.compile(r"(ERROR|WARNING): \w+Sanitizer|runtime error:|Assertion .* failed")
 PR_SET_PDEATHSIG = 1
-_ports_given = set()  # (ip, port)
 
 
 def _slowness():
@@ -118,18 +118,34 @@ def parallel(function, items, threads=16):
         return list(pool.map(function, items))
 
 
+def _ports():
+    """Ports that the kernel gives to nobody who calls from here, each once a round. Every process
+    begins at a place of its own, so that files side by side do not meet."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+        low, high = map(int, file.read().split())
+    ports = [port for port in range(10000, 65536) if not low <= port <= high]
+    start = os.getpid() * 131 % len(ports)
+    return itertools.cycle(ports[start:] + ports[:start])
+
+
+_port_numbers = _ports()
+
+
 def free_port(ip):
-    """A port of `ip` where nobody listens, never one twice: the kernel chooses at random and
-    forgets as soon as the probe is closed, so that it may name the same one next. All that listens
-    in a test takes its port from here: one chosen while it binds may be a central's that starts
-    later."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind((ip, 0))
-            port = probe.getsockname()[1]
-        if (ip, port) not in _ports_given:
-            _ports_given.add((ip, port))
+    """A port of `ip` where nobody listens, never one twice. All that listens in a test takes its
+    port from here. It is not one that the kernel chooses: such a port may be the near end of
+    somebody's connection, or another listener's, by the time its owner binds it. Nor does anybody
+    hold it at another address, for some centrals listen at all of them."""
+    for port in _port_numbers:
+        try:
+            for address in (ip, ""):
+                with socket.socket() as probe:
+                    probe.bind((address, port))
             return port
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+    raise AssertionError("the ports never end")
 
 
 def _die_with_parent():
