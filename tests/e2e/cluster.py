@@ -437,9 +437,9 @@ def wait_same(centrals, seconds=20):
         for central in centrals:
             expect_equal(central.twice_inside(), [], "plates twice inside at " + central.name)
         first = centrals[0].visits()
-        return first if all(c.visits() == first for c in centrals[1:]) else None
-    visits = wait_until(lambda: (same(),) if same() is not None else None, seconds, lambda: str(
-        [difference(centrals[0].visits(), c.visits()) for c in centrals[1:]]))[0]
+        return (first,) if all(c.visits() == first for c in centrals[1:]) else None
+    visits, = wait_until(same, seconds, lambda: str(
+        [difference(centrals[0].visits(), c.visits()) for c in centrals[1:]]))
     shown = centrals[0].shown()
     for central in centrals[1:]:
         expect(central.shown() == shown, "API of", central.name, difference(central.shown(), shown))
