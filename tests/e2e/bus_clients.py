@@ -207,9 +207,8 @@ class Storm:
 
     def check(self, seconds=60):
         """Holds that nothing was lost or doubled; returns figures."""
-        wait_until(lambda: self.peer.event_count() == self.central.event_count(), seconds,
-                   lambda: "events %d and %d" % (self.central.event_count(),
-                                                 self.peer.event_count()))
+        wait_until(lambda: self.peer.heads() == self.central.heads(), seconds,
+                   lambda: "heads %s and %s" % (self.central.heads(), self.peer.heads()))
         whole, _ = follow(self.central, self.start, limit=1000)
         wanted = [event["cursor"] for event in whole]
         for client in self.clients:

@@ -332,6 +332,11 @@ class Central(Http):
         status = self.get("/api/p2p/status").json
         return {peer["peer_id"]: peer for peer in status.get("pending", []) + status.get("peers", [])}
 
+    def heads(self):
+        """The streams of its log as far as they go."""
+        return self.rows("SELECT node, epoch, head, chain FROM stream WHERE head > 0"
+                         " ORDER BY node, epoch")
+
     def event_count(self):
         return self.rows("SELECT count(*) FROM event")[0][0]
 
@@ -447,7 +452,11 @@ def wait_same(centrals, seconds=20):
 
 
 def wait_equal_digests(centrals, seconds=10):
-    """Until each says of each that their logs are equal."""
+    """Until their logs are equal, and each says so of each: what it says may be of before the
+    last events."""
+    wait_until(lambda: len({tuple(c.heads()) for c in centrals}) == 1, seconds,
+               lambda: "heads: %s" % [c.heads() for c in centrals])
+
     def equal():
         return all(peer["sync"] == "equal" for c in centrals for name, peer in c.peers().items()
                    if name in {other.name for other in centrals})

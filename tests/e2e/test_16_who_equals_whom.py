@@ -60,7 +60,8 @@ def the_matrix(cluster):
     for central in centrals:
         wait_until(lambda central=central: set(relations(central).values()) == {None, "equal"}, 10,
                    lambda central=central: str(relations(central)))
-    wait_until(lambda: all(x["rtt_ms"] is not None for x in sync(a)[0].values()), 10, "rtt")
+    wait_until(lambda: all(x["rtt_ms"] is not None and x["events"] == 6
+                           for x in sync(a)[0].values()), 10, lambda: "rtt: %s" % sync(a)[0])
     infos, cells = sync(a)
     expect_equal(len({i["log_digest"] for i in infos.values()}), 1, "log digests")
     expect_equal(len({i["state_digest"] for i in infos.values()}), 1, "state digests")
@@ -161,6 +162,7 @@ def twins_at_a_third(cluster):
         expect(central.entry(plate(number)).json["success"], "entry")
     wait_until(lambda: set(relations(first).values()) == {None, "equal"}, 20,
                lambda: str(relations(first)))
+    wait_until(lambda: len(third.history()) == 2, 20, "the first one's entry at the third")
     # The first goes; its twin takes the place with all that it has.
     first.stop()
     wait_until(lambda: len(third.history()) == 3, 60, lambda: str(third.peers()))
