@@ -66,6 +66,8 @@ class Relay:
         with contextlib.suppress(OSError, asyncio.CancelledError):
             await self.passing.wait()
             far_reader, far_writer = await asyncio.open_connection(*self.target)
+            if self.refusing:  # since it was accepted: too late for _reset
+                far_writer.transport.abort()
             self.writers |= {writer, far_writer}
             await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
         writer.transport.abort()
