@@ -56,9 +56,12 @@ def three_centrals(cluster):
     wait_equal_digests(centrals)
     for central in centrals:
         expect(log_dump.difference(central) is None, central.name, log_dump.difference(central))
-    synced = centrals[0].get("/api/p2p/sync-state").json["sync_state"]
-    expect_equal([row["peer_central_id"] for row in synced], ["central-2", "central-3"],
-                 "sync-state")
+
+    def synced():
+        return [row["peer_central_id"] for row in
+                centrals[0].get("/api/p2p/sync-state").json["sync_state"]]
+    wait_until(lambda: synced() == ["central-2", "central-3"], 10,
+               lambda: "sync-state: %s" % synced())
 
 
 def one_edge_many_gates(cluster):

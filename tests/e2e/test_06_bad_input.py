@@ -186,9 +186,9 @@ def two_with_one_id(cluster):
     line = [line for line in a.log().splitlines() if "DUPLICATE_ID" in line][0]
     # Here both dial from 127.0.0.1; elsewhere the two addresses differ.
     expect(len(re.findall(r" at \d+\.\d+\.\d+\.\d+", line)) == 2, "both addresses in:", line)
-    peer = a.peers()["central-2"]
-    expect(peer["connected"] and peer["code"] == "DUPLICATE_ID" and
-           peer["last_error"].count(" at ") == 2, "status", peer)
+    wait_until(lambda: (lambda peer: peer["connected"] and peer["code"] == "DUPLICATE_ID" and
+                        peer["last_error"].count(" at ") == 2)(a.peers()["central-2"]), 10,
+               lambda: "status: %s" % a.peers())
     refused = wait_until(lambda: (lambda p: p["status"] == "rejected" and p)(
         twin.peers()["central-1"]), 20, lambda: str(twin.peers()))
     expect("central-2" in refused["last_error"], "told to the twin", refused)

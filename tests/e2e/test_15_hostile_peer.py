@@ -185,7 +185,7 @@ def rejections(cluster):
     expect("7 to 9" in text, "the versions are named", text)
     rejected("central-1", "DUPLICATE_ID")
     rejected("stranger", "UNKNOWN_PEER")
-    pending = central.peers()["stranger"]
+    pending = wait_until(lambda: central.peers().get("stranger"), 10, "the stranger in the list")
     expect_equal((pending["status"], pending["software"]), ("pending", "pymesh 1"), "pending")
     expect(not central.peers()["pymesh-1"]["connected"], "connected")
 

@@ -423,7 +423,8 @@ def requests_have_names(cluster):
     name = "till-7.2026:42_x"
     answer = central.get("/api/nope", headers={"X-Request-Id": name})
     expect_equal(answer.headers["X-Request-Id"], name, "taken")
-    expect("HTTP_REFUSED request=%s method=GET status=404" % name in central.log(), "logged")
+    wait_until(lambda: "HTTP_REFUSED request=%s method=GET status=404" % name in central.log(), 5,
+               "a line in the log")
     expect_equal(central.get("/livez", headers={"X-Request-Id": name}).headers["X-Request-Id"], name,
                  "on what went well, too")
     for bad in ("a b", "x" * 65, 'a"b', ""):

@@ -118,7 +118,10 @@ def who_follows_is_told(cluster):
 
     def told():
         return central.get("/api/v1/bus").json
-    wait_until(lambda: told()["published"] == 2, 10, lambda: str(told()))
+    # The place of a replay is cleared after its last message has left.
+    wait_until(lambda: told()["published"] == 2 and [
+        replay["under_way"] for replay in told()["recent_replays"]] == [False], 10,
+               lambda: str(told()))
     got = told()
     expect_equal((got["listening"], got["address"], got["port"], got["encrypted"]),
                  (True, central.ip, central.bus, False), "where")
@@ -352,7 +355,7 @@ def a_taken_port_leaves_a_central_without_a_bus(cluster):
     other.write_config(bind=central.ip, bus={"port": central.bus, "replay_port": central.replay})
     other.ip = other.host = central.ip
     other.start()
-    expect("BUS_UNAVAILABLE" in other.log(), "told")
+    wait_until(lambda: "BUS_UNAVAILABLE" in other.log(), 10, "told")
     expect_equal(other.entry(plate(1)).status, 200, "gates go on")
 
 
