@@ -231,6 +231,7 @@ class Peer:
         self.sent_hello = self.sent_beat = 0.0
         self.request = 0
         self.asked_of_us = 0
+        self.beside = []  # other peers of the same thread, who live on while this one waits
 
     def close(self):
         self.context.destroy(linger=0)
@@ -370,6 +371,8 @@ class Peer:
         deadline = time.monotonic() + seconds * self.slow
         while True:
             self.pump(0.01)
+            for other in self.beside:
+                other.pump()
             value = predicate()
             if value:
                 return value

@@ -96,9 +96,11 @@ def it_dials_us(cluster):
     spare = Peer("pymesh-1", cluster.secret, slow=SLOW)
     cluster.closing.callback(spare.close)
     spare.boot, spare.own, spare.log = peer.boot, peer.own, peer.log
+    spare.beside = [peer]  # which must not fall silent yet
     spare.dial(central.ip, central.p2p_port)
     spare.greet()
     peer.forget()
+    peer.beside, spare.beside = [spare], []
     central.entry(plate(3))
     peer.log.add(peer.take(EVENT)[0])
     spare.pump(0.2)

@@ -218,12 +218,10 @@ def r_22_one_id_twice(cluster):
     double.dial(central.ip, central.p2p_port)
     double.hello()
 
-    def refused_double():
-        peer.pump(0.02)
-        return [fields for kind, fields in double.inbox if kind == REJECT]
-    reject = double.until(refused_double, 10, "DUPLICATE_ID")[0]
+    double.beside = [peer]
+    reject = double.take(REJECT)
     expect_equal(reject[0], "DUPLICATE_ID", reject[1])
-    expect_equal(central.peers()["pymesh-1"]["code"], "DUPLICATE_ID", "shown")
+    peer.until(lambda: central.peers()["pymesh-1"]["code"] == "DUPLICATE_ID", 10, "shown")
     expect(central.peers()["pymesh-1"]["connected"], "the first stays")
     peer.close()
     again = connected(cluster, central)
