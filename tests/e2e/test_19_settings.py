@@ -87,7 +87,7 @@ def f_01_subscribers_pay_nothing(cluster):
     wait_equal_digests(centrals)
     fees = {}
     for plate_text in ("51F-204.17", "51F-204.18", "51F-204.19"):
-        ts = now() - 9000
+        ts = now() - 8000  # in the midst of its second hour to be paid
         a.entry(plate_text, ts=ts)
         look = a.post("/api/edge/detection", {
             "edge_id": "1", "plate_id": plate_text.lower(), "plate_view": plate_text,
