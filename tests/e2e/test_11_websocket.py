@@ -121,6 +121,8 @@ def more_pages_than_a_shell_lets_files_be_open(cluster):
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     central.start(preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard)))
     pages = [listen(central) for _ in range(100)]
+    for page in pages:
+        page.receive()  # from then on it hears all
     expect_equal(central.entry(plate(1)).status, 200, "HTTP beside them")
     for page in pages:
         page.wait_for(about(plate(1), event_type="ENTRY"), 10 * SLOW)
