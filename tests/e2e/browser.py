@@ -148,7 +148,9 @@ class Browser:
         self.until(f"no {css} {text or ''}", lambda: self.find(css, text) is None, seconds)
 
     def click(self, css, text=None):
-        element = self.wait(css, text)
+        """Of what can be pressed: a button that still waits for its data would swallow it."""
+        element = self.until(f"{css} {text or ''} to be pressed", lambda: self.run(
+            "return arguments[0]?.disabled ? null : arguments[0]", self.find(css, text)))
         self.do("POST", f"/element/{element[ELEMENT]}/click", {})
 
     def type(self, css, value, text=None, clear=True):
