@@ -82,6 +82,13 @@ def judge(exchange, answer):
     return as_recorded(exchange, answer)
 
 
+def everywhere(mesh):
+    """Whether all centrals hold the same events: what is changed at one is often another's."""
+    logs = [central.rows("SELECT node, epoch, max(seq) FROM event JOIN stream USING (sid)"
+                         " GROUP BY sid ORDER BY node, epoch") for central in mesh.centrals]
+    return all(log == logs[0] for log in logs)
+
+
 def recorded_exchanges(mesh):
     replay, wrong = Replay(mesh), []
     for exchange in EXCHANGES:
@@ -96,6 +103,7 @@ def recorded_exchanges(mesh):
             if exchange["method"] == "GET":  # what one central did is at the others a moment later
                 wait_until(right, 5, "as recorded")
             else:
+                wait_until(lambda: everywhere(mesh), 20, "what was done elsewhere before it")
                 right()
         except (Failure, OSError, HTTPException) as error:
             found = found or [repr(error)]
