@@ -160,6 +160,7 @@ def f_01_subscribers_pay_nothing(mesh):
     """A subscriber pays nothing while the subscription is valid, its last day included, at every
     central; others pay."""
     a, b = mesh.centrals
+    wait_until(lambda: 86400 - now() % 86400 > 30, 31, "the next day")  # "today" is one day below
     today = datetime.now(timezone.utc).strftime("%Y-%m-%d")
     cars = [mesh.plate() for _ in range(5)]
     put(a, "/api/subscriptions", {"subscriptions": [
