@@ -176,7 +176,7 @@ class Soak:
 
     def _held_elsewhere(self, site):
         """Whether all that it answered is at another central too, so that losing its disk loses
-        nothing that anybody could have kept. Call while it takes nothing in."""
+        nothing that anybody could have kept. Certain while it is down."""
         mine = heads(site)
         others = [heads(other) for other in self.sites if other is not site and other.running()]
         return any(all(theirs.get(stream, 0) >= seq for stream, seq in mine.items())
@@ -187,9 +187,12 @@ class Soak:
         site = self.one()
         self.heal()
         site.nft("add rule inet fault in tcp dport 8000 drop\n")  # its gates are closed for now
-        time.sleep(1.0)  # what was under way is answered or never will be
-        wait_until(lambda: self._held_elsewhere(site), 60, "its events are at another central")
-        self.down(site)
+        while True:  # what was under way is committed late, and is at another central or not
+            wait_until(lambda: self._held_elsewhere(site), 60, "its events are at another central")
+            self.down(site)
+            if self._held_elsewhere(site):
+                break
+            self.start(site)
         site.nft("flush ruleset\n" + lab.RULES)
         copy = self.copies.get(site)
         self.say("back in time:", site.name, "as it was at %.1f" % copy[0] if copy else "emptied")

@@ -155,6 +155,8 @@ def with_peers(cluster):
     ledger = Times()
     for number in range(60):
         expect_equal(car(sites[number % 3], ledger, number).status, 200, "entry")
+    # What it answered after `middle` is nowhere else if they have not heard of it before it dies.
+    wait_until(lambda: all(len(s.history()) == 60 for s in (b, c)), 20, "B and C have everything")
     a.kill9()
     powerloss.wait_written(a, path, 1)
     operations = powerloss.read(path)
@@ -163,8 +165,6 @@ def with_peers(cluster):
     cut_at(operations, middle, directory, torn=7)
     missing = {p for p in ledger.before(middle) if p[0] == a.name} - positions(directory)
     expect(not missing, "answered and lost:", sorted(missing)[:3])
-    # What it answered after `middle` is in the logs of the others, if they heard of it in time.
-    wait_until(lambda: all(len(s.history()) == 60 for s in (b, c)), 20, "B and C have everything")
     shutil.rmtree(a.data)
     os.rename(directory, a.data)
     a.start()

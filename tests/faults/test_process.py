@@ -85,7 +85,8 @@ def hung_peer(cluster):
     late.start()
     wait_until(lambda: heads(late) == heads(a), 30, "one that comes late holds every event")
     expect_equal(heads(hung), before, "what the hung one holds")
-    expect_equal(healthy.peers()["central-1"]["sync"], "equal", "A and the healthy one")
+    wait_until(lambda: healthy.peers()["central-1"]["sync"] == "equal", 20,  # by a heartbeat
+               "A and the healthy one")
     hung.signal(signal.SIGCONT)
     check(sites, ledger)
 
