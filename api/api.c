@@ -11,6 +11,7 @@
 #include "api/gateway.h"
 #include "api/hang_up.h"
 #include "api/listen.h"
+#include "api/malformed.h"
 #include "api/meter.h"
 #include "api/peer_links.h"
 #include "api/refusals.h"
@@ -192,7 +193,7 @@ static bool serve(struct request *request)
     bool upgrade = request_is_upgrade(request);
     const struct route *route;
 
-    if (!admit(request, upgrade)) {
+    if (request_check_head(request) != 0 || !admit(request, upgrade)) {
         return false;
     }
     route = find(request, upgrade);
@@ -234,33 +235,11 @@ static int begin_request(struct mg_connection *connection)
     return request.status != 0 ? request.status : 500;
 }
 
-/* What civetweb refuses by itself (a request line that is none, a header that is too long). */
 static int refuse(struct mg_connection *connection, int status, const char *message)
 {
-    struct buffer body = {0};
-    struct json_writer writer = json_writer(&body);
-    enum problem_code code = status == 404 ? PROBLEM_NOT_FOUND : PROBLEM_FIELD_INVALID;
-    char text[512];
-    int len;
+    struct api *api = mg_get_user_data(mg_get_context(connection));
 
-    json_put_open(&writer, '{');
-    json_put_key(&writer, "success");
-    json_put_bool(&writer, false);
-    json_put_key(&writer, "error");
-    json_put_string(&writer, message != NULL ? message : "bad request");
-    json_put_key(&writer, "code");
-    json_put_string(&writer, problem_name(status >= 500 ? PROBLEM_INTERNAL : code));
-    json_put_close(&writer, '}');
-    mg_disable_connection_keep_alive(connection);
-    len = snprintf(text, sizeof text,
-                   "HTTP/1.1 %d %s\r\nContent-Type: application/json; charset=utf-8\r\n"
-                   "Content-Length: %zu\r\nConnection: close\r\n\r\n%.*s",
-                   status, mg_get_response_code_text(connection, status), body.len, (int)body.len,
-                   body.data);
-    if (len > 0 && len < (int)sizeof text) {
-        (void)mg_write(connection, text, (size_t)len); /* it is closing anyway */
-    }
-    buffer_free(&body);
+    malformed_answer(&api->gateway, connection, status, message);
     return 0;
 }
 

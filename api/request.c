@@ -53,6 +53,59 @@ void request_name(struct request *request)
     }
 }
 
+static int fail(struct request *request, enum problem_code code, const char *text)
+{
+    respond_error(request, code, text);
+    return -1;
+}
+
+/* ---- head ------------------------------------------------------------------------------------ */
+
+/* civetweb takes "5x" for 5. */
+static bool is_number(const char *text)
+{
+    return text[0] != '\0' && text[strspn(text, "0123456789")] == '\0';
+}
+
+/* Two lengths, a length beside chunks, or one that is none: what we take for the end another server
+ * may not. */
+static bool length_ambiguous(const struct request *request)
+{
+    int lengths = 0, encodings = 0;
+    bool numbers = true;
+
+    for (int i = 0; i < request->info->num_headers; i++) {
+        const struct mg_header *header = &request->info->http_headers[i];
+        bool is_length = strcasecmp(header->name, "Content-Length") == 0;
+        lengths += is_length;
+        encodings += strcasecmp(header->name, "Transfer-Encoding") == 0;
+        numbers = numbers && (!is_length || is_number(header->value));
+    }
+    return lengths > 1 || encodings > 1 || (lengths > 0 && encodings > 0) || !numbers;
+}
+
+/* civetweb drops the headers for which it has no room: X-Forwarded-For may be among them, which
+ * makes a stranger of who comes from loopback, or Origin, or another length. */
+static bool is_cut(const struct request *request)
+{
+    return request->info->num_headers >=
+           (int)(sizeof request->info->http_headers / sizeof request->info->http_headers[0]);
+}
+
+int request_check_head(struct request *request)
+{
+    bool cut = is_cut(request);
+
+    if (!cut && !length_ambiguous(request)) {
+        return 0;
+    }
+    request->unread = true;
+    return cut ? fail(request, PROBLEM_HEADERS_TOO_MANY, "at most 63 headers in one request")
+               : fail(request, PROBLEM_LENGTH_AMBIGUOUS,
+                      "Content-Length and Transfer-Encoding contradict each other, or a length is "
+                      "no whole number");
+}
+
 /* ---- who may talk ---------------------------------------------------------------------------- */
 
 /* "http://10.0.0.5:8000" is the page that we serve when Host is "10.0.0.5:8000". */
@@ -239,31 +292,8 @@ int request_path_id(struct request *request, const char *name, int64_t *out)
 
 /* ---- body ------------------------------------------------------------------------------------ */
 
-static int fail(struct request *request, enum problem_code code, const char *text)
-{
-    respond_error(request, code, text);
-    return -1;
-}
-
-/* Two lengths, or a length beside chunks: what we take for the end another server may not. */
-static bool length_ambiguous(const struct request *request)
-{
-    int lengths = 0, encodings = 0;
-
-    for (int i = 0; i < request->info->num_headers; i++) {
-        const char *name = request->info->http_headers[i].name;
-        lengths += strcasecmp(name, "Content-Length") == 0;
-        encodings += strcasecmp(name, "Transfer-Encoding") == 0;
-    }
-    return lengths > 1 || encodings > 1 || (lengths > 0 && encodings > 0);
-}
-
 static int check_length(struct request *request)
 {
-    if (length_ambiguous(request)) {
-        return fail(request, PROBLEM_LENGTH_AMBIGUOUS,
-                    "Content-Length and Transfer-Encoding contradict each other");
-    }
     if (request->info->content_length > (long long)request->gateway->body_bytes) {
         return fail(request, PROBLEM_BODY_TOO_LARGE, "Nội dung quá lớn");
     }

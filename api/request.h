@@ -41,6 +41,10 @@ void request_init(struct request *request, struct gateway *gateway,
 /* Gives it its id, before anything is answered: the caller's if that may stand in a header and a
  * log, else one of ours, by which no two are called. Worker threads. */
 void request_name(struct request *request);
+/* Before anything else is believed of it: that all headers were seen, and one length. 0, or -1
+ * after a 400 or 431, with which the connection ends, for where the next request begins is not
+ * sure. */
+int request_check_head(struct request *request);
 
 /* True when the browser's Origin (if any) may talk to us; sets allow_origin. */
 bool request_origin_allowed(struct request *request);

@@ -37,6 +37,8 @@
     X(BODY_TOO_LARGE, 65, 413)                                                                     \
     X(BODY_INCOMPLETE, 65, 400)  /* shorter than Content-Length, or too slow */                    \
     X(LENGTH_AMBIGUOUS, 65, 400) /* Content-Length and Transfer-Encoding together */               \
+    X(HEADERS_TOO_MANY, 65, 431) /* more than were looked at, so nothing was believed */           \
+    X(HTTP_MALFORMED, 65, 400)   /* no HTTP, or its head is too long or too slow */                \
     X(NOT_FOUND, 0, 404)         /* no such path */                                                \
     X(METHOD_NOT_ALLOWED, 0, 405)                                                                  \
     X(PARAMETER_INVALID, 65, 422) /* query or path parameter */                                    \

@@ -193,6 +193,58 @@ START_TEST(test_bodies)
 }
 END_TEST
 
+/* What civetweb has no place for must not be lost: nginx appends X-Forwarded-For, and without it
+ * the caller would be this machine itself. */
+START_TEST(test_headers_beyond_the_last_one_seen)
+{
+    struct stand stand;
+    char head[2000];
+
+    stand_new(&stand);
+    for (int extra = 60; extra < 70; extra++) {
+        struct reply reply;
+        size_t len = (size_t)snprintf(head, sizeof head, "GET /api/stats HTTP/1.1\r\nHost: x\r\n");
+        for (int i = 0; i < extra; i++) {
+            len += (size_t)snprintf(head + len, sizeof head - len, "X-%d: 1\r\n", i);
+        }
+        (void)snprintf(head + len, sizeof head - len, "X-Forwarded-For: 9.9.9.9\r\n\r\n");
+        reply = exchange(&stand, head);
+        if (extra + 2 < 64) {
+            ck_assert_msg(reply.status == 401, "%d: %d %s", extra, reply.status, reply.body);
+        } else {
+            ck_assert_msg(reply.status == 431 && strstr(reply.body, "HEADERS_TOO_MANY") != NULL &&
+                              strstr(reply.head, "Connection: close") != NULL,
+                          "%d: %d %s", extra, reply.status, reply.body);
+        }
+        stand_reply_free(&reply);
+    }
+    stand_free(&stand);
+}
+END_TEST
+
+/* On every path, whether or not somebody there would read a body. */
+START_TEST(test_lengths_are_numbers)
+{
+    static const char *const rows[] = {
+        "POST /api/edge/event HTTP/1.1\r\nHost: x\r\nContent-Length: 2x\r\n\r\n{}",
+        "GET /api/stats HTTP/1.1\r\nHost: x\r\nContent-Length: 0x2\r\n\r\n{}",
+        "GET /api/stats HTTP/1.1\r\nHost: x\r\nContent-Length: +2\r\n\r\n{}",
+        "GET /api/stats HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"};
+    struct stand stand;
+
+    stand_new(&stand);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct reply reply = exchange(&stand, rows[i]);
+        ck_assert_msg(reply.status == 400 && strstr(reply.body, "LENGTH_AMBIGUOUS") != NULL &&
+                          strstr(reply.head, "Connection: close") != NULL,
+                      "%zu: %d %s", i, reply.status, reply.body);
+        stand_reply_free(&reply);
+    }
+    stand_free(&stand);
+}
+END_TEST
+
 START_TEST(test_chunks_obey_the_cap)
 {
     static const char chunk[] = "400\r\n";
@@ -425,6 +477,8 @@ int main(void)
     tcase_add_test(tests, test_readiness);
     tcase_add_test(tests, test_readiness_in_parts);
     tcase_add_test(tests, test_bodies);
+    tcase_add_test(tests, test_headers_beyond_the_last_one_seen);
+    tcase_add_test(tests, test_lengths_are_numbers);
     tcase_add_test(tests, test_chunks_obey_the_cap);
     tcase_add_test(tests, test_keep_alive);
     tcase_add_test(tests, test_expect_continue);

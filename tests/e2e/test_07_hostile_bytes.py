@@ -3,6 +3,7 @@ up; the central goes on."""
 
 import os
 import random
+import re
 import socket
 import struct
 import subprocess
@@ -155,6 +156,12 @@ def garbage_on_both_ports(cluster):
     answers = parallel(lambda data: raw(a.ip, a.api_port, data), list(http_bytes(chance)), 8)
     expect(not any(b" 200 " in answer[:20] for answer in answers), "garbage got 200",
            [answer[:60] for answer in answers if b" 200 " in answer[:20]])
+    long = raw(a.ip, a.api_port, b"GET /" + b"x" * 20000 + b" HTTP/1.1\r\n\r\n")
+    expect(b"HTTP_MALFORMED" in long and b"16 KiB" in long, "a head that is too long", long[:300])
+    refused = re.findall(r'^parkmesh_http_requests_total\{.*route="none".*code="4xx".*\} (\d+)',
+                         a.get("/metrics").body.decode(), re.M)
+    expect(sum(int(n) for n in refused) >= 10, "counted", refused)
+    expect(" HTTP_REFUSED from=" in a.log(), "logged")
     parallel(lambda data: raw(a.ip, a.p2p_port, data, 0.5), list(mesh_bytes(chance)), 8)
     expect(a.running(), "A died")
     expect(a.entry(plate(1)).json["success"], "entry")
