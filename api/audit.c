@@ -1,6 +1,7 @@
 #include "api/audit.h"
 
 #include "api/decision.h"
+#include "api/filter.h"
 #include "api/handlers.h"
 #include "api/respond.h"
 #include "proto/clock.h"
@@ -126,11 +127,13 @@ static int read_kind(struct request *request, struct audit_query *query)
 
 static int read_filter(struct request *request, struct filter *filter)
 {
+    static const char *const filters[] = {"author", "kind", "since", "until"};
     char cursor[CURSOR_BYTES] = "";
     int64_t limit = 100;
 
     *filter = (struct filter){.author = ""};
-    if (request_query_text(request, "cursor", cursor, sizeof cursor) != 0 ||
+    if (filter_check(request, filters, sizeof filters / sizeof filters[0]) != 0 ||
+        request_query_text(request, "cursor", cursor, sizeof cursor) != 0 ||
         request_query_text(request, "author", filter->author, sizeof filter->author) != 0 ||
         request_query_int(request, "limit", &limit) != 0 ||
         read_time(request, "since", &filter->query.since_ms) != 0 ||

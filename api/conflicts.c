@@ -4,6 +4,7 @@
  */
 #include "api/handlers.h"
 
+#include "api/filter.h"
 #include "api/respond.h"
 #include "api/rule.h"
 #include "api/visit_row.h"
@@ -123,24 +124,30 @@ struct filter {
 
 static int read_filter(struct request *request, struct filter *filter)
 {
+    static const char *const filters[] = {"code", "plate", "event_id"};
     struct history_conflicts *query = &filter->query;
 
     *filter = (struct filter){.query = {.limit = LIMIT_DEFAULT, .from_ms = INT64_MIN},
                               .to_ms = INT64_MAX};
-    if (request_query_int(request, "limit", &query->limit) != 0 ||
+    if (filter_check(request, filters, sizeof filters / sizeof filters[0]) != 0 ||
+        request_query_int(request, "limit", &query->limit) != 0 ||
         request_query_text(request, "code", filter->code, sizeof filter->code) != 0 ||
         request_query_text(request, "plate", filter->plate, sizeof filter->plate) != 0 ||
         request_query_text(request, "event_id", filter->visit, sizeof filter->visit) != 0 ||
         request_query_text(request, "cursor", filter->cursor, sizeof filter->cursor) != 0 ||
         visit_list_time(request, "from", &query->from_ms) != 0 ||
-        visit_list_time(request, "to", &filter->to_ms) != 0) {
+        visit_list_time(request, "to", &filter->to_ms) != 0 ||
+        filter_code(request, "code", slice_text(filter->code), "") != 0) {
         return -1;
     }
     if (query->limit < 1 || query->limit > LIMIT_PAGE_ROWS) {
         respond_error(request, PROBLEM_PARAMETER_INVALID, "limit: 1 to 256");
         return -1;
     }
-    (void)plate_reduce(slice_text(filter->plate), filter->reduced, sizeof filter->reduced);
+    if (plate_reduce(slice_text(filter->plate), filter->reduced, sizeof filter->reduced) == 0 &&
+        filter->plate[0] != '\0') {
+        return filter_refuse(request, "plate", "letters or digits are expected");
+    }
     query->code = slice_text(filter->code);
     query->plate = slice_text(filter->reduced);
     query->visit = slice_text(filter->visit);

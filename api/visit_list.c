@@ -4,6 +4,7 @@
  */
 #include "api/handlers.h"
 
+#include "api/filter.h"
 #include "api/respond.h"
 #include "api/visit_cursor.h"
 #include "api/visit_row.h"
@@ -35,15 +36,6 @@ struct list {
     char plate[LIMIT_TEXT + 1];
 };
 
-static int refuse(struct request *request, const char *name, const char *why)
-{
-    struct problem problem;
-
-    (void)problem_set(&problem, PROBLEM_PARAMETER_INVALID, NULL, "%s: %s", name, why);
-    respond_problem(request, &problem);
-    return -1;
-}
-
 /* '+' means itself: nobody who writes an offset thinks of it as a blank. */
 int visit_list_time(struct request *request, const char *name, int64_t *out)
 {
@@ -57,7 +49,7 @@ int visit_list_time(struct request *request, const char *name, int64_t *out)
         localtime_parse(slice_text(text), out) == 0) {
         return 0;
     }
-    return refuse(request, name, "a time like 2026-11-22T08:15:03+07:00 is expected");
+    return filter_refuse(request, name, "a time like 2026-11-22T08:15:03+07:00 is expected");
 }
 
 static int read_plate(struct request *request, struct list *list)
@@ -81,7 +73,7 @@ static int read_plate(struct request *request, struct list *list)
         given++;
     }
     if (given > 1) {
-        return refuse(request, "plate", "only one of plate, plate_prefix and plate_part");
+        return filter_refuse(request, "plate", "only one of plate, plate_prefix and plate_part");
     }
     return request_query_bool(request, "lookalike", &list->query.look);
 }
@@ -105,9 +97,9 @@ static int read_span(struct request *request, struct history_query *query)
     } else if (strcmp(by, "inside") == 0) {
         query->span = HISTORY_BY_STAY;
     } else {
-        return refuse(request, "by", "entered, left or inside");
+        return filter_refuse(request, "by", "entered, left or inside");
     }
-    return query->from_ms <= query->to_ms ? 0 : refuse(request, "to", "is before from");
+    return query->from_ms <= query->to_ms ? 0 : filter_refuse(request, "to", "is before from");
 }
 
 static int read_cursor(struct request *request, struct history_query *query)
@@ -121,9 +113,9 @@ static int read_cursor(struct request *request, struct history_query *query)
         return -1;
     }
     query->has_after = visit_cursor_read(text, query->span, &query->after);
-    return query->has_after
-               ? 0
-               : refuse(request, "cursor", "not one of this list; take `next` of its last page");
+    return query->has_after ? 0
+                            : filter_refuse(request, "cursor",
+                                            "not one of this list; take `next` of its last page");
 }
 
 static int read_texts(struct request *request, struct list *list)
@@ -137,7 +129,11 @@ static int read_texts(struct request *request, struct list *list)
         return -1;
     }
     if (list->status[0] != '\0' && visit_status_parse(slice_text(list->status), &status) != 0) {
-        return refuse(request, "status", "IN, OUT, SUPERSEDED or DELETED");
+        return filter_refuse(request, "status", "IN, OUT, SUPERSEDED or DELETED");
+    }
+    if (strcmp(list->anomaly, "any") != 0 &&
+        filter_code(request, "anomaly", slice_text(list->anomaly), "any, ") != 0) {
+        return -1;
     }
     list->query.status = list->status[0] != '\0' ? list->status : NULL;
     list->query.central = slice_text(list->central);
@@ -161,16 +157,19 @@ static int read_format(struct request *request, enum format *format)
                (name[0] == '\0' && accept && strstr(accept, "application/x-ndjson"))) {
         *format = FORMAT_NDJSON;
     } else if (name[0] != '\0' && strcmp(name, "json") != 0) {
-        return refuse(request, "format", "json, csv or ndjson");
+        return filter_refuse(request, "format", "json, csv or ndjson");
     }
     return 0;
 }
 
 static int read_query(struct request *request, struct list *list)
 {
+    static const char *const filters[] = {"plate",   "plate_prefix", "plate_part", "status",
+                                          "central", "lot",          "anomaly"};
     struct history_query *query = &list->query;
 
-    if (read_format(request, &list->format) != 0 || read_plate(request, list) != 0 ||
+    if (filter_check(request, filters, sizeof filters / sizeof filters[0]) != 0 ||
+        read_format(request, &list->format) != 0 || read_plate(request, list) != 0 ||
         read_span(request, query) != 0 || read_texts(request, list) != 0 ||
         read_cursor(request, query) != 0) {
         return -1;
@@ -184,7 +183,7 @@ static int read_query(struct request *request, struct list *list)
         return -1;
     }
     if (query->limit < 1 || (list->format == FORMAT_JSON && query->limit > LIMIT_MOST)) {
-        return refuse(request, "limit", "1 to 1000; more with format=csv or ndjson");
+        return filter_refuse(request, "limit", "1 to 1000; more with format=csv or ndjson");
     }
     return 0;
 }

@@ -104,8 +104,12 @@ typedef int (*history_count_fn)(void *context, const struct history_count *count
 int history_sums(struct history *history, int64_t from_ms, history_count_fn inside,
                  history_count_fn hour, void *context, struct problem *problem);
 
-/* What the fold listed for a person to look at (codes: storage/fold.h). Texts live during the
- * callback. */
+/* The codes that the fold lists something under (storage/fold.h): whether this is one, and all of
+ * them for a person to read, with ", " between. */
+bool history_conflict_knows(struct slice code);
+const char *history_conflict_codes(void);
+
+/* What the fold listed for a person to look at. Texts live during the callback. */
 struct history_conflict {
     struct slice code, plate_id;
     struct slice visit, other; /* event_ids; absent as in struct fold_anomaly */

@@ -6,6 +6,7 @@
 #include "storage/history_internal.h"
 
 #include "proto/event.h"
+#include "storage/fold.h"
 
 #include <stdlib.h>
 
@@ -15,6 +16,32 @@ static const size_t CONFLICT_TEXTS[] = {
     offsetof(struct history_conflict, node),
 };
 #define CONFLICT_TEXT_COUNT (sizeof CONFLICT_TEXTS / sizeof CONFLICT_TEXTS[0])
+
+/* What stands before each name, so that the list of them begins behind the first. */
+#define BETWEEN ", "
+
+const char *history_conflict_codes(void)
+{
+#define X(name) BETWEEN #name
+    return &(ANOMALY_CODES(X))[sizeof BETWEEN - 1];
+#undef X
+}
+
+bool history_conflict_knows(struct slice code)
+{
+    static const enum anomaly_code codes[] = {
+#define X(name) ANOMALY_##name,
+        ANOMALY_CODES(X)
+#undef X
+    };
+
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        if (slice_equal(code, slice_text(anomaly_name(codes[i])))) {
+            return true;
+        }
+    }
+    return false;
+}
 
 static bool is_wanted(const struct history_conflicts *query, const struct history_conflict *row)
 {
