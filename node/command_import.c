@@ -68,6 +68,15 @@ static int import_record(void *context, uint64_t line, json_t *record, const str
 
 /* ---- a database of the Python central -------------------------------------------------------- */
 
+/* Times that the central takes only from who says that a clock was wrong. Here one was. */
+static bool is_odd(const struct event *event)
+{
+    int64_t last_ms = clock_wall_ms() + LIMIT_PEOPLE_EARLY_MS;
+
+    return event->t_eff > last_ms || event->exit_ms > last_ms ||
+           (event->exit_ms != EVENT_NONE && event->exit_ms < event->t_eff);
+}
+
 /* As an export would tell the visit of a row. What the row does not say of its central, it says of
  * ours, as when that database was taken over at the start. NULL with a problem. */
 static json_t *row_record(const struct legacy_row *row, const struct node_id *node,
@@ -79,6 +88,7 @@ static json_t *row_record(const struct legacy_row *row, const struct node_id *no
     struct event event = row->event;
 
     event.exit_central = legacy_rows_exit_central(&event, node);
+    event.clock |= is_odd(&event) ? EVENT_CLOCK_SUSPECT : 0;
     visit_imported(&event, node, &visit);
     visit_row_json(&writer, &visit);
     json_t *record = json_read_object(buffer_slice(&text), problem);

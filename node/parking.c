@@ -27,6 +27,13 @@ static int refuse(struct parking *parking, enum problem_code code, const char *t
     return -1;
 }
 
+bool parking_is_beyond(int64_t t_ms, int64_t now_ms, uint64_t hlc)
+{
+    int64_t latest_ms = now_ms > hlc_ms(hlc) ? now_ms : hlc_ms(hlc);
+
+    return latest_ms >= CLOCK_EARLIEST_MS && t_ms > latest_ms + LIMIT_PEOPLE_EARLY_MS;
+}
+
 void parking_stamp(struct event *event, int64_t now_ms, uint64_t hlc)
 {
     event->t_eff = now_ms;
@@ -316,6 +323,29 @@ static bool is_backwards(const struct event *change, const struct visit *named)
            change->exit_ms < entry_ms;
 }
 
+/* Of the times that the author gave; those that were there are nobody's fault now. */
+static int check_times(struct parking *parking, const struct parking_view *view)
+{
+    const struct command *command = parking->command;
+
+    if (command->kind != COMMAND_EDIT) {
+        return 0;
+    }
+    if (parking_is_beyond(command->entry_ms, view->now_ms, view->hlc)) {
+        return refuse(parking, PROBLEM_FIELD_INVALID,
+                      "entry_time: thời điểm vào quá xa trong tương lai (hơn một ngày)");
+    }
+    if (parking_is_beyond(command->exit_ms, view->now_ms, view->hlc)) {
+        return refuse(parking, PROBLEM_FIELD_INVALID,
+                      "exit_time: thời điểm ra quá xa trong tương lai (hơn một ngày)");
+    }
+    if (command->exit_ms != EVENT_NONE && is_backwards(&parking->event, view->named)) {
+        return refuse(parking, PROBLEM_FIELD_INVALID,
+                      "exit_time: thời điểm ra trước thời điểm vào");
+    }
+    return 0;
+}
+
 static int decide_change(struct parking *parking, const struct parking_view *view)
 {
     struct event *event = &parking->event;
@@ -345,10 +375,7 @@ static int decide_change(struct parking *parking, const struct parking_view *vie
     event->before = view->before;
     event->supersedes = view->supersedes;
     carry_corrections(event, parking->command, view);
-    if (parking->command->exit_ms != EVENT_NONE && is_backwards(event, named)) {
-        return refuse(parking, PROBLEM_FIELD_INVALID, "Thời điểm ra trước thời điểm vào");
-    }
-    return 0;
+    return check_times(parking, view);
 }
 
 int parking_decide(struct parking *parking, const struct parking_view *view)

@@ -1,5 +1,7 @@
 #include "node/visit_import.h"
 
+#include "node/parking.h"
+
 static void tell(struct answer *answer, const char *text)
 {
     (void)slice_copy(slice_text(text), answer->text, sizeof answer->text); /* cut: enough */
@@ -53,6 +55,24 @@ static int complete(struct store *store, const struct event *event, struct answe
     return found < 0 ? -1 : 0;
 }
 
+/* What is wrong with its times, NULL when nothing. Who says that the clock was wrong means them. */
+static const char *fault_of(const struct event *event, int64_t now_ms, uint64_t hlc)
+{
+    if ((event->clock & EVENT_CLOCK_SUSPECT) != 0) {
+        return NULL;
+    }
+    if (parking_is_beyond(event->t_eff, now_ms, hlc)) {
+        return "entry_time: thời điểm vào quá xa trong tương lai (hơn một ngày)";
+    }
+    if (parking_is_beyond(event->exit_ms, now_ms, hlc)) {
+        return "exit_time: thời điểm ra quá xa trong tương lai (hơn một ngày)";
+    }
+    if (event->exit_ms != EVENT_NONE && event->exit_ms < event->t_eff) {
+        return "exit_time: thời điểm ra trước thời điểm vào";
+    }
+    return NULL;
+}
+
 static int append(struct store *store, struct event *event, int64_t now_ms, struct answer *answer,
                   struct problem *problem)
 {
@@ -76,6 +96,7 @@ int visit_import_decide(struct store *store, const struct node_id *node,
                         const struct command *command, int64_t now_ms, struct answer *answer,
                         struct problem *problem)
 {
+    const char *fault;
     struct event event;
     int repeated;
 
@@ -89,6 +110,12 @@ int visit_import_decide(struct store *store, const struct node_id *node,
     repeated = answer_repeat(store, node, &event, answer, problem);
     if (repeated != 0) {
         return repeated < 0 ? -1 : complete(store, &event, answer, problem);
+    }
+    fault = fault_of(&event, now_ms, store_hlc(store));
+    if (fault != NULL) {
+        answer_init(answer, PROBLEM_FIELD_INVALID); /* nothing was written */
+        tell(answer, fault);
+        return 0;
     }
     event.hlc = 0; /* the store's to give */
     return append(store, &event, now_ms, answer, problem);

@@ -6,6 +6,7 @@
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define NOW 1795361269088LL
 #define MINUTE 60000LL
@@ -273,6 +274,41 @@ START_TEST(a_deleted_visit_can_only_be_undeleted)
 }
 END_TEST
 
+static const struct {
+    const char *what;
+    int64_t entry, exit, now;
+    const char *field; /* that is named; NULL = taken */
+} GIVEN[] = {
+    {"within a day", NOW, NOW + LIMIT_PEOPLE_EARLY_MS, NOW, NULL},
+    {"left in 2099", EVENT_NONE, INT64_C(4070908800000), NOW, "exit_time: "},
+    {"entered in 2099", INT64_C(4070908800000), EVENT_NONE, NOW, "entry_time: "},
+    {"a millisecond beyond", NOW + LIMIT_PEOPLE_EARLY_MS + 1, EVENT_NONE, NOW, "entry_time: "},
+    {"left before it entered", NOW, NOW - 1, NOW, "exit_time: "},
+    {"opened again", EVENT_NONE, EVENT_REOPEN, NOW, NULL},
+    {"our clock was reset", NOW, NOW + MINUTE, 0, NULL},
+};
+
+START_TEST(times_that_people_give_are_looked_at)
+{
+    struct command command = edit("51G-123.45");
+    struct parking_view view = view_now();
+    struct visit named = visit_of("v", VISIT_OUT, NOW - 60 * MINUTE);
+    int rc = GIVEN[_i].field == NULL ? 0 : -1;
+
+    view.named = &named;
+    view.now_ms = GIVEN[_i].now;
+    command.entry_ms = GIVEN[_i].entry;
+    command.exit_ms = GIVEN[_i].exit;
+    ck_assert_int_eq(parking_prepare(&parking, &command, &view), 0);
+    ck_assert_msg(parking_decide(&parking, &view) == rc, "%s", GIVEN[_i].what);
+    if (rc != 0) {
+        ck_assert_int_eq(parking.answer.code, PROBLEM_FIELD_INVALID);
+        ck_assert_msg(strncmp(parking.answer.text, GIVEN[_i].field, strlen(GIVEN[_i].field)) == 0,
+                      "%s: %s", GIVEN[_i].what, parking.answer.text);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("parking");
@@ -295,6 +331,8 @@ int main(void)
     tcase_add_test(gates, an_edit_carries_the_whole_corrected_state);
     tcase_add_test(gates, an_edit_to_a_plate_that_is_inside_is_a_conflict);
     tcase_add_test(gates, a_deleted_visit_can_only_be_undeleted);
+    tcase_add_loop_test(gates, times_that_people_give_are_looked_at, 0,
+                        (int)(sizeof GIVEN / sizeof *GIVEN));
     suite_add_tcase(suite, gates);
     return main_run(suite);
 }

@@ -6,6 +6,7 @@
 #include "proto/event.h"
 
 #include <check.h>
+#include <string.h>
 
 #define ENTRY (HOUSE_NOW - INT64_C(90) * 24 * HOUSE_HOUR) /* older than any camera may be */
 #define VISIT "old-7_1_51G12345"
@@ -80,6 +81,29 @@ START_TEST(a_visit_comes_as_it_was)
     ck_assert_int_eq(visit.exit_ms, ENTRY + HOUSE_HOUR);
     ck_slice(visit.source_central, "old-7");
     ck_slice(visit.exit_central, "old-8");
+}
+END_TEST
+
+START_TEST(times_that_cannot_be_are_refused)
+{
+    struct event backwards = visit_of(VISIT, ENTRY - 1);
+    struct event left_later = visit_of(VISIT, HOUSE_NOW + INT64_C(60) * 24 * HOUSE_HOUR);
+    struct event enters_later = visit_of(VISIT, EVENT_NONE);
+    struct answer answer = import(&backwards);
+
+    ck_assert_int_eq(answer.code, PROBLEM_FIELD_INVALID);
+    ck_assert_str_eq(answer.text, "exit_time: thời điểm ra trước thời điểm vào");
+    answer = import(&left_later);
+    ck_assert_int_eq(answer.code, PROBLEM_FIELD_INVALID);
+    ck_assert_ptr_nonnull(strstr(answer.text, "exit_time: thời điểm ra quá xa"));
+    enters_later.t_eff = HOUSE_NOW + INT64_C(60) * 24 * HOUSE_HOUR;
+    answer = import(&enters_later);
+    ck_assert_int_eq(answer.code, PROBLEM_FIELD_INVALID);
+    ck_assert_ptr_nonnull(strstr(answer.text, "entry_time: thời điểm vào quá xa"));
+    ck_events(0);
+    backwards.clock = EVENT_CLOCK_SUSPECT; /* of an old database, where it did happen */
+    ck_assert_int_eq(import(&backwards).code, PROBLEM_OK);
+    ck_events(1);
 }
 END_TEST
 
@@ -175,6 +199,7 @@ int main(void)
     tcase_add_checked_fixture(test, setup, teardown);
     suite_add_tcase(suite, test);
     tcase_add_test(test, a_visit_comes_as_it_was);
+    tcase_add_test(test, times_that_cannot_be_are_refused);
     tcase_add_test(test, what_is_said_twice_is_logged_once);
     tcase_add_test(test, news_of_a_visit_are_taken);
     tcase_add_test(test, a_visit_of_our_own_gates_is_known);
