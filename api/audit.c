@@ -73,10 +73,18 @@ struct filter {
     char author[LIMIT_TEXT + 1];
 };
 
-static int refuse(struct request *request, const char *name)
+/* Every name that `kind` may have. */
+static int refuse_kind(struct request *request)
 {
-    respond_parameter(request, "query", name, "value is not valid", "value_error");
-    return -1;
+#define LOCAL(name) ", " #name
+#define LOGGED(name, number) ", " #name
+    static const char kinds[] = AUDIT_KINDS(LOCAL) EVENT_KINDS(LOGGED);
+#undef LOGGED
+#undef LOCAL
+    char why[sizeof kinds + 16];
+
+    (void)snprintf(why, sizeof why, "one of %s", kinds + 2);
+    return filter_refuse(request, "kind", why);
 }
 
 /* "stamp-list-row", as put_cursor writes it. */
@@ -107,12 +115,14 @@ static int read_time(struct request *request, const char *name, int64_t *out)
     if (text[0] == '\0') {
         return 0;
     }
-    return localtime_parse(slice_text(text), out) == 0 && *out > 0 ? 0 : refuse(request, name);
+    return localtime_parse(slice_text(text), out) == 0 && *out > 0
+               ? 0
+               : filter_refuse(request, name, "a time like 2026-11-22T08:15:03+07:00 is expected");
 }
 
 static int read_kind(struct request *request, struct audit_query *query)
 {
-    char text[64] = "";
+    char text[LIMIT_TEXT + 1] = "";
 
     if (request_query_text(request, "kind", text, sizeof text) != 0) {
         return -1;
@@ -122,13 +132,13 @@ static int read_kind(struct request *request, struct audit_query *query)
     }
     query->local_kind = audit_kind_parse(slice_text(text));
     query->event_kind = event_kind_parse(slice_text(text));
-    return query->local_kind != AUDIT_NONE || query->event_kind != 0 ? 0 : refuse(request, "kind");
+    return query->local_kind != AUDIT_NONE || query->event_kind != 0 ? 0 : refuse_kind(request);
 }
 
 static int read_filter(struct request *request, struct filter *filter)
 {
     static const char *const filters[] = {"author", "kind", "since", "until"};
-    char cursor[CURSOR_BYTES] = "";
+    char cursor[LIMIT_TEXT + 1] = "";
     int64_t limit = 100;
 
     *filter = (struct filter){.author = ""};
@@ -142,11 +152,12 @@ static int read_filter(struct request *request, struct filter *filter)
         return -1;
     }
     if (limit < 1 || limit > LIMIT_AUDIT_PAGE) {
-        return refuse(request, "limit");
+        return filter_refuse(request, "limit", "1 to 500");
     }
     filter->query.limit = (size_t)limit;
     if (cursor[0] != '\0' && !parse_cursor(cursor, &filter->query.after)) {
-        return refuse(request, "cursor");
+        return filter_refuse(request, "cursor",
+                             "not one of this list; take `next` of its last page");
     }
     if (filter->author[0] != '\0') {
         filter->query.author = slice_text(filter->author);

@@ -13,6 +13,8 @@
 /* Seconds that still are a date; a camera that sends milliseconds is beyond. */
 #define GATE_SECONDS_MAX 1e11
 
+#define TYPES "ENTRY, EXIT, DETECTION, LOCATION_UPDATE, UPDATE, DELETE"
+
 static int refuse(struct camera_event *reading, enum problem_code code, const char *text)
 {
     return problem_set(&reading->problem, code, NULL, "%s", text);
@@ -68,13 +70,18 @@ static int read_type(struct camera_event *reading, const json_t *event)
             return 0;
         }
     }
-    return problem_set(&reading->problem, PROBLEM_TYPE_UNKNOWN, NULL, "Unknown event type: %.*s",
-                       (int)slice_cut(name, 60), name.data != NULL ? name.data : "");
+    if (name.len == 0) {
+        return refuse(reading, PROBLEM_TYPE_UNKNOWN, "type: must be one of " TYPES);
+    }
+    return problem_set(&reading->problem, PROBLEM_TYPE_UNKNOWN, NULL,
+                       "Unknown event type: %.*s; type must be one of " TYPES,
+                       (int)slice_cut(name, 60), name.data);
 }
 
 static int read_plate(struct camera_event *reading, const json_t *data)
 {
     struct command *command = &reading->command;
+    const json_t *member = json_object_get(data, "plate_text");
     struct slice plate = json_member_text(data, "plate_text");
     struct slice view = json_member_text(data, "plate_view");
     struct plate a, b;
@@ -82,13 +89,18 @@ static int read_plate(struct camera_event *reading, const json_t *data)
     if (command->gate == GATE_DELETE) {
         return 0;
     }
+    if (member != NULL && !json_is_null(member) && !json_is_string(member)) {
+        return refuse(reading, PROBLEM_PLATE_UNUSABLE,
+                      "data.plate_text: biển số phải là một chuỗi (string)");
+    }
     if (plate.len == 0) {
         return refuse(reading, PROBLEM_PLATE_UNUSABLE, "data.plate_text: thiếu biển số");
     }
     if (plate.len > LIMIT_TEXT) {
         return problem_set(&reading->problem, PROBLEM_PLATE_UNUSABLE, NULL,
-                           "Không thể nhận dạng biển số: %.*s", (int)slice_cut(plate, 60),
-                           plate.data != NULL ? plate.data : "");
+                           "Không thể nhận dạng biển số: %.*s… (data.plate_text quá dài: %zu byte, "
+                           "nhiều nhất %d)",
+                           (int)slice_cut(plate, 40), plate.data, plate.len, LIMIT_PLATE);
     }
     command->plate_text = plate;
     /* An edge's correction sends the bare id and, beside it, the same plate as people read it. */

@@ -117,7 +117,8 @@ static int each_conflict(void *context, const struct history_conflict *row)
 
 struct filter {
     struct history_conflicts query;
-    char code[32], plate[LIMIT_TEXT + 1], reduced[LIMIT_PLATE + 1], visit[LIMIT_EVENT_ID + 1];
+    char code[LIMIT_TEXT + 1], plate[LIMIT_TEXT + 1], reduced[LIMIT_PLATE + 1],
+        visit[LIMIT_EVENT_ID + 1];
     char cursor[CURSOR_TEXT];
     int64_t to_ms;
 };

@@ -8,7 +8,12 @@
 
 #include "api/request.h"
 
-/* None of `names` is given without a value. 0, or -1 after a 422 that names it. */
+/* The parameter has at most `most` bytes, whatever they are. 0, or -1 after a 422 that says so; the
+ * paths of the existing system use this, too. */
+int filter_length(struct request *request, const char *name, size_t most);
+
+/* None of `names` is given without a value, or with more than LIMIT_TEXT bytes. 0, or -1 after a
+ * 422 that names it. */
 int filter_check(struct request *request, const char *const *names, size_t count);
 
 /* The 422 for a value: "name: why". Returns -1. */

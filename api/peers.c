@@ -139,6 +139,7 @@ void peers_info(struct request *request)
 static int read_address(struct request *request, const json_t *body,
                         struct introduce_central *central)
 {
+    const json_t *member = json_object_get(body, "ip");
     struct slice ip = json_member_text(body, "ip");
     const json_t *port = json_object_get(body, "api_port");
     json_int_t number = json_is_integer(port) ? json_integer_value(port) : DEFAULT_API_PORT;
@@ -146,7 +147,10 @@ static int read_address(struct request *request, const json_t *body,
     *central = (struct introduce_central){.api_port = 0};
     if (ip.len == 0 || !slice_copy(ip, central->ip, sizeof central->ip) ||
         strpbrk(central->ip, "/@?#%\\ []") != NULL) {
-        respond_parameter(request, "body", "ip", "the address of a central is needed", "missing");
+        respond_parameter(request, "body", "ip", "the address of a central is needed",
+                          member == NULL           ? "missing"
+                          : json_is_string(member) ? "value_error"
+                                                   : "type_error.str");
         return -1;
     }
     if ((port != NULL && !json_is_integer(port)) || number < 1 || number > 65535) {

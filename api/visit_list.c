@@ -32,7 +32,8 @@ struct list {
     enum format format;
     int64_t count;
     struct history_query query;
-    char status[32], central[LIMIT_TEXT + 1], lot[LIMIT_TEXT + 1], anomaly[64];
+    char status[LIMIT_TEXT + 1], central[LIMIT_TEXT + 1], lot[LIMIT_TEXT + 1];
+    char anomaly[LIMIT_TEXT + 1];
     char plate[LIMIT_TEXT + 1];
 };
 

@@ -1,6 +1,7 @@
 #include "api/handlers.h"
 
 #include "api/decision.h"
+#include "api/filter.h"
 #include "api/respond.h"
 #include "proto/clock.h"
 #include "proto/event.h"
@@ -132,6 +133,7 @@ static int read_filter(struct request *request, struct filter *filter)
         request_query_bool(request, "in_parking_only", &inside_only) != 0 ||
         request_query_bool(request, "entries_only", &entries_only) != 0 ||
         request_query_text(request, "status", filter->status, sizeof filter->status) != 0 ||
+        filter_length(request, "search", LIMIT_TEXT) != 0 ||
         request_query_text(request, "search", filter->search, sizeof filter->search) != 0) {
         return -1;
     }

@@ -58,10 +58,19 @@ static int take_plate(struct parking *parking, struct slice text)
 {
     if (plate_parse(text, &parking->plate) != 0) {
         char message[300];
-        (void)snprintf(message, sizeof message,
-                       "Không thể nhận dạng biển số \"%.*s\": cần ít nhất %d chữ cái hoặc chữ số",
-                       (int)(text.len > 40 ? 40 : text.len), text.data != NULL ? text.data : "",
-                       LIMIT_PLATE_MIN);
+        int shown = (int)slice_cut(text, 40);
+        const char *plate = text.data != NULL ? text.data : "";
+        if (text.len > LIMIT_PLATE) {
+            (void)snprintf(
+                message, sizeof message,
+                "Không thể nhận dạng biển số \"%.*s…\": quá dài (%zu byte, nhiều nhất %d)", shown,
+                plate, text.len, LIMIT_PLATE);
+        } else {
+            (void)snprintf(
+                message, sizeof message,
+                "Không thể nhận dạng biển số \"%.*s\": cần ít nhất %d chữ cái hoặc chữ số", shown,
+                plate, LIMIT_PLATE_MIN);
+        }
         return refuse(parking, PROBLEM_PLATE_UNUSABLE, message);
     }
     parking->event.plate_id = slice_text(parking->plate.id);

@@ -76,6 +76,27 @@ START_TEST(test_codes)
 }
 END_TEST
 
+START_TEST(test_reasons)
+{
+    char search[3100], target[3200];
+    struct stand stand;
+
+    memset(search, 'A', sizeof search);
+    search[3000] = '\0';
+    stand_new(&stand);
+    (void)snprintf(target, sizeof target, "/api/parking/history?search=%s", search);
+    expect(&stand, target, 422, "\"msg\":\"is too long: at most 512 bytes\"");
+    (void)snprintf(target, sizeof target, "/api/v1/visits?plate_part=%s", search);
+    expect(&stand, target, 422, "plate_part: is too long: at most 512 bytes");
+    expect(&stand, "/api/v1/audit?kind=FOO", 422, "kind: one of LOGIN, LOGIN_FAILED, LOGOUT, ");
+    expect(&stand, "/api/v1/audit?kind=FOO", 422, ", HISTORY_UPDATE, ");
+    expect(&stand, "/api/v1/audit?limit=501", 422, "limit: 1 to 500");
+    expect(&stand, "/api/v1/audit?cursor=x", 422, "cursor: not one of this list");
+    expect(&stand, "/api/v1/audit?since=noon", 422, "since: a time like 2026-");
+    stand_free(&stand);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("filter");
@@ -83,6 +104,7 @@ int main(void)
 
     tcase_add_test(tests, test_empty);
     tcase_add_test(tests, test_codes);
+    tcase_add_test(tests, test_reasons);
     suite_add_tcase(suite, tests);
     return main_run(suite);
 }

@@ -75,6 +75,9 @@ def refused_at_once(cluster):
     for body in ({}, {"ip": ""}, {"ip": "10.0.0.1/x"}, {"ip": "u@10.0.0.1"}, {"ip": 7},
                  {"ip": b.ip, "api_port": 0}, {"ip": b.ip, "api_port": "x"}):
         expect_equal(a.post("/api/p2p/add-peer", body).status, 422, body)
+    for ip, kind in ((5, "type_error.str"), ("10.0.0.1/x", "value_error")):
+        answer = a.post("/api/p2p/add-peer", {"ip": ip})
+        expect_equal(answer.json["detail"][0]["type"], kind, "what is wrong with it")
     for body in ({}, {"id": "x"}, {"id": "x", "ip": "10.0.0.1"}, {"ip": "10.0.0.1", "api_port": 1}):
         expect_equal(a.post("/api/p2p/register-peer", body).status, 422, body)
     expect_equal(a.post("/api/p2p/add-peer", {"ip": a.ip, "api_port": free_port(a.ip)}).status, 400,

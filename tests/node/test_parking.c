@@ -309,6 +309,25 @@ START_TEST(times_that_people_give_are_looked_at)
 }
 END_TEST
 
+static const struct {
+    const char *text, *part;
+} REFUSED[] = {
+    {"51G", "cần ít nhất"},
+    {"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+     "AAAA…\": quá dài (80 byte, nhiều nhất 64)"},
+};
+
+START_TEST(a_refused_plate_says_why)
+{
+    struct command command = gate(GATE_ENTRY, REFUSED[_i].text, NULL);
+    struct parking_view view = view_now();
+
+    ck_assert_int_eq(parking_prepare(&parking, &command, &view), -1);
+    ck_assert_int_eq(parking.answer.code, PROBLEM_PLATE_UNUSABLE);
+    ck_assert_msg(strstr(parking.answer.text, REFUSED[_i].part) != NULL, "%s", parking.answer.text);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("parking");
@@ -333,6 +352,8 @@ int main(void)
     tcase_add_test(gates, a_deleted_visit_can_only_be_undeleted);
     tcase_add_loop_test(gates, times_that_people_give_are_looked_at, 0,
                         (int)(sizeof GIVEN / sizeof *GIVEN));
+    tcase_add_loop_test(gates, a_refused_plate_says_why, 0,
+                        (int)(sizeof REFUSED / sizeof *REFUSED));
     suite_add_tcase(suite, gates);
     return main_run(suite);
 }
