@@ -101,6 +101,14 @@ static struct slice next_segment(struct slice *path)
     return segment;
 }
 
+/* A visit's name is any text that a camera box made up, and only ever looked up in the database: a
+ * slash is one of its characters. What becomes a file, a path at another server, a number or a
+ * name of our own has none. */
+static bool may_hold_slash(struct slice pattern)
+{
+    return slice_equal(pattern, slice_text("{event_id}"));
+}
+
 /* One segment against one of the pattern; both decoded, so that "/api/st%61ts" is "/api/stats" and
  * an encoded slash never splits or joins segments. */
 static bool segment_matches(struct slice pattern, struct slice raw, char *parameter, size_t size)
@@ -111,7 +119,8 @@ static bool segment_matches(struct slice pattern, struct slice raw, char *parame
     if (!is_parameter && memchr(raw.data, '%', raw.len) == NULL) {
         return slice_equal(pattern, raw);
     }
-    if (!request_decode(raw, false, text, sizeof text) || strchr(text, '/') != NULL) {
+    if (!request_decode(raw, false, text, sizeof text) ||
+        (strchr(text, '/') != NULL && !may_hold_slash(pattern))) {
         return false;
     }
     if (!is_parameter) {

@@ -1,7 +1,7 @@
 /*
  * The one table of what the server answers: method, path, who may, handler. Paths match exactly,
- * segment by segment, case-sensitively; `{…}` takes one segment. A new endpoint is one line here
- * and one handler in api/handlers.h.
+ * segment by segment, case-sensitively; `{…}` takes one segment. `{event_id}` alone takes one with
+ * an encoded slash. A new endpoint is one line here and one handler in api/handlers.h.
  */
 #ifndef API_ROUTE_H
 #define API_ROUTE_H

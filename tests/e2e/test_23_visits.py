@@ -202,6 +202,12 @@ def story_and_changes(cluster):
     wait_equal_digests([a, b])
     expect_equal(b.request("PUT", path, {"plate": "x"}).status, 400, "no plate")
 
+    a.entry("30A-111.11", "gate/1 50%")
+    path = "/api/v1/visits/" + urllib.parse.quote("gate/1 50%", safe="")
+    expect_equal(ask(a, path).json["visit"]["event_id"], "gate/1 50%", "a name with a slash")
+    fixed = a.request("PUT", path, {"plate": "30A-111.12"})
+    expect_equal((fixed.status, fixed.json["visit"]["plate_id"]), (200, "30A11112"), str(fixed))
+
 
 def conflicts(cluster):
     central = cluster.new("central-1")
