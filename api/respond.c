@@ -82,6 +82,12 @@ static bool is_any(const char *origin)
     return strcmp(origin, "*") == 0;
 }
 
+/* A 503 has ours; a handler may have set one that it knows better. */
+static bool has_retry_after(const struct request *request, int status)
+{
+    return status == 503 || strstr(request->lines, "Retry-After: ") != NULL;
+}
+
 static void add_rest(struct preamble *head, struct request *request, int status, bool closing)
 {
     if (closing) {
@@ -93,8 +99,9 @@ static void add_rest(struct preamble *head, struct request *request, int status,
     if (request->allow_origin != NULL) {
         add_line(head, "Access-Control-Allow-Origin", request->allow_origin);
         add(head, "Vary: Origin\r\n");
-        add_line(head, "Access-Control-Expose-Headers",
-                 request->etag[0] != '\0' ? "X-Request-Id, ETag" : "X-Request-Id");
+        add(head, "Access-Control-Expose-Headers: X-Request-Id");
+        add(head, request->etag[0] != '\0' ? ", ETag" : "");
+        add(head, has_retry_after(request, status) ? ", Retry-After\r\n" : "\r\n");
     }
     if (request->etag[0] != '\0') {
         add(head, "ETag: \"");
@@ -484,7 +491,7 @@ void respond_preflight(struct request *request)
     send_whole(request, 200,
                "Access-Control-Allow-Methods: " RESPOND_METHODS "\r\n"
                "Access-Control-Allow-Headers: Content-Type, Authorization, If-Match,"
-               " X-Request-Id\r\n"
+               " Idempotency-Key, X-Request-Id\r\n"
                "Access-Control-Max-Age: 600\r\n");
 }
 

@@ -382,7 +382,17 @@ START_TEST(test_origins)
     expect(&stand, "OPTIONS", "/api/parking/fees",
            "Origin: http://10.0.0.5:3000\r\nAccess-Control-Request-Method: PUT\r\n", NULL, 200,
            "Access-Control-Allow-Methods: GET, POST, PUT, DELETE\r\n");
+    expect(&stand, "OPTIONS", "/api/v1/visits/x",
+           "Origin: http://10.0.0.5:3000\r\nAccess-Control-Request-Method: PUT\r\n"
+           "Access-Control-Request-Headers: idempotency-key, if-match\r\n",
+           NULL, 200,
+           "Access-Control-Allow-Headers: Content-Type, Authorization, If-Match, Idempotency-Key,"
+           " X-Request-Id\r\n");
     expect(&stand, "OPTIONS", "/api/parking/fees", NULL, NULL, 405, NULL);
+    expect(&stand, "GET", "/api/subscriptions", "Origin: http://10.0.0.5:3000\r\n", NULL, 200,
+           "Access-Control-Expose-Headers: X-Request-Id, ETag\r\n");
+    expect(&stand, "GET", "/readyz", "Origin: http://10.0.0.5:3000\r\n", NULL, 503,
+           "Access-Control-Expose-Headers: X-Request-Id, Retry-After\r\n");
     stand_free(&stand);
 }
 END_TEST
