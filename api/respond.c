@@ -125,6 +125,13 @@ static void add_common(struct preamble *head, struct request *request, int statu
     add_rest(head, request, status, closes(request) || status == 401);
 }
 
+/* What a status is called: RFC 9110 where civetweb says it in its own way. */
+static const char *status_text(struct request *request, int status)
+{
+    return status == 422 ? "Unprocessable Content"
+                         : mg_get_response_code_text(request->connection, status);
+}
+
 static void start_head(struct preamble *head, struct request *request, int status)
 {
     char number[DECIMAL_TEXT];
@@ -135,7 +142,7 @@ static void start_head(struct preamble *head, struct request *request, int statu
     add(head, "HTTP/1.1 ");
     add(head, number);
     add(head, " ");
-    add(head, mg_get_response_code_text(request->connection, status));
+    add(head, status_text(request, status));
     add(head, "\r\n");
 }
 
@@ -273,7 +280,7 @@ static void put_rfc9457(struct request *request, struct json_writer *writer, int
                         const char *text)
 {
     json_set_text(writer, "type", "about:blank");
-    json_set_text(writer, "title", mg_get_response_code_text(request->connection, status));
+    json_set_text(writer, "title", status_text(request, status));
     json_set_int(writer, "status", status);
     json_set_text(writer, "detail", text);
 }

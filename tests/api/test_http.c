@@ -88,6 +88,20 @@ START_TEST(test_names_of_visits_hold_slashes)
 }
 END_TEST
 
+START_TEST(test_words_of_a_status)
+{
+    struct stand stand;
+
+    stand_new(&stand);
+    expect(&stand, "GET", "/api/parking/history?limit=x", NULL, NULL, 422,
+           "HTTP/1.1 422 Unprocessable Content\r\n");
+    expect(&stand, "GET", "/api/v1/visits?limit=x", NULL, NULL, 422,
+           "\"title\":\"Unprocessable Content\",\"status\":422");
+    expect(&stand, "GET", "/api/v1/visits/x", NULL, NULL, 404, "HTTP/1.1 404 Not Found\r\n");
+    stand_free(&stand);
+}
+END_TEST
+
 START_TEST(test_methods_and_slashes)
 {
     struct stand stand;
@@ -511,6 +525,7 @@ int main(void)
 
     tcase_add_test(tests, test_paths_match_exactly);
     tcase_add_test(tests, test_names_of_visits_hold_slashes);
+    tcase_add_test(tests, test_words_of_a_status);
     tcase_add_test(tests, test_methods_and_slashes);
     tcase_add_test(tests, test_head_has_no_body);
     tcase_add_test(tests, test_readiness);
