@@ -449,18 +449,20 @@ void respond_method(struct request *request, const char *allow)
 {
     struct json_writer writer = respond_json(request);
     char lines[160];
+    char text[120] = "method not allowed";
     bool upgrade = strcmp(allow, "WS") == 0; /* exists only as a WebSocket */
 
     note_refusal(request, upgrade ? 426 : 405, PROBLEM_METHOD_NOT_ALLOWED, "");
     json_put_open(&writer, '{');
     if (is_new(request)) {
-        put_rfc9457(request, &writer, 405, allow);
+        (void)snprintf(text, sizeof text, "method not allowed, this path takes %s",
+                       allow); /* fits */
+        put_rfc9457(request, &writer, 405, text);
     } else {
         json_put_key(&writer, "detail");
         json_put_string(&writer, "Method Not Allowed");
     }
-    put_problem(&writer, PROBLEM_METHOD_NOT_ALLOWED,
-                upgrade ? "this path is a WebSocket" : "method not allowed");
+    put_problem(&writer, PROBLEM_METHOD_NOT_ALLOWED, upgrade ? "this path is a WebSocket" : text);
     json_put_close(&writer, '}');
     if (upgrade) {
         (void)snprintf(lines, sizeof lines, "Upgrade: websocket\r\n");

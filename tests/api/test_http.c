@@ -111,6 +111,11 @@ START_TEST(test_methods_and_slashes)
     expect(&stand, "GET", "/api/edge/event", NULL, NULL, 405, "\"code\":\"METHOD_NOT_ALLOWED\"");
     expect(&stand, "POST", "/api/parking/fees", NULL, "{}", 405, "Allow: GET, PUT\r\n");
     expect(&stand, "POST", "/api/parking/history/1", NULL, "{}", 405, "Allow: PUT, DELETE\r\n");
+    expect(&stand, "POST", "/api/v1/visits/v1", NULL, "{}", 405,
+           "\"title\":\"Method Not Allowed\",\"status\":405,"
+           "\"detail\":\"method not allowed, this path takes GET, PUT, DELETE\","
+           "\"success\":false,"
+           "\"error\":\"method not allowed, this path takes GET, PUT, DELETE\",");
     expect(&stand, "GET", "/api/stats/", NULL, NULL, 307, "Location: /api/stats\r\n");
     expect(&stand, "PUT", "/api/parking/history/1/?a=b", NULL, "{}", 307,
            "Location: /api/parking/history/1?a=b\r\n");

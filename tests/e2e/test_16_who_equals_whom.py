@@ -119,6 +119,7 @@ def the_matrix(cluster):
     expect_equal({key: answer.json[key] for key in ("type", "title", "status", "code")},
                  {"type": "about:blank", "title": "Method Not Allowed", "status": 405,
                   "code": "METHOD_NOT_ALLOWED"}, "error")
+    expect(answer.json["detail"].endswith("takes GET") and answer.headers["Allow"] == "GET", answer)
     expect_equal(a.get("/api/v1/nothing").json["status"], 404, "another")
 
 
