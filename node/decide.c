@@ -159,6 +159,13 @@ static int complete(struct inquiry *inquiry, const struct position *position)
     return 0;
 }
 
+/* A person's key names one change: answered as the repetition of another, a wish would be lost.
+ * What another central says is what it is; its keys are made of times. */
+static bool misuses_key(const struct command *command, const struct store_retry *retry)
+{
+    return command->kind == COMMAND_EDIT && command->source_central.data == NULL && retry->differs;
+}
+
 /*
  * 1 when the command repeats an earlier event and was answered, 0 when not, -1 on failure. A camera
  * that lost the first answer gets its verdict: what went wrong then is not well because it is said
@@ -176,6 +183,12 @@ static int answer_repeat(struct inquiry *inquiry, const struct command *command,
     found = store_find_retry(inquiry->store, &parking->event, now_ms, &retry, inquiry->problem);
     if (found != 1) {
         return found;
+    }
+    if (misuses_key(command, &retry)) {
+        answer_init(&parking->answer, PROBLEM_KEY_REUSED);
+        (void)slice_copy(slice_text("Idempotency-Key này đã dùng cho một thay đổi khác"),
+                         parking->answer.text, sizeof parking->answer.text);
+        return 1;
     }
     parking->event.visit = slice_text(retry.visit);
     if (complete(inquiry, &retry.position) != 0) {

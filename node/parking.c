@@ -203,6 +203,8 @@ int parking_prepare(struct parking *parking, const struct command *command,
     }
     if (command->kind == COMMAND_EDIT) {
         struct slice text = command->plate_view.len > 0 ? command->plate_view : command->plate_text;
+        parking->event.entry_ms = command->entry_ms; /* so that a repetition is compared */
+        parking->event.exit_ms = command->exit_ms;
         return text.len > 0 ? take_plate(parking, text) : 0;
     }
     return 0;

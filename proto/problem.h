@@ -33,6 +33,7 @@
     X(VISIT_UNKNOWN, 0, 404)     /* no such visit */                                               \
     X(DELETE_WITHOUT_ID, 0, 200) /* a camera's DELETE that names no visit; nothing was changed */  \
     X(PRECONDITION_FAILED, 0, 412) /* If-Match names another state than the present one */         \
+    X(KEY_REUSED, 65, 422)         /* an Idempotency-Key that named another change */              \
     X(PLATE_INSIDE, 0, 409)        /* an edit would put a second open visit on this plate */       \
     X(BODY_TOO_LARGE, 65, 413)                                                                     \
     X(BODY_INCOMPLETE, 65, 400)  /* shorter than Content-Length, or too slow */                    \

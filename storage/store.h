@@ -163,6 +163,7 @@ int store_find_read(struct store *store, struct slice plate_id, struct visit *vi
 struct store_retry {
     char visit[LIMIT_EVENT_ID + 1]; /* the visit it named */
     struct position position;
+    bool differs; /* what it says of plate or times is not what `event` asks for */
 };
 int store_find_retry(struct store *store, const struct event *event, int64_t now_ms,
                      struct store_retry *retry, struct problem *problem);

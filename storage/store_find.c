@@ -161,10 +161,19 @@ static bool repeats(const struct event *known, const struct event *event, int64_
                                    known->t_eff <= now_ms + LIMIT_RETRY_WINDOW_MS);
 }
 
-static int answer_retry(const struct event *known, const struct position *position,
-                        struct store_retry *retry)
+/* What an event leaves open it does not ask for. */
+static bool asks_otherwise(const struct event *event, const struct event *known)
 {
-    *retry = (struct store_retry){.position = *position};
+    return (event->plate_id.data && (!slice_equal(event->plate_id, known->plate_id) ||
+                                     !slice_equal(event->plate_view, known->plate_view))) ||
+           (event->entry_ms != EVENT_NONE && event->entry_ms != known->entry_ms) ||
+           (event->exit_ms != EVENT_NONE && event->exit_ms != known->exit_ms);
+}
+
+static int answer_retry(const struct event *event, const struct event *known,
+                        const struct position *position, struct store_retry *retry)
+{
+    *retry = (struct store_retry){.position = *position, .differs = asks_otherwise(event, known)};
     if (known->visit.data) {
         slice_copy(known->visit, retry->visit, sizeof retry->visit);
     }
@@ -181,7 +190,7 @@ static int find_in_visit(struct store *store, const struct event *event, int64_t
     for (size_t i = 0; i < store->focus->count; i++) {
         const struct fold_event *known = store_focus_event(store->focus, i);
         if (known && repeats(&known->event, event, now_ms)) {
-            return answer_retry(&known->event, &known->position, retry);
+            return answer_retry(event, &known->event, &known->position, retry);
         }
     }
     return 0;
@@ -204,7 +213,7 @@ static int find_by_key(struct store *store, const struct digest *key, const stru
         event_unpack(&known, sql_blob(&sql, 2), sql_blob(&sql, 3)) == 0 &&
         repeats(&known, event, now_ms)) {
         struct position position = {store->streams[stream].stream, sql_u64(&sql, 1)};
-        found = answer_retry(&known, &position, retry);
+        found = answer_retry(event, &known, &position, retry);
     }
     sql_reset(&sql);
     return found;
@@ -249,7 +258,7 @@ int store_find_import(struct store *store, const struct event *event, const stru
         visit_imported(&known->event, &known->position.stream.node, &visit);
         struct digest other = visit_digest(&visit);
         if (digest_equal(&digest, &other)) {
-            return answer_retry(&known->event, &known->position, retry);
+            return answer_retry(event, &known->event, &known->position, retry);
         }
     }
     return 0;

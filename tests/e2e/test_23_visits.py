@@ -175,6 +175,8 @@ def story_and_changes(cluster):
     again = b.request("PUT", path, change, headers)
     expect_equal((again.status, again.json["deduped"], again.json["position"]),
                  (200, True, first.json["position"]), "a repetition is no second change")
+    other = b.request("PUT", path, {"plate": "51F-204.19"}, {"Idempotency-Key": "k1"})
+    expect_equal((other.status, other.code), (422, "KEY_REUSED"), "the key of another change")
     stale = b.request("PUT", path, {"plate": "51F-204.19"}, {"If-Match": etag})
     expect_equal((stale.status, stale.code), (412, "PRECONDITION_FAILED"), "somebody was faster")
 

@@ -378,6 +378,48 @@ START_TEST(an_edit_cannot_put_a_car_inside_twice)
 }
 END_TEST
 
+static struct answer keyed(const char *visit, const char *plate, int64_t entry_ms, int64_t exit_ms)
+{
+    struct command command = house_change(COMMAND_EDIT, visit, plate);
+    command.sent_id = slice_text("k1");
+    command.entry_ms = entry_ms;
+    command.exit_ms = exit_ms;
+    return house_decide(&house, &command);
+}
+
+/* What the first change left open, a repetition may not ask for: nobody would carry it out. */
+START_TEST(a_key_names_one_change)
+{
+    struct answer entry = gate(GATE_ENTRY, PLATE, ID, NOW - HOUR);
+    struct answer first = keyed(ID, "30A-999.99", NONE, NONE);
+    ck_code(entry, PROBLEM_OK);
+    ck_code(first, PROBLEM_OK);
+    struct answer again = keyed(ID, "30A-999.99", NONE, NONE);
+    ck_code(again, PROBLEM_OK);
+    ck_assert(again.deduped && again.position.seq == first.position.seq);
+    ck_code(keyed(ID, "30A-999.98", NONE, NONE), PROBLEM_KEY_REUSED);
+    ck_code(keyed(ID, "30A-99999", NONE, NONE), PROBLEM_KEY_REUSED); /* as people read it */
+    ck_code(keyed(ID, "30A-999.99", NOW - 2 * HOUR, NONE), PROBLEM_KEY_REUSED);
+    ck_code(keyed(ID, "30A-999.99", NONE, NOW), PROBLEM_KEY_REUSED);
+    ck_code(keyed(ID, "30A-999.99", NONE, EVENT_REOPEN), PROBLEM_KEY_REUSED);
+    ck_events(2);
+    ck_slice(row_of(ID).plate_id, "30A99999");
+}
+END_TEST
+
+START_TEST(a_key_of_times_names_one_change)
+{
+    (void)gate(GATE_ENTRY, PLATE, ID, NOW - HOUR);
+    struct answer first = keyed(ID, NULL, NOW - 2 * HOUR, NOW);
+    ck_code(first, PROBLEM_OK);
+    ck_assert(keyed(ID, NULL, NOW - 2 * HOUR, NOW).deduped);
+    ck_code(keyed(ID, NULL, NOW - 2 * HOUR, NOW - 1), PROBLEM_KEY_REUSED);
+    ck_code(keyed(ID, NULL, NOW - HOUR, NOW), PROBLEM_KEY_REUSED);
+    ck_code(keyed(ID, NULL, NONE, EVENT_REOPEN), PROBLEM_KEY_REUSED);
+    ck_events(2);
+}
+END_TEST
+
 START_TEST(a_camera_changes_by_name_only)
 {
     struct command edit = house_gate(GATE_UPDATE, "30A-999.99", ID, NONE);
@@ -485,6 +527,8 @@ static TCase *changes(void)
     tcase_add_test(tcase, a_second_edit_carries_the_first_ones_corrections);
     tcase_add_test(tcase, a_visit_that_is_not_there_is_unknown);
     tcase_add_test(tcase, an_edit_cannot_put_a_car_inside_twice);
+    tcase_add_test(tcase, a_key_names_one_change);
+    tcase_add_test(tcase, a_key_of_times_names_one_change);
     tcase_add_test(tcase, a_camera_changes_by_name_only);
     tcase_add_test(tcase, a_cameras_row_number_means_nothing_here);
     tcase_add_test(tcase, a_text_too_long_undoes_nobody_else);
