@@ -154,7 +154,7 @@ static void change(struct request *request, const json_t *body)
                             .author = caller_author(request, body),
                             .reason = request_reason(body)};
 
-    if (revision_match(request, &access.revision) != 0 ||
+    if (revision_read(request, &access.if_match) != 0 ||
         read_role(request, body, &access.role) != 0) {
         return;
     }
@@ -190,7 +190,7 @@ void accounts_remove(struct request *request)
     }
     access.author = caller_author(request, body);
     access.reason = request_reason(body);
-    if (revision_match(request, &access.revision) == 0 && decision_access(request, &access) == 0) {
+    if (revision_read(request, &access.if_match) == 0 && decision_access(request, &access) == 0) {
         respond_message(request, "Đã xóa tài khoản");
     }
     json_decref(body);

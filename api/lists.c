@@ -8,6 +8,7 @@
 #include "api/decision.h"
 #include "api/elements.h"
 #include "api/respond.h"
+#include "api/revision.h"
 #include "storage/settings.h"
 
 #include <stdio.h>
@@ -192,7 +193,7 @@ static void put(struct request *request, const struct list *list)
         return;
     }
     command_init(&command, list->command);
-    if (request_if_match(request, &command.if_match) == 0 && check(request, list, elements) == 0) {
+    if (revision_read(request, &command.if_match) == 0 && check(request, list, elements) == 0) {
         text = elements_text(elements);
         command.json = slice_text(text);
         command.author = caller_author(request, body);

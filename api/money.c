@@ -2,6 +2,7 @@
 
 #include "api/decision.h"
 #include "api/respond.h"
+#include "api/revision.h"
 #include "proto/clock.h"
 #include "proto/tariff.h"
 
@@ -180,7 +181,7 @@ void money_fees_put(struct request *request)
     command_init(&command, COMMAND_TARIFF);
     command.author = caller_author(request, body);
     command.reason = json_member_text(body, "reason");
-    if (request_if_match(request, &command.if_match) == 0 &&
+    if (revision_read(request, &command.if_match) == 0 &&
         read_change(request, body, &command.tariff) == 0 &&
         decision_ask(request, &command, &answer) == 0) {
         answer_change(request, &answer);

@@ -9,8 +9,8 @@
 /* Adds it to the answer. */
 void revision_show(struct request *request, int64_t revision);
 
-/* The revision that If-Match asks for; 0 when it asks for none. 0, or -1 after a 400 or, for a tag
- * that was never one of ours, a 412. */
-int revision_match(struct request *request, int64_t *revision);
+/* The states that a change is for: the tags of If-Match as sent (proto/etag), absent without that
+ * header or for "*". Borrows from the request. 0, or -1 after a 400 for what is no list of tags. */
+int revision_read(struct request *request, struct slice *tags);
 
 #endif

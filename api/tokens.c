@@ -153,7 +153,7 @@ static void change(struct request *request, const json_t *body)
                             .author = caller_author(request, body),
                             .reason = request_reason(body)};
 
-    if (revision_match(request, &access.revision) != 0 ||
+    if (revision_read(request, &access.if_match) != 0 ||
         read_members(request, body, &access) != 0) {
         return;
     }
@@ -183,7 +183,7 @@ void tokens_revoke(struct request *request)
     }
     access.author = caller_author(request, body);
     access.reason = request_reason(body);
-    if (revision_match(request, &access.revision) == 0 && decision_access(request, &access) == 0) {
+    if (revision_read(request, &access.if_match) == 0 && decision_access(request, &access) == 0) {
         respond_message(request, "Đã thu hồi token");
     }
     json_decref(body);

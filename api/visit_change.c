@@ -8,6 +8,7 @@
 #include "api/caller.h"
 #include "api/decision.h"
 #include "api/respond.h"
+#include "api/revision.h"
 #include "api/visit_row.h"
 #include "proto/event.h"
 #include "proto/localtime.h"
@@ -50,7 +51,7 @@ static int start(struct request *request, enum command_kind kind, struct change 
     *change = (struct change){.body = NULL};
     command_init(&change->command, kind);
     change->command.visit = slice_text(request->parameter);
-    if (request_body(request) != 0 || request_if_match(request, &change->command.if_match) != 0) {
+    if (request_body(request) != 0 || revision_read(request, &change->command.if_match) != 0) {
         return -1;
     }
     if (request->body.len > 0) {

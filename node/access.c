@@ -1,7 +1,9 @@
 #include "node/access.h"
 
+#include "proto/etag.h"
 #include "storage/store_access.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,7 +31,11 @@ static int note(struct change *change, enum audit_kind kind)
 
 static bool is_seen(const struct change *change, int64_t revision)
 {
-    return change->access->revision == 0 || change->access->revision == revision;
+    int64_t asked = change->access->revision;
+    char tag[24];
+
+    (void)snprintf(tag, sizeof tag, "%" PRId64, revision); /* fits; as revision_show tells it */
+    return (asked == 0 || asked == revision) && etag_is_seen(change->access->if_match, tag);
 }
 
 static int refuse_unseen(struct change *change)

@@ -4,6 +4,7 @@
 #include "node/peering.h"
 #include "node/settings.h"
 #include "node/visit_import.h"
+#include "proto/etag.h"
 
 /* What a decision is made from; the copies live as long as the decision. */
 struct inquiry {
@@ -241,7 +242,7 @@ static int is_stale(struct inquiry *inquiry, const struct command *command, int6
         return -1;
     }
     tariff_tag(&inquiry->view.tariff, tag, sizeof tag);
-    if (slice_equal(command->if_match, slice_text(tag))) {
+    if (etag_is_seen(command->if_match, tag)) {
         return 0;
     }
     answer_init(answer, PROBLEM_PRECONDITION_FAILED);

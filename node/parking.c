@@ -1,6 +1,7 @@
 #include "node/parking.h"
 
 #include "proto/clock.h"
+#include "proto/etag.h"
 #include "proto/gate_text.h"
 #include "proto/localtime.h"
 
@@ -313,7 +314,7 @@ static bool is_as_seen(const struct command *command, const struct visit *named)
     char etag[33];
 
     digest_hex(&named->digest, etag);
-    return command->if_match.data == NULL || slice_equal(command->if_match, slice_text(etag));
+    return etag_is_seen(command->if_match, etag);
 }
 
 static int refuse_inside(struct parking *parking, const struct visit *open)

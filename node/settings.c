@@ -3,6 +3,7 @@
 #include "api/elements.h"
 #include "api/json.h"
 #include "node/parking.h"
+#include "proto/etag.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,7 +140,7 @@ static int change(struct setting *setting, const json_t *list)
 
 static bool matches(const struct command *command, const char *etag)
 {
-    return command->if_match.data == NULL || slice_equal(command->if_match, slice_text(etag));
+    return etag_is_seen(command->if_match, etag);
 }
 
 static int decide_list(struct setting *setting)

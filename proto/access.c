@@ -7,7 +7,7 @@
 
 /* First element, which no struct command has: its kinds are small numbers. */
 #define MARK 1000
-#define FIELDS 13
+#define FIELDS 14
 
 static const char *const NAMES[AUDIT_COUNT] = {
 #define X(name) [AUDIT_##name] = #name,
@@ -45,6 +45,7 @@ int access_pack(const struct access *access, struct buffer *out)
     wire_put_slice_bin(&packer, access->digest);
     msgpack_pack_int64(&packer, access->expires_ms);
     msgpack_pack_int64(&packer, access->revision);
+    wire_put_slice_str(&packer, access->if_match);
     msgpack_pack_uint32(&packer, (uint32_t)access->kind);
     wire_put_slice_str(&packer, access->author);
     wire_put_slice_str(&packer, access->address);
@@ -74,6 +75,7 @@ int access_unpack(struct access *access, struct slice bytes)
     access->digest = wire_row_bin(&row, CREDENTIAL_DIGEST);
     access->expires_ms = wire_row_i64(&row, 0, LIMIT_INTEGER);
     access->revision = wire_row_i64(&row, 0, INT64_MAX);
+    access->if_match = wire_row_str(&row, LIMIT_TEXT);
     access->kind = (enum audit_kind)wire_row_u64(&row, 0, AUDIT_COUNT - 1);
     access->author = wire_row_str(&row, LIMIT_TEXT);
     access->address = wire_row_str(&row, LIMIT_TEXT);

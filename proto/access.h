@@ -43,28 +43,29 @@ enum audit_kind audit_kind_parse(struct slice name);
 
 enum access_verb {
     ACCESS_ACCOUNT_ADD = 1, /* name, role, hash */
-    ACCESS_ACCOUNT_CHANGE,  /* name; role and hash where they change; revision */
-    ACCESS_ACCOUNT_REMOVE,  /* name; revision */
+    ACCESS_ACCOUNT_CHANGE,  /* name; role and hash where they change; if_match */
+    ACCESS_ACCOUNT_REMOVE,  /* name; if_match */
     ACCESS_SESSION_START,   /* name, digest */
     ACCESS_SESSION_USE,     /* digest: still in use */
     ACCESS_SESSION_END,     /* digest; name for the audit */
     ACCESS_TOKEN_ADD,       /* name, role, digest, expires_ms */
-    ACCESS_TOKEN_CHANGE,    /* name; role and expires_ms where they change; revision */
-    ACCESS_TOKEN_REVOKE,    /* name; revision */
+    ACCESS_TOKEN_CHANGE,    /* name; role and expires_ms where they change; if_match */
+    ACCESS_TOKEN_REVOKE,    /* name; if_match */
     ACCESS_NOTE             /* kind, name (of what it is about), detail: for the audit alone */
 };
 
 /* Slices borrow. */
 struct access {
     enum access_verb verb;
-    struct slice name;    /* of an account or a token */
-    enum role role;       /* ROLE_ANYONE = as it is */
-    struct slice hash;    /* of the password, as text; absent = as it is */
-    struct slice digest;  /* CREDENTIAL_DIGEST bytes. ACCOUNT_CHANGE: the session that stays when a
-                             changed password ends the account's others; absent = none */
-    int64_t expires_ms;   /* 0 = as it is */
-    int64_t revision;     /* what the asker saw; 0 = whatever it is */
-    enum audit_kind kind; /* ACCESS_NOTE */
+    struct slice name;     /* of an account or a token */
+    enum role role;        /* ROLE_ANYONE = as it is */
+    struct slice hash;     /* of the password, as text; absent = as it is */
+    struct slice digest;   /* CREDENTIAL_DIGEST bytes. ACCOUNT_CHANGE: the session that stays when a
+                              changed password ends the account's others; absent = none */
+    int64_t expires_ms;    /* 0 = as it is */
+    int64_t revision;      /* what was read before this was asked; 0 = whatever it is */
+    struct slice if_match; /* what the asker saw, see proto/etag; absent = whatever it is */
+    enum audit_kind kind;  /* ACCESS_NOTE */
     struct slice author, address, reason, detail; /* for the audit; absent = none */
 };
 

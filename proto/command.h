@@ -64,8 +64,9 @@ struct command {
     struct slice plate_view; /* EDIT: the new plate as people read it; plate_text = the id sent */
     int64_t entry_ms, exit_ms;
     struct slice author, reason;
-    /* `sent_id`: by which a repetition is recognised, `if_match`: etag of the visit that the author
-     * saw; absent = none. EDIT without a plate keeps it; exit_ms EVENT_REOPEN opens it again. */
+    /* `sent_id`: by which a repetition is recognised, `if_match`: etags of the visit that the
+     * author saw (proto/etag); absent = none. EDIT without a plate keeps it; exit_ms EVENT_REOPEN
+     * opens it again. */
 
     /* COMMAND_TARIFF */
     struct tariff tariff;
@@ -73,7 +74,7 @@ struct command {
     /* COMMAND_STAFF, _SUBSCRIPTIONS: the whole list as a JSON array that elements_check
      * (api/elements.h) has accepted; it is compared with what is in force. */
     struct slice json;
-    struct slice if_match; /* etag of the list that the author saw; absent = whatever it is.
+    struct slice if_match; /* etags of the list that the author saw; absent = whatever it is.
                             * COMMAND_TARIFF too */
 
     /* COMMAND_LOT: `location` names the lot; `camera_id`, `camera_type`, `edge_id` say who counts

@@ -167,7 +167,9 @@ def story_and_changes(cluster):
     event = story.json["events"][0]
     expect(event["decision"] and event["position"]["seq"] >= 1 and event["logged_at"], event)
 
-    headers = {"If-Match": etag, "Idempotency-Key": "k1"}
+    weak = b.request("PUT", path, {"plate": "51F-204.18"}, {"If-Match": "W/" + etag})
+    expect_equal((weak.status, weak.code), (412, "PRECONDITION_FAILED"), "a weak tag names nothing")
+    headers = {"If-Match": '"zz", ' + etag, "Idempotency-Key": "k1"}
     change = {"plate": "51F-204.18", "author": "An", "reason": "đọc nhầm"}
     first = b.request("PUT", path, change, headers)
     expect_equal(first.status, 200, str(first))

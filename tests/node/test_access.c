@@ -7,6 +7,7 @@
 #include "storage/audit.h"
 
 #include <check.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -47,11 +48,14 @@ static enum problem_code decide_it(const struct access *access)
 static enum problem_code account(enum access_verb verb, const char *name, enum role role,
                                  const char *hash, int64_t revision)
 {
+    char tag[24];
+
+    (void)snprintf(tag, sizeof tag, "\"%" PRId64 "\"", revision);
     const struct access access = {.verb = verb,
                                   .name = slice_text(name),
                                   .role = role,
                                   .hash = slice_text(hash),
-                                  .revision = revision,
+                                  .if_match = slice_text(revision > 0 ? tag : NULL),
                                   .author = slice_text("An")};
     return decide_it(&access);
 }
@@ -178,14 +182,16 @@ START_TEST(tokens_are_scoped_and_end)
     access = (struct access){.verb = ACCESS_TOKEN_CHANGE,
                              .name = slice_text("GRAFANA"),
                              .role = ROLE_VIEWER,
-                             .revision = 1};
+                             .if_match = slice_text("\"1\"")};
     ck_assert_int_eq(decide_it(&access), PROBLEM_OK);
     ck_assert_int_eq(
         accounts_find_bearer(accounts, digests[1], house.now_ms, &token, &house.problem), 1);
     ck_assert_int_eq(token.role, ROLE_VIEWER);
     access.verb = ACCESS_TOKEN_REVOKE;
     ck_assert_int_eq(decide_it(&access), PROBLEM_PRECONDITION_FAILED);
-    access.revision = 2;
+    access.if_match = slice_text("W/\"2\"");
+    ck_assert_int_eq(decide_it(&access), PROBLEM_PRECONDITION_FAILED);
+    access.if_match = slice_text("\"7\", \"2\"");
     ck_assert_int_eq(decide_it(&access), PROBLEM_OK);
     ck_assert_int_eq(
         accounts_find_bearer(accounts, digests[1], house.now_ms, &token, &house.problem), 0);

@@ -5,6 +5,7 @@
 #include "node/decide.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <string.h>
 
 static struct house house;
@@ -19,12 +20,14 @@ static void teardown(void)
     house_stop(&house);
 }
 
-static struct answer set_list(enum command_kind kind, const char *json, const char *if_match)
+static struct answer set_list(enum command_kind kind, const char *json, const char *etag)
 {
     struct command command;
+    char tags[80];
     command_init(&command, kind);
     command.json = slice_text(json);
-    command.if_match = slice_text(if_match);
+    (void)snprintf(tags, sizeof tags, "\"zz\", \"%s\"", etag != NULL ? etag : "");
+    command.if_match = slice_text(etag != NULL ? tags : NULL);
     command.author = slice_text("An");
     return house_decide(&house, &command);
 }

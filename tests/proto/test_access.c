@@ -74,6 +74,7 @@ START_TEST(packed_and_read_back)
                                   .digest = {digest, sizeof digest},
                                   .expires_ms = 5,
                                   .revision = 6,
+                                  .if_match = slice_text("\"6\", \"7\""),
                                   .author = slice_text("An"),
                                   .address = slice_text("10.0.0.1"),
                                   .detail = slice_text("x")};
@@ -88,6 +89,7 @@ START_TEST(packed_and_read_back)
     ck_assert(slice_equal(back.author, access.author) && slice_equal(back.hash, access.hash));
     ck_assert_int_eq(back.expires_ms, 5);
     ck_assert_int_eq(back.revision, 6);
+    ck_assert(slice_equal(back.if_match, access.if_match));
     suite_hostile(buffer_slice(&out), 2000, read_hostile);
     buffer_free(&out);
 }
