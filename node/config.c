@@ -75,7 +75,8 @@ static int load(struct config *config, const char *path, bool create, struct buf
     config_init(config);
     int found = config_read_file(path, &text, &mode, problem);
     if (found == 0 && !create) {
-        found = problem_set(problem, PROBLEM_CONFIG_UNREADABLE, "parkmesh run creates it",
+        found = problem_set(problem, PROBLEM_CONFIG_UNREADABLE,
+                            "put it back; parkmesh run makes one for a central that stands alone",
                             "there is no file %s", path);
     } else if (found == 0) {
         struct slice standalone = slice_text(CONFIG_STANDALONE);

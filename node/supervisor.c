@@ -58,12 +58,15 @@ static void apply_options(const struct supervisor_options *options, struct confi
               strcmp(config->log_format, "json") == 0 ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT);
 }
 
-/* Loads the file. 0, or the exit status after the errors were printed. */
-static int load(struct supervisor *supervisor, struct config *config)
+/* Loads the file. 0, or the exit status after the errors were printed. A missing one is made at a
+ * start only: a central that runs would become another one. */
+static int load(struct supervisor *supervisor, bool starts, struct config *config)
 {
+    const char *path = supervisor->options->config_path;
     struct buffer errors = {0}, warnings = {0};
     struct problem problem = {.code = PROBLEM_OK};
-    int rc = config_load(config, supervisor->options->config_path, &errors, &warnings, &problem);
+    int rc = starts ? config_load(config, path, &errors, &warnings, &problem)
+                    : config_check(config, path, &errors, &warnings, &problem);
 
     if (warnings.len > 0) {
         (void)fwrite(warnings.data, 1, warnings.len, stderr);
@@ -119,7 +122,7 @@ static void reload(struct supervisor *supervisor)
     struct config new;
 
     config_init(&new);
-    if (load(supervisor, &new) != 0 || follow(supervisor, &new) != 0) {
+    if (load(supervisor, false, &new) != 0 || follow(supervisor, &new) != 0) {
         log_warn("CONFIG_KEPT", "hint=\"run: parkmesh check %s\"",
                  supervisor->options->config_path);
         config_free(&new);
@@ -422,7 +425,7 @@ int supervisor_run(const struct supervisor_options *options)
     int status;
 
     config_init(&supervisor.config);
-    status = load(&supervisor, &supervisor.config);
+    status = load(&supervisor, true, &supervisor.config);
     if (status != 0) {
         goto free_config;
     }

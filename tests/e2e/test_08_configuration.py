@@ -175,6 +175,33 @@ def hangup(cluster):
     wait_until(lambda: b.history(), 10, "the entry at B")
 
 
+def hangup_without_a_file(cluster):
+    """No file, none that can be read, an empty one: the central stays what it is, and nothing is made."""
+    a, b = cluster.mesh("central-7", "central-8")
+    a.start()
+    b.start()
+    wait_linked([a, b])
+    before, good = (a.get(CONFIG).json, link_ages(a)), a.config_file + ".good"
+    os.rename(a.config_file, good)
+    for number, (make, take, word) in enumerate([
+            (lambda: None, lambda: None, "there is no file"),
+            (lambda: os.mkdir(a.config_file), lambda: os.rmdir(a.config_file), "cannot read"),
+            (lambda: a.write_config_text(""), lambda: os.remove(a.config_file), "CONFIG_INVALID")]):
+        make()
+        a.signal(signal.SIGHUP)
+        wait_until(lambda n=number: a.log().count("CONFIG_KEPT") > n or "CONFIG_APPLIED" in a.log(),
+                   10, "what came of it")
+        expect("CONFIG_APPLIED" not in a.log(), word, a.log())
+        expect(word in a.log() and a.config_file in a.log(), "what and where:", word, a.log())
+        expect_equal((a.get(CONFIG).json, link_ages(a)), before, word)
+        take()  # fails when a file was made
+    expect_equal(os.path.exists(a.config_file), False, "nothing was made")
+    os.rename(good, a.config_file)
+    a.signal(signal.SIGHUP)
+    wait_until(lambda: "CONFIG_APPLIED" in a.log(), 10, "the file is back")
+    expect_equal((a.get(CONFIG).json, link_ages(a)), before, "the same as ever")
+
+
 def this_central(central):
     try:
         return central.get("/api/p2p/status").json.get("this_central")  # 503 while it moves
@@ -205,4 +232,4 @@ def r_28_new_identity(cluster):
 
 
 run(r_25_put_adds_and_removes, r_29_d_05_put_refused, r_27_ports_move, occupied_port, hangup,
-    r_28_new_identity)
+    hangup_without_a_file, r_28_new_identity)
