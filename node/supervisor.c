@@ -1,6 +1,7 @@
 #include "node/supervisor.h"
 
 #include "bus/inproc.h"
+#include "node/ports.h"
 #include "node/services.h"
 #include "proto/clock.h"
 #include "proto/command.h"
@@ -175,6 +176,15 @@ static int read_file(const char *path, struct buffer *out)
     return fclose(file) != 0 || n != 0 ? -1 : 0;
 }
 
+/* What is followed after the answer must not be known to fail: others are told of it, too. */
+static int check_ports(const struct supervisor *supervisor, const struct config *new,
+                       struct problem *problem)
+{
+    return services_change_is_disruptive(&supervisor->config, new)
+               ? ports_check(&supervisor->config, new, problem)
+               : 0;
+}
+
 /* Validates, writes the file and follows the change, at once or after the answer. */
 static int put_config(struct supervisor *supervisor, struct slice json, struct problem *problem)
 {
@@ -191,6 +201,7 @@ static int put_config(struct supervisor *supervisor, struct slice json, struct p
         rc = problem_set(problem, PROBLEM_BUSY, "ask again in a second",
                          "an earlier change is still being applied");
     } else if (config_merge(path, json, &merged, new, problem) == 0 &&
+               check_ports(supervisor, new, problem) == 0 &&
                read_file(path, &supervisor->old_text) == 0 &&
                config_write(path, buffer_slice(&merged), problem) == 0) {
         apply_options(supervisor->options, new);
