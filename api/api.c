@@ -16,6 +16,7 @@
 #include "api/peer_links.h"
 #include "api/refusals.h"
 #include "api/respond.h"
+#include "api/retell.h"
 #include "api/route.h"
 #include "api/seals.h"
 #include "api/stack.h"
@@ -30,7 +31,6 @@
 #include <assert.h>
 #include <czmq.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <linux/sched.h> /* SCHED_BATCH */
 #include <pthread.h>
 #include <sched.h>
@@ -441,6 +441,7 @@ static int make_parts(struct api *api, const struct api_options *options, struct
     gateway->seals = seals_new();
     gateway->meter = meter_new(route_index(NULL));
     gateway->refusals = refusals_new();
+    gateway->retell = retell_new(gateway);
     gateway->started_ms = options->started_ms;
     gateway->asking = asking_new();
     trust_set(gateway->trust, &options->trust);
@@ -461,6 +462,7 @@ static void free_parts(struct api *api)
 {
     struct gateway *gateway = &api->gateway;
 
+    retell_destroy(&gateway->retell);
     zactor_destroy(&api->facts);
     progress_destroy(&gateway->progress);
     push_destroy(&gateway->push);
@@ -519,6 +521,11 @@ void api_run_peers(struct api *api, bool runs)
     peer_links_run(api->gateway.peer_links, runs);
 }
 
+void api_tell_peers(struct api *api)
+{
+    retell_start(api->gateway.retell);
+}
+
 void api_set_mesh_key(struct api *api, const uint8_t *key)
 {
     seals_set_key(api->gateway.seals, key);
@@ -533,18 +540,6 @@ static void wait_for_answers(struct gateway *gateway)
 
     while (atomic_load(&gateway->under_way) > 0 && clock_mono_ms() < until_ms) {
         (void)nanosleep(&pause, NULL); /* an early return only looks again sooner */
-    }
-}
-
-/* Refusals that no line has told of. */
-static void log_untold(struct gateway *gateway)
-{
-    for (int code = 0; code < PROBLEM_COUNT; code++) {
-        uint64_t untold = refusals_untold(gateway->refusals, (enum problem_code)code);
-        if (untold > 0) {
-            log_info("HTTP_LEFT_OUT", "problem=%s left_out=%" PRIu64,
-                     problem_name((enum problem_code)code), untold);
-        }
     }
 }
 
@@ -566,7 +561,7 @@ void api_stop(struct api **api)
     push_stop(gateway->push);
     hang_up((*api)->context);
     mg_stop((*api)->context);
-    log_untold(gateway);
+    refusals_log_untold(gateway->refusals);
     free_parts(*api);
     (void)mg_exit_library();
     free(*api);

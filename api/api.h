@@ -91,6 +91,10 @@ void api_set_peers(struct api *api, const struct api_peers *peers);
 /* False: nobody is linked by WebSocket until it is true again, as after the start. Any thread. */
 void api_run_peers(struct api *api, bool runs);
 
+/* A change that other centrals were told of was taken back: soon, and not in this thread, all are
+ * told where this one is by the configuration in force. Main thread. */
+void api_tell_peers(struct api *api);
+
 /* Refuses new work (503 STOPPING), lets answers under way finish (at most a second), closes
  * WebSockets with 1001, stops. Main thread; the node must still be running. */
 void api_stop(struct api **api);

@@ -25,6 +25,7 @@ struct asking;
 struct meter;
 struct peer_links;
 struct refusals;
+struct retell;
 struct seals;
 
 struct gateway {
@@ -48,6 +49,7 @@ struct gateway {
     struct asking *asking;     /* centrals that wait for a person */
     struct meter *meter;       /* counters for GET /metrics */
     struct refusals *refusals; /* how many are logged */
+    struct retell *retell;     /* peers that must hear again where we are */
     struct push *push;
     struct peer_links *peer_links; /* WebSockets of other centrals */
     uint16_t peer_port;            /* on which they may dial any path; 0 = none */

@@ -94,7 +94,7 @@ static void write_body(struct letter *letter, const struct introduce_central *ow
     json_put_close(&writer, '}');
 }
 
-static void write_letter(struct request *request, const struct introduce_central *own,
+static void write_letter(struct gateway *gateway, const struct introduce_central *own,
                          const struct introduction *introduction, struct letter *letter,
                          struct call *call)
 {
@@ -112,7 +112,7 @@ static void write_letter(struct request *request, const struct introduce_central
     sealed = address(&introduction->to, target, letter->url);
     call->method = "POST";
     call->url = letter->url;
-    if (seals_line(request->gateway->seals, call->method, sealed, call->body, letter->seal) == 0) {
+    if (seals_line(gateway->seals, call->method, sealed, call->body, letter->seal) == 0) {
         letter->lines[0] = letter->seal;
         call->headers = letter->lines;
     }
@@ -144,16 +144,16 @@ static void read_answer(struct introduction *introduction, const struct call *ca
     json_decref(answer);
 }
 
-void introduce_tell(struct request *request, const struct introduce_central *own,
+void introduce_tell(struct gateway *gateway, const struct introduce_central *own,
                     struct introduction *introductions, size_t count)
 {
     struct letter *letters = bytes_allocate(count, sizeof *letters);
     struct call *calls = bytes_allocate(count, sizeof *calls);
 
     for (size_t i = 0; i < count; i++) {
-        write_letter(request, own, &introductions[i], &letters[i], &calls[i]);
+        write_letter(gateway, own, &introductions[i], &letters[i], &calls[i]);
     }
-    call_all(calls, count, &request->gateway->abandon);
+    call_all(calls, count, &gateway->abandon);
     for (size_t i = 0; i < count; i++) {
         read_answer(&introductions[i], &calls[i]);
         call_free(&calls[i]);

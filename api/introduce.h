@@ -32,8 +32,8 @@ bool introduce_read(const json_t *member, struct introduce_central *central);
 int introduce_ask(struct request *request, struct introduce_central *central,
                   struct problem *problem);
 
-/* Tells all of them about `own`. */
-void introduce_tell(struct request *request, const struct introduce_central *own,
+/* Tells all of them about `own`. Any thread. */
+void introduce_tell(struct gateway *gateway, const struct introduce_central *own,
                     struct introduction *introductions, size_t count);
 
 #endif

@@ -3,6 +3,7 @@
 #include "api/peer_links.h"
 #include "api/peer_news.h"
 #include "api/respond.h"
+#include "api/retell.h"
 #include "api/supervise.h"
 #include "proto/command.h"
 #include "proto/event.h"
@@ -86,7 +87,7 @@ static void respond_config(struct request *request, const json_t *before,
     json_decref(after);
 }
 
-void p2p_config_put(struct request *request)
+static void change_config(struct request *request)
 {
     struct supervisor_request question = {.verb = SUPERVISOR_CONFIG_PUT};
     struct supervisor_answer answer;
@@ -108,6 +109,13 @@ void p2p_config_put(struct request *request)
     }
     ask_destroy(&ask);
     json_decref(before);
+}
+
+void p2p_config_put(struct request *request)
+{
+    retell_hold(request->gateway->retell);
+    change_config(request);
+    retell_release(request->gateway->retell);
 }
 
 static void order(struct request *request, enum supervisor_verb verb, const char *done)

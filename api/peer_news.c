@@ -1,5 +1,7 @@
 #include "api/peer_news.h"
 
+#include "proto/log.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,9 +86,32 @@ void peer_news_tell(struct request *request, const json_t *before, const json_t 
                      was.api_port != own.api_port;
         count = collect(after, before, moved, false, told);
         count += collect(before, after, false, true, told + count);
-        introduce_tell(request, &own, told, count);
+        introduce_tell(request->gateway, &own, told, count);
     }
     put_results(writer, "registration_results", false, told, count);
     put_results(writer, "unregistration_results", true, told, count);
+    free(told);
+}
+
+void peer_news_repeat(struct gateway *gateway, const json_t *config)
+{
+    struct introduction *told = bytes_allocate((size_t)LIMIT_PEERS, sizeof *told);
+    struct introduce_central own;
+    size_t count = 0;
+
+    if (introduce_read(json_object_get(config, "this_central"), &own)) {
+        count = collect(config, NULL, true, false, told);
+        introduce_tell(gateway, &own, told, count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        char quoted[400];
+        if (told[i].success) {
+            log_info("PEER_TOLD", "peer=%s p2p_port=%u api_port=%u", told[i].to.id.text,
+                     (unsigned)own.p2p_port, (unsigned)own.api_port);
+        } else {
+            log_warn("PEER_NOT_TOLD", "peer=%s why=%s", told[i].to.id.text,
+                     log_quote(told[i].message, quoted, sizeof quoted));
+        }
+    }
     free(told);
 }

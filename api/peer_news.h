@@ -13,4 +13,7 @@
 void peer_news_tell(struct request *request, const json_t *before, const json_t *after,
                     struct json_writer *writer);
 
+/* Tells all centrals of a configuration about this one, and logs what came of it. Any thread. */
+void peer_news_repeat(struct gateway *gateway, const json_t *config);
+
 #endif

@@ -105,7 +105,7 @@ void peers_tell(struct request *request, const struct introduce_central *own,
                 const struct introduce_central *to, bool leaves, struct introduction *out)
 {
     *out = (struct introduction){.to = *to, .leaves = leaves};
-    introduce_tell(request, own, out, 1);
+    introduce_tell(request->gateway, own, out, 1);
 }
 
 /* ---- GET /api/p2p/info ----------------------------------------------------------------------- */

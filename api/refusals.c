@@ -2,8 +2,10 @@
 
 #include "proto/bytes.h"
 #include "proto/limits.h"
+#include "proto/log.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -71,4 +73,15 @@ uint64_t refusals_untold(struct refusals *refusals, enum problem_code code)
     counter->left_out = 0;
     (void)pthread_mutex_unlock(&refusals->mutex);
     return untold;
+}
+
+void refusals_log_untold(struct refusals *refusals)
+{
+    for (int code = 0; code < PROBLEM_COUNT; code++) {
+        uint64_t untold = refusals_untold(refusals, (enum problem_code)code);
+        if (untold > 0) {
+            log_info("HTTP_LEFT_OUT", "problem=%s left_out=%" PRIu64,
+                     problem_name((enum problem_code)code), untold);
+        }
+    }
 }

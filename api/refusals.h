@@ -25,4 +25,7 @@ bool refusals_take(struct refusals *refusals, enum problem_code code, int64_t no
 /* Those of `code` that no line has told of; forgets them. */
 uint64_t refusals_untold(struct refusals *refusals, enum problem_code code);
 
+/* A line about each code that has some. */
+void refusals_log_untold(struct refusals *refusals);
+
 #endif

@@ -152,6 +152,9 @@ static int on_answered(zloop_t *loop, int timer, void *arg)
     if (follow(supervisor, new) != 0) {
         restore_file(supervisor);
         config_free(new);
+        if (supervisor->services.api != NULL) {
+            api_tell_peers(supervisor->services.api); /* they may have heard of the change */
+        }
     }
     free(new);
     return supervisor->exit_status != 0 ? -1 : 0;

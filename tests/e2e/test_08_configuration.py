@@ -137,6 +137,32 @@ def occupied_port(cluster):
     wait_same([a, b])
 
 
+def taken_back(cluster):
+    """A change that fails after its answer: the old ports are back, at the others' too."""
+    a, b = cluster.mesh("central-1", "central-2")
+    a.start()
+    b.start()
+    wait_linked([a, b])
+    before = a.read_config()
+    # Each port is free of others, but the one is not given up before the other is bound.
+    answer = a.put(CONFIG, {"this_central": {"api_port": a.p2p_port, "p2p_port": a.api_port}})
+    expect_equal(answer.status, 200, str(answer))
+    expect(answer.json["registration_results"][0]["success"], "B was told:", answer)
+    wait_until(lambda: "CONFIG_REVERTED" in a.log(), 10, "it fails")
+    a.forget_connections()
+    wait_until(lambda: b.read_config()["peer_centrals"] == [a.address()], 20,
+               lambda: "B knows where A is: %s" % b.read_config())
+    wait_until(lambda: a.read_config() == before, 5, lambda: "file restored: %s" %
+               json.dumps(a.read_config()))
+    shown = a.get(CONFIG).json
+    expect_equal(shown["last_error"]["code"], "PORT_IN_USE", "its fate: %s" % shown)
+    expect(str(a.api_port) in shown["last_error"]["error"], shown)
+    expect_equal(shown["config"]["this_central"]["p2p_port"], a.p2p_port, "what is in force")
+    wait_linked([a, b])
+    expect(a.entry(plate(1)).json["success"], "entry")
+    wait_same([a, b])
+
+
 def hangup(cluster):
     a, b = cluster.new("central-1"), cluster.new("central-2")
     cluster.connect(a, [])
@@ -211,5 +237,5 @@ def r_28_new_identity(cluster):
     expect_equal((visits[old][7], visits[new][7]), ("central-1", "site_a"), "source_central")
 
 
-run(r_25_put_adds_and_removes, r_29_d_05_put_refused, r_27_ports_move, occupied_port, hangup,
-    hangup_without_a_file, r_28_new_identity)
+run(r_25_put_adds_and_removes, r_29_d_05_put_refused, r_27_ports_move, occupied_port, taken_back,
+    hangup, hangup_without_a_file, r_28_new_identity)
