@@ -118,14 +118,19 @@ static int follow(struct supervisor *supervisor, struct config *new)
     return -1;
 }
 
+/* An error of the file is for `check`; with one of the machine that would say that all is well. */
 static void reload(struct supervisor *supervisor)
 {
     struct config new;
 
     config_init(&new);
-    if (load(supervisor, false, &new) != 0 || follow(supervisor, &new) != 0) {
+    if (load(supervisor, false, &new) != 0) {
         log_warn("CONFIG_KEPT", "hint=\"run: parkmesh check %s\"",
                  supervisor->options->config_path);
+        config_free(&new);
+    } else if (follow(supervisor, &new) != 0) {
+        log_warn("CONFIG_KEPT", "reason=%s hint=\"mend that or change %s, then send SIGHUP again\"",
+                 problem_name(supervisor->last.code), supervisor->options->config_path);
         config_free(&new);
     }
 }

@@ -208,6 +208,24 @@ def hangup_without_a_file(cluster):
     expect_equal((a.get(CONFIG).json, link_ages(a)), before, "the same as ever")
 
 
+def hangup_to_an_occupied_port(cluster):
+    """Nothing is wrong with the file: the hint names the port's problem, not `parkmesh check`."""
+    a, = cluster.mesh("central-1")
+    a.start()
+    config, port = a.read_config(), free_port(a.ip)
+    with socket.socket() as other:
+        other.bind((a.ip, port))
+        other.listen()
+        config["this_central"]["p2p_port"] = port
+        a.write_config_text(json.dumps(config))
+        a.signal(signal.SIGHUP)
+        wait_until(lambda: "CONFIG_KEPT" in a.log(), 10, "what came of it")
+        kept, = [line for line in a.log().splitlines() if "CONFIG_KEPT" in line]
+        expect("PORT_IN_USE" in kept and "SIGHUP" in kept and "check" not in kept, kept)
+    a.signal(signal.SIGHUP)  # as the hint says
+    wait_until(lambda: "CONFIG_APPLIED" in a.log(), 10, "the port is free now")
+
+
 def this_central(central):
     try:
         return central.get("/api/p2p/status").json.get("this_central")  # 503 while it moves
@@ -238,4 +256,4 @@ def r_28_new_identity(cluster):
 
 
 run(r_25_put_adds_and_removes, r_29_d_05_put_refused, r_27_ports_move, occupied_port, taken_back,
-    hangup, hangup_without_a_file, r_28_new_identity)
+    hangup, hangup_without_a_file, hangup_to_an_occupied_port, r_28_new_identity)
