@@ -232,6 +232,9 @@ static int take_flag(struct command_line *line, int argc, char **argv, int *i,
         return problem_set(problem, PROBLEM_USAGE, text->meaning, "%s needs %s", text->name,
                            text->value);
     }
+    if (flag == FLAG_DATA && value[0] == '\0') { /* often a variable that is not set */
+        return problem_set(problem, PROBLEM_USAGE, text->meaning, "%s is empty", text->name);
+    }
     if (text->words != NULL && text->words[0] != '\0' && !is_one_of(text->words, value)) {
         return problem_set(problem, PROBLEM_USAGE, NULL, "%s is one of %s, not \"%.60s\"",
                            text->name, text->words, value);

@@ -93,6 +93,7 @@ START_TEST(bad)
                 {"run --json", "run does not take --json", "parkmesh run --help"},
                 {"run --config", "--config needs FILE", ""},
                 {"run --log-format xml", "text json", ""},
+                {"run --data=", "--data is empty", "data directory"},
                 {"check --json=1", "--json takes no value", ""},
                 {"run extra", "run does not take \"extra\"", ""},
                 {"check a b", "check does not take \"b\"", ""}};
