@@ -64,9 +64,12 @@ static const char *const QUESTION_SQL[HISTORY_QUESTIONS] = {
         " JOIN visit v ON v.id = p.visit WHERE p.plate = ?1 AND p.first <= ?2 AND p.last >= ?2"
         " AND v.name <> ?3 AND e.kind = 3 LIMIT ?4",
     /* ?1 row number or 0, ?2 ?3 key before which to go on, ?4 rows, ?5 rows to skip. Rows of a
-     * Python central may lack an event_id; their own number is all they have. */
+     * Python central may lack an event_id; their own number is all they have. A deletion says which
+     * plate it saw, and its row holds that as the new one: a deleted visit has no new plate. */
     [HISTORY_CHANGES] = "SELECT c.event_id, c.change_type, c.old_plate_id, c.old_plate_view,"
-                        " c.new_plate_id, c.new_plate_view, c.old_data, c.new_data, c.changed_at,"
+                        " iif(c.change_type = 'DELETE', NULL, c.new_plate_id),"
+                        " iif(c.change_type = 'DELETE', NULL, c.new_plate_view), c.old_data, "
+                        "c.new_data, c.changed_at,"
                         " c.changed_by, c.reason, c.source_central,"
                         " coalesce(h.id, iif(c.event_id IS NULL, c.history_id, 0)), c.id"
                         " FROM history_changes c LEFT JOIN visit v ON v.name = c.event_id"

@@ -155,9 +155,10 @@ struct history_change {
     int64_t history_id; /* local row number; 0 when the row is gone */
     struct slice event_id;
     struct slice change_type; /* UPDATE, DELETE, UNDELETE */
-    struct slice old_plate_id, old_plate_view, new_plate_id, new_plate_view;
-    struct slice old_data, new_data; /* JSON objects */
-    struct slice changed_at;         /* UTC text */
+    struct slice old_plate_id, old_plate_view;
+    struct slice new_plate_id, new_plate_view; /* absent of a DELETE */
+    struct slice old_data, new_data;           /* JSON objects */
+    struct slice changed_at;                   /* UTC text */
     struct slice changed_by, reason, source_central;
 };
 typedef int (*history_change_fn)(void *context, const struct history_change *change);

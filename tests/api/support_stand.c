@@ -328,14 +328,15 @@ void stand_fill(struct stand *stand, int count)
     store_close(&store);
 }
 
-void stand_edit(struct stand *stand, const char *visit, const char *plate, const char *reason)
+static void change(struct stand *stand, enum event_kind kind, const char *visit, const char *plate,
+                   const char *reason)
 {
     struct store *store = open_store(stand);
     struct problem problem;
     struct buffer fact = {0}, before = {0};
     struct event event;
 
-    event_init(&event, EVENT_HISTORY_UPDATE);
+    event_init(&event, kind);
     event.t_eff = 1795365269000;
     event.visit = slice_text(visit);
     event.plate_id = event.plate_view = slice_text(plate);
@@ -350,6 +351,16 @@ void stand_edit(struct stand *stand, const char *visit, const char *plate, const
     buffer_free(&before);
     buffer_free(&fact);
     store_close(&store);
+}
+
+void stand_edit(struct stand *stand, const char *visit, const char *plate, const char *reason)
+{
+    change(stand, EVENT_HISTORY_UPDATE, visit, plate, reason);
+}
+
+void stand_delete(struct stand *stand, const char *visit, const char *plate, const char *reason)
+{
+    change(stand, EVENT_HISTORY_DELETE, visit, plate, reason);
 }
 
 void stand_publish(struct stand *stand, const struct fact *fact)

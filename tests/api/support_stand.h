@@ -40,6 +40,8 @@ void stand_node_answer_late(struct stand *stand);          /* answers what it wa
 void stand_fill(struct stand *stand, int count);
 /* One administrator's change of the visit `visit`. */
 void stand_edit(struct stand *stand, const char *visit, const char *plate, const char *reason);
+/* The same; `plate` is what the deleted visit was seen with. */
+void stand_delete(struct stand *stand, const char *visit, const char *plate, const char *reason);
 
 void stand_publish(struct stand *stand, const struct fact *fact);
 

@@ -208,6 +208,31 @@ START_TEST(test_changes)
 }
 END_TEST
 
+/* It is logged with the plate that its author saw, which is no new one. */
+START_TEST(test_a_deletion_has_no_new_plate)
+{
+    static const char *const absent[] = {"new_plate_id", "new_plate_view", "new_data"};
+    struct stand stand;
+    json_t *answer;
+    const json_t *row;
+
+    stand_prepare(&stand);
+    stand_fill(&stand, 2);
+    stand_delete(&stand, "c1_1_51A00001", "51A00001", "twice");
+    stand_start(&stand);
+    answer = get(&stand, "/api/parking/history/changes", 200);
+    row = json_array_get(json_object_get(answer, "changes"), 0);
+    ck_assert_str_eq(json_string_value(json_object_get(row, "change_type")), "DELETE");
+    ck_assert_str_eq(json_string_value(json_object_get(row, "old_plate_id")), "51A00001");
+    expect_plate(json_object_get(row, "old_data"), "51A00001");
+    for (size_t i = 0; i < sizeof absent / sizeof absent[0]; i++) {
+        ck_assert_msg(json_is_null(json_object_get(row, absent[i])), "%s", absent[i]);
+    }
+    json_decref(answer);
+    stand_free(&stand);
+}
+END_TEST
+
 START_TEST(test_corrections)
 {
     const char *good = "{\"plate_id\":\"51A1\",\"plate_view\":\"51A-1\",\"reason\":\"r\","
@@ -378,6 +403,7 @@ int main(void)
     tcase_add_test(tests, test_bad_parameters);
     tcase_add_test(tests, test_dump_is_streamed);
     tcase_add_test(tests, test_changes);
+    tcase_add_test(tests, test_a_deletion_has_no_new_plate);
     tcase_add_test(tests, test_corrections);
     tcase_add_test(tests, test_fees);
     tcase_add_test(tests, test_mesh);

@@ -16,6 +16,9 @@ STABLE = ("success", "action", "plate_id", "plate_view", "deduped", "allowed", "
 UNREAD = {"entry_confidence": "null", "exit_confidence": "null"}
 LOCAL = {"created_at", "updated_at", "sync_status"}
 
+# Columns of a change that a deletion leaves null; to a Shape they are null or text in any change.
+NEW_OF_CHANGE = ("new_plate_id", "new_plate_view", "new_data")
+
 # A camera that is configured and was not heard of: there was none when this was recorded.
 CONFIG_ONLY = {
     "id": 4, "name": "South gate", "type": "EXIT", "status": "offline", "last_heartbeat": None,
@@ -80,6 +83,13 @@ class Shape:
             for inner in value:
                 found += self.element.wrong(inner, place + "[]")
         return found
+
+
+def wrong_deletions(answer):
+    """Values of a list of changes that a deletion does not have."""
+    return ["%s of a deletion is %r, not null" % (key, change[key])
+            for change in answer.get("changes", ()) if change.get("change_type") == "DELETE"
+            for key in NEW_OF_CHANGE if change.get(key) is not None]
 
 
 def shapes(exchanges):

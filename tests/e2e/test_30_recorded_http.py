@@ -64,7 +64,7 @@ def as_recorded(exchange, answer):
         shape = recorded.Shape().learn(wanted)
     else:
         shape = SHAPES[recorded.route(exchange["method"], exchange["path"])]
-    return shape.wrong(answer.json, wanted=set(wanted)) + [
+    return shape.wrong(answer.json, wanted=set(wanted)) + recorded.wrong_deletions(answer.json) + [
         "%s is %r, not %r" % (key, answer.json.get(key), wanted[key]) for key in recorded.STABLE
         if key in wanted and answer.json.get(key) != wanted[key]]
 
