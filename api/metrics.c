@@ -179,8 +179,9 @@ static bool figure_of(const struct peer_report *peer, enum peer_figure figure, d
         *value = peer->sync == SYNC_EQUAL ? 1 : 0;
         return true;
     case FIGURE_LAG_EVENTS:
-        *value = (double)(peer->behind > peer->ahead ? peer->behind : peer->ahead);
-        return true;
+        *value = (double)peer_report_count(peer,
+                                           peer->behind > peer->ahead ? peer->behind : peer->ahead);
+        return *value >= 0;
     case FIGURE_LAG_SECONDS:
         *value = (double)peer->lag_s;
         return peer->lag_s >= 0;
@@ -203,7 +204,7 @@ static void put_peers(struct buffer *out, const struct mesh_report *report)
     } figures[FIGURE_COUNT] = {
         {"peer_up", "1 while the link to a peer is up."},
         {"peer_log_equal", "1 while its log digest equals ours."},
-        {"peer_lag_events", "Events that one of both lacks, as far as known."},
+        {"peer_lag_events", "Events that one of both lacks; no sample: unknown."},
         {"peer_lag_seconds", "Since both logs were last equal; no sample: never."},
         {"peer_clock_offset_seconds", "Its clock less ours."},
         {"peer_round_trip_seconds", "A message there and back."},

@@ -225,6 +225,12 @@ static void put_link(struct json_writer *writer, const struct peer_report *peer,
     }
 }
 
+static void put_count(struct json_writer *writer, const char *key, const struct peer_report *peer,
+                      uint64_t count)
+{
+    json_set_known(writer, key, peer_report_count(peer, count), -1);
+}
+
 static void put_peer(struct json_writer *writer, const struct peer_report *peer,
                      const struct peer_link_report *link)
 {
@@ -241,11 +247,10 @@ static void put_peer(struct json_writer *writer, const struct peer_report *peer,
     json_set_text(writer, "sync", peer_sync_name(peer->sync));
     put_time(writer, "equal_at", peer->equal_at_ms);
     /* the larger of the two directions: how far this pair is apart */
-    json_set_int(writer, "lag_events",
-                 (int64_t)(peer->behind > peer->ahead ? peer->behind : peer->ahead));
+    put_count(writer, "lag_events", peer, peer->behind > peer->ahead ? peer->behind : peer->ahead);
     json_set_known(writer, "lag_seconds", peer->lag_s, -1);
-    json_set_int(writer, "behind", (int64_t)peer->behind);
-    json_set_int(writer, "ahead", (int64_t)peer->ahead);
+    put_count(writer, "behind", peer, peer->behind);
+    put_count(writer, "ahead", peer, peer->ahead);
     json_set_known(writer, "rtt_ms", peer->rtt_ms, -1);
     json_set_known(writer, "clock_offset_ms", peer->clock_offset_ms, EVENT_NONE);
     json_set_text(writer, "direction", peer->direction);

@@ -16,6 +16,21 @@
 /* A mesh that does not answer within this is shown as not running. */
 #define SYNC_REPORT_MS 1000
 
+/* Without links nobody but the log itself knows what is in it. 0 when that cannot be read, either.
+ */
+static uint64_t count_log(struct request *request)
+{
+    struct problem problem;
+    struct history *history = readers_take(request->gateway->readers, false, &problem);
+    uint64_t events = 0;
+
+    if (history != NULL) {
+        (void)history_event_count(history, &events, &problem);
+        readers_give(request->gateway->readers, false, &history);
+    }
+    return events;
+}
+
 int sync_report(struct request *request, bool with_matrix, struct mesh_report *report)
 {
     struct ask *ask = ask_new(MESH_REPORT_ENDPOINT, &request->gateway->abandon);
@@ -27,6 +42,9 @@ int sync_report(struct request *request, bool with_matrix, struct mesh_report *r
     *report = (struct mesh_report){.running = false};
     if (rc == 0) {
         rc = mesh_report_unpack(report, bytes);
+    }
+    if (rc != 0 || !report->running) {
+        report->events = count_log(request);
     }
     ask_destroy(&ask);
     return rc;

@@ -233,6 +233,11 @@ void mesh_report_free(struct mesh_report *report)
     report->count = report->centrals = 0;
 }
 
+int64_t peer_report_count(const struct peer_report *peer, uint64_t count)
+{
+    return count == 0 && peer->sync == SYNC_UNKNOWN ? -1 : (int64_t)count;
+}
+
 const char *peer_state_name(enum peer_state state)
 {
     switch (state) {

@@ -96,6 +96,10 @@ void mesh_report_free(struct mesh_report *report);
 /* Row `from`, column `to`, both below `centrals` and different: `from` against `to`. */
 struct sync_cell mesh_report_cell(const struct mesh_report *report, size_t from, size_t to);
 
+/* `behind` or `ahead` of a peer; -1 = unknown. While `sync` is unknown a count is what is known to
+ * be missing, and none says nothing: it is not as good as equal. */
+int64_t peer_report_count(const struct peer_report *peer, uint64_t count);
+
 const char *peer_state_name(enum peer_state state); /* "connected" ... */
 const char *peer_sync_name(enum peer_sync sync);    /* "equal" ... */
 

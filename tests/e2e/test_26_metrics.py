@@ -155,6 +155,18 @@ def peers_are_told(cluster):
     wait_until(lambda: value(read(a), "peer_lag_events", peer="central-2") == 1, 20, "lag")
     a.post("/api/p2p/stop")
     expect_equal(value(read(a), "mesh_up"), 0, "links off")
+    expect_equal((value(read(a), "events"), a.get("/api/p2p/status").json["events"]),
+                 (2, a.get("/api/status").json["events"]), "events in the log, links or not")
+
+
+def nobody_was_reached(cluster):
+    """What is not known is null and has no sample; 0 would be as good as equal."""
+    a, _ = cluster.mesh("central-1", "central-2")
+    a.start()
+    peer, = a.get("/api/p2p/status").json["peers"]
+    expect_equal((peer["sync"], peer["lag_events"], peer["behind"], peer["ahead"]),
+                 ("unknown", None, None, None), str(peer))
+    expect_equal(value(read(a), "peer_lag_events", peer="central-2"), None, "a sample")
 
 
 def who_may(cluster):
@@ -164,4 +176,4 @@ def who_may(cluster):
     expect_equal(answer.status, 401, "a role is needed")
 
 
-run(format_holds, sockets_and_sessions, peers_are_told, who_may)
+run(format_holds, sockets_and_sessions, peers_are_told, nobody_was_reached, who_may)

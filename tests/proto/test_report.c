@@ -169,9 +169,20 @@ START_TEST(states_have_names)
 }
 END_TEST
 
+START_TEST(none_is_no_number_while_nobody_knows)
+{
+    struct peer_report peer = {.sync = SYNC_UNKNOWN};
+    ck_assert_int_eq(peer_report_count(&peer, 0), -1);
+    ck_assert_int_eq(peer_report_count(&peer, 3), 3);
+    peer.sync = SYNC_EQUAL;
+    ck_assert_int_eq(peer_report_count(&peer, 0), 0);
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *tests[] = {comes_back, a_matrix_comes_back, has_limits, strange_bytes_are_survived,
-                            states_have_names};
+    const TTest *tests[] = {comes_back,        a_matrix_comes_back,
+                            has_limits,        strange_bytes_are_survived,
+                            states_have_names, none_is_no_number_while_nobody_knows};
     return suite_run("report", tests, sizeof tests / sizeof *tests);
 }

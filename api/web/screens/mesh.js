@@ -14,7 +14,7 @@ const SYNC_TONES = { equal: "good", behind: "warn", ahead: "warn", both: "warn",
 function Equality({ peer }) {
   const lag = peer.lag_seconds == null ? "" : ` · ${span(peer.lag_seconds * 1000)}`;
   return html`<span><${Badge} tone=${SYNC_TONES[peer.sync] ?? "quiet"}>${t(`mesh.sync.${peer.sync}`)}<//>
-    ${(peer.behind > 0 || peer.ahead > 0) && html` <span class="soft">${t("mesh.lag", { behind: number(peer.behind), ahead: number(peer.ahead) })}${lag}</span>`}</span>`;
+    ${(peer.behind > 0 || peer.ahead > 0) && html` <span class="soft">${t("mesh.lag", { behind: number(peer.behind ?? 0), ahead: number(peer.ahead ?? 0) })}${lag}</span>`}</span>`;
 }
 
 /** The kind of link in words; one that this page does not know under its own name. */
