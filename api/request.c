@@ -360,23 +360,6 @@ int request_body(struct request *request)
     return 0;
 }
 
-int request_if_match(struct request *request, struct slice *tag)
-{
-    struct slice text = slice_text(mg_get_header(request->connection, "If-Match"));
-
-    *tag = (struct slice){NULL, 0};
-    if (text.data == NULL || slice_equal(text, slice_text("*"))) {
-        return 0;
-    }
-    if (text.len < 2 || text.len > LIMIT_TEXT || text.data[0] != '"' ||
-        memchr(text.data + 1, '"', text.len - 1) != text.data + text.len - 1) {
-        respond_error(request, PROBLEM_FIELD_INVALID, "If-Match: một ETag trong dấu ngoặc kép");
-        return -1;
-    }
-    *tag = (struct slice){text.data + 1, text.len - 2};
-    return 0;
-}
-
 json_t *request_object(struct request *request)
 {
     struct problem problem;

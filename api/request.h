@@ -67,10 +67,6 @@ int request_query_text(struct request *request, const char *name, char *out, siz
 /* The path parameter as a positive integer, named `name` in the 422. 0 or -1. */
 int request_path_id(struct request *request, const char *name, int64_t *out);
 
-/* The state that a change is for: the tag of If-Match without quotes, absent without that header or
- * for "*". Borrows from the request. 0, or -1 after a 400 for anything but one strong tag. */
-int request_if_match(struct request *request, struct slice *tag);
-
 /* Reads the whole body into request->body: at most body_bytes, within LIMIT_HTTP_BODY_MS, exactly
  * as long as announced. 0, or -1 after 400 or 413. */
 int request_body(struct request *request);

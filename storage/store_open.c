@@ -104,7 +104,9 @@ static int note_frames(void *context, sqlite3 *db, const char *name, int frames)
     return SQLITE_OK;
 }
 
-/* A file system without shared memory answers with the mode that stays. */
+/* A file system without shared memory answers with the mode that stays. A new file is told in its
+ * header, by a transaction that ends after the answer: only the step to the end says that it did.
+ */
 static int use_wal(struct store *store, struct problem *problem)
 {
     sqlite3_stmt *stmt = NULL;
@@ -113,7 +115,10 @@ static int use_wal(struct store *store, struct problem *problem)
     }
     struct sql sql = sql_start(stmt);
     int found = sql_step(&sql, problem);
-    if (found >= 0 && (found == 0 || !slice_equal(sql_text(&sql, 0), slice_text("wal")))) {
+    bool is_wal = found > 0 && slice_equal(sql_text(&sql, 0), slice_text("wal"));
+    if (is_wal) {
+        found = sql_step(&sql, problem);
+    } else if (found >= 0) {
         found =
             problem_set(problem, PROBLEM_DB_UNWRITABLE,
                         "put data_dir on a local file system (ext4, xfs, btrfs)",
