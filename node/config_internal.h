@@ -44,7 +44,7 @@ struct config_report {
     struct buffer *errors;   /* messages; without a file, sentences joined by "; " */
     struct buffer *warnings; /* NULL = not wanted */
     size_t count;            /* errors so far */
-    char hint[200];          /* of the first error that has one */
+    char hint[400];          /* of the first error that has one */
 };
 
 enum config_at {
@@ -55,7 +55,7 @@ enum config_at {
 /* What is wrong with a value, and what to do. An empty hint is none. */
 struct config_wrong {
     char what[300];
-    char hint[200];
+    char hint[400]; /* all names of one object fit */
 };
 
 /* An error at a value of the file. The message starts with the path when `at` is the value. */

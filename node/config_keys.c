@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define KEY_BEGINNING 3 /* letters that are enough to know a longer key by */
+
 #define CONFIG_MEMBER(member) offsetof(struct config, member), sizeof((struct config *)0)->member
 #define PEER_MEMBER(member) \
     offsetof(struct config_peer, member), sizeof((struct config_peer *)0)->member
@@ -145,6 +147,18 @@ static const char *home_of(const struct config_key *keys, const char *name)
     return NULL;
 }
 
+/* The first key that goes on where `name` ends, "heartbeat_ms" for "heartbeat"; NULL = none. */
+static const char *begins_with(const struct config_key *keys, const char *name)
+{
+    size_t len = strlen(name);
+    for (const struct config_key *key = keys; key->name; key++) {
+        if (len >= KEY_BEGINNING && strncmp(key->name, name, len) == 0) {
+            return key->name;
+        }
+    }
+    return NULL;
+}
+
 void config_unknown_key(const struct config_key *keys, const char *name, struct config_wrong *wrong)
 {
     const char *nearest = NULL;
@@ -156,8 +170,9 @@ void config_unknown_key(const struct config_key *keys, const char *name, struct 
             nearest = key->name;
         }
     }
+    nearest = nearest ? nearest : begins_with(keys, name);
     const char *home = home_of(keys, name);
-    char hint[200];
+    char hint[sizeof wrong->hint];
     if (home) {
         snprintf(hint, sizeof hint, *home ? "it belongs inside \"%s\"" : "it belongs to the top%s",
                  home);

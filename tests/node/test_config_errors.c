@@ -108,6 +108,8 @@ static const struct {
     {"{" OWN ", \"p2p_port\": 9000}", "1:57", "unknown key \"p2p_port\"",
      "it belongs inside \"this_central\""},
     {"{" OWN ", \"this_centrl\": {}}", "1:57", "unknown key", "did you mean \"this_central\"?"},
+    {"{" OWN ", \"heartbeat\": 1}", "1:57", "unknown key", "did you mean \"heartbeat_ms\"?"},
+    {"{" OWN ", \"colour\": 1}", "1:57", "unknown key \"colour\"", " cameras limits\n"},
     {"{" OWN ", \"colour\": 1}", "1:57", "unknown key \"colour\"", "known here: this_central"},
     {"{" OWN ", \"bus\": {\"ports\": 1}}", "1:65", "unknown key", "did you mean \"port\"?"},
     {"{" OWN ", \"bus\": {\"timezone\": 1}}", "1:65", "unknown key", "it belongs to the top"},
