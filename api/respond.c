@@ -396,7 +396,7 @@ void respond_error(struct request *request, enum problem_code code, const char *
 {
     struct problem problem;
 
-    (void)problem_set(&problem, code, NULL, "%s", text);
+    (void)problem_set(&problem, code, problem_hint(code), "%s", text);
     respond_problem(request, &problem);
 }
 

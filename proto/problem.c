@@ -37,6 +37,23 @@ enum problem_code problem_parse(const char *name)
     return PROBLEM_INTERNAL;
 }
 
+const char *problem_hint(enum problem_code code)
+{
+    if (code == PROBLEM_DISK_FULL) {
+        return "free space on this disk; nothing else is needed";
+    }
+    if (code == PROBLEM_DB_LOCKED) {
+        return "stop the other program that uses the database, then try again";
+    }
+    if (code == PROBLEM_DB_FAILED) {
+        return "check the disk (dmesg, smartctl) and restore from a backup or from the peers";
+    }
+    if (code == PROBLEM_DB_UNWRITABLE) {
+        return "check owner and permissions of the data directory";
+    }
+    return NULL;
+}
+
 int problem_exit_status(enum problem_code code)
 {
     return find(code)->exit_status;

@@ -92,6 +92,8 @@ struct problem {
 const char *problem_name(enum problem_code code);
 /* The code of a name; PROBLEM_INTERNAL for NULL or a name that is none. */
 enum problem_code problem_parse(const char *name);
+/* What a person does about it wherever it happens, or NULL where that depends. */
+const char *problem_hint(enum problem_code code);
 int problem_exit_status(enum problem_code code);
 int problem_http_status(enum problem_code code);
 

@@ -52,31 +52,18 @@ static enum problem_code code_of(int code)
     }
 }
 
-static const char *hint_of(enum problem_code code)
-{
-    /* Only what a person can act on has a hint. */
-    if (code == PROBLEM_DISK_FULL) {
-        return "free space on this disk; nothing else is needed";
-    }
-    if (code == PROBLEM_DB_LOCKED) {
-        return "stop the other program that uses the database, then try again";
-    }
-    if (code == PROBLEM_DB_FAILED) {
-        return "check the disk (dmesg, smartctl) and restore from a backup or from the peers";
-    }
-    if (code == PROBLEM_DB_UNWRITABLE) {
-        return "check owner and permissions of the data directory";
-    }
-    return NULL;
-}
-
 int sql_problem(sqlite3 *db, int code, const char *doing, struct problem *problem)
 {
     const char *file = db ? sqlite3_db_filename(db, "main") : NULL;
     const char *said = db ? sqlite3_errmsg(db) : sqlite3_errstr(code);
     enum problem_code as = is_full(db, code) ? PROBLEM_DISK_FULL : code_of(code);
-    return problem_set(problem, as, hint_of(as), "%s: %s: %s (sqlite %d)", file ? file : "database",
-                       doing, said, code);
+    if (as == PROBLEM_DISK_FULL) {
+        return problem_set(problem, as, problem_hint(as),
+                           "%s: its disk or quota is full, nothing was stored (sqlite %d)",
+                           file ? file : "database", code);
+    }
+    return problem_set(problem, as, problem_hint(as), "%s: %s: %s (sqlite %d)",
+                       file ? file : "database", doing, said, code);
 }
 
 int sql_open(const char *path, int flags, sqlite3 **db, struct problem *problem)

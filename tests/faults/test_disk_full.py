@@ -54,6 +54,12 @@ def intake_refused(cluster):
         answer = car(site, ledger, number)
         if answer.status != 200:  # a checkpoint may have made some room
             expect_equal((answer.status, answer.code), FULL, "again")
+    told = next((answer for answer in (site.put("/api/parking/fees", {"fees": {
+        "fee_base": 0.5, "fee_per_hour": 25000 + number, "fee_per_day": 0, "fee_overnight": 0}})
+        for number in range(500)) if answer.status != 200), None)
+    expect(told is not None and (told.status, told.code) == FULL, "a tariff", str(told))
+    expect("is full" in told.json["error"] and "free space" in told.json["hint"] and
+           site.database in told.json["error"], "what, where and what to do", told.json)
     expect_equal(site.get("/readyz").status, 200, "ready to be read")
     for path in ("/api/stats", "/api/status", "/api/p2p/status", "/api/p2p/config"):
         expect_equal(site.get(path).status, 200, path)
