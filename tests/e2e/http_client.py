@@ -27,6 +27,10 @@ class Answer:
         return "%d %s" % (self.status, self.body[:400].decode("utf-8", "replace"))
 
 
+class AnswerMissing(ConnectionError):
+    """A kept connection ended without an answer: perhaps it was just being closed as idle."""
+
+
 class Http:
     """Requests to one address. An error of the network is an OSError or HTTPException."""
 
@@ -55,7 +59,16 @@ class Http:
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body, ensure_ascii=False).encode()
             headers.setdefault("Content-Type", "application/json")
+        try:
+            return self._exchange(method, path, body, headers)
+        except AnswerMissing:
+            if method != "GET":
+                raise
+            return self._exchange(method, path, body, headers)  # RFC 9112, 9.3.1
+
+    def _exchange(self, method, path, body, headers):
         connection = self._connection()
+        reused = connection.sock is not None
         try:
             # A server that has heard enough of a body answers and closes: the answer counts.
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -64,6 +77,9 @@ class Http:
                 raise ConnectionError("closed before the request was out")
             response = connection.getresponse()
             return Answer(response, response.read())
+        except http.client.RemoteDisconnected as error:
+            self._drop(connection)
+            raise (AnswerMissing if reused else ConnectionError)(repr(error)) from error
         except http.client.HTTPException as error:
             self._drop(connection)
             raise ConnectionError(repr(error)) from error
