@@ -10,9 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Seconds that still are a date; a camera that sends milliseconds is beyond. */
-#define GATE_SECONDS_MAX 1e11
-
 #define TYPES "ENTRY, EXIT, DETECTION, LOCATION_UPDATE, UPDATE, DELETE"
 
 static int refuse(struct camera_event *reading, enum problem_code code, const char *text)
@@ -142,12 +139,11 @@ static int read_sent_id(struct camera_event *reading, const json_t *event, const
 /* The device's clock at the event: `timestamp`, else the text that names this event's time. */
 static void read_time(struct command *command, const json_t *event, const json_t *data)
 {
-    const json_t *stamp = json_object_get(event, "timestamp");
-    double seconds = json_is_number(stamp) ? json_number_value(stamp) : 0;
+    int64_t stamp_ms = json_seconds(json_object_get(event, "timestamp"));
 
     command->location_ms = time_of(data, "location_time");
-    if (seconds > 0 && seconds < GATE_SECONDS_MAX) {
-        command->device_ms = (int64_t)(seconds * 1000 + 0.5);
+    if (stamp_ms != 0) {
+        command->device_ms = stamp_ms;
     } else if (command->gate == GATE_EXIT) {
         command->device_ms = time_of(data, "exit_time");
     } else if (command->gate == GATE_LOCATION) {

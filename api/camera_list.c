@@ -2,6 +2,7 @@
 
 #include "api/handlers.h"
 #include "api/respond.h"
+#include "proto/event.h"
 #include "proto/localtime.h"
 
 #include <stdio.h>
@@ -94,6 +95,8 @@ static void put_camera(struct json_writer *writer, const struct camera *camera, 
         put_time(writer, "created_at", camera->first_ms);
         put_time(writer, "updated_at", camera->last_ms);
     }
+    json_set_known(writer, "clock_offset_ms", camera->clocked ? camera->offset_ms : EVENT_NONE,
+                   EVENT_NONE);
     json_set_text(writer, "location", "");
     json_set_text(writer, "ip", camera->setting.ip);
     put_proxies(writer, camera->setting.ip);

@@ -122,6 +122,37 @@ bool camera_table_hear(struct camera_table *table, const struct camera_report *r
     camera->failed = report->failed;
     camera->heard_ms = mono_ms;
     camera->last_ms = wall_ms;
+    camera->clocked = report->clock_ms != 0;
+    camera->offset_ms = camera->clocked ? report->clock_ms - wall_ms : 0;
+    return true;
+}
+
+static bool is_off(int64_t ms)
+{
+    return ms > LIMIT_DEVICE_CLOCK_MS || ms < -LIMIT_DEVICE_CLOCK_MS;
+}
+
+int64_t camera_table_offset(const struct camera_table *table, int64_t id, const char *address)
+{
+    const struct camera *camera = camera_table_find(table, id);
+
+    return camera != NULL && is_off(camera->offset_ms) && strcmp(camera->address, address) == 0
+               ? camera->offset_ms
+               : 0;
+}
+
+bool camera_table_tell_clock(struct camera_table *table, int64_t id, int64_t *offset_ms)
+{
+    struct camera *camera = find(table, id);
+
+    if (camera == NULL || !camera->clocked) {
+        return false;
+    }
+    *offset_ms = is_off(camera->offset_ms) ? camera->offset_ms : 0;
+    if (*offset_ms == 0 ? camera->told_ms == 0 : !is_off(*offset_ms - camera->told_ms)) {
+        return false;
+    }
+    camera->told_ms = *offset_ms;
     return true;
 }
 

@@ -40,6 +40,7 @@ struct camera_report {
     struct slice name, type;
     const char *address; /* of the sender */
     int64_t sent, failed;
+    int64_t clock_ms; /* the box's wall clock as it sent this; 0 = it does not say */
 };
 
 struct camera {
@@ -52,6 +53,9 @@ struct camera {
     int64_t sent, failed;      /* events, as the box counts */
     int64_t heard_ms;          /* monotonic */
     int64_t first_ms, last_ms; /* wall clock, of the first and the newest heartbeat */
+    bool clocked;              /* the newest said what time it was there */
+    int64_t offset_ms;         /* then: the box's clock less ours */
+    int64_t told_ms;           /* the offset that was last told; 0 = none, or that it is right */
     bool told_online;          /* what camera_table_sweep last found */
 };
 
@@ -80,6 +84,15 @@ const struct camera *camera_table_find(const struct camera_table *table, int64_t
 /* Heard within the time-out. */
 bool camera_table_online(const struct camera_table *table, const struct camera *camera,
                          int64_t mono_ms);
+
+/* How far the clock of the box is from ours when events of this camera come from `address`: 0 when
+ * it is right (within LIMIT_DEVICE_CLOCK_MS), or when the newest heartbeat came from elsewhere,
+ * told no time or never came. The way of the heartbeat makes a clock look as much too slow. */
+int64_t camera_table_offset(const struct camera_table *table, int64_t id, const char *address);
+
+/* Whether the clock of this camera is to be told, for it has become wrong, right or otherwise wrong
+ * since the last time. */
+bool camera_table_tell_clock(struct camera_table *table, int64_t id, int64_t *offset_ms);
 
 /* A positive id as a number or as decimal text, 0 for anything else. */
 int64_t camera_table_id(struct slice text);

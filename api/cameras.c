@@ -1,7 +1,9 @@
 #include "api/cameras.h"
 
 #include "proto/clock.h"
+#include "proto/log.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
@@ -55,18 +57,46 @@ void cameras_configure(struct cameras *cameras, const struct camera_settings *se
     (void)pthread_mutex_unlock(&cameras->mutex);
 }
 
+static void log_clock(int64_t id, int64_t offset_ms)
+{
+    if (offset_ms == 0) {
+        log_info("CAMERA_CLOCK_RIGHT", "camera=%" PRId64, id);
+    } else {
+        log_warn("CAMERA_CLOCK_WRONG",
+                 "camera=%" PRId64 " offset_ms=%" PRId64
+                 " text=\"its events are dated by this central's clock; switch time "
+                 "synchronisation on at the box\"",
+                 id, offset_ms);
+    }
+}
+
 bool cameras_hear(struct cameras *cameras, const struct camera_report *report)
 {
     int64_t wall_ms = clock_wall_ms();
-    bool taken;
+    int64_t offset_ms;
+    bool taken, tell;
 
     (void)pthread_mutex_lock(&cameras->mutex);
     taken = camera_table_hear(&cameras->table, report, clock_mono_ms(), wall_ms);
     if (taken) {
         note(cameras, false);
     }
+    tell = taken && camera_table_tell_clock(&cameras->table, report->id, &offset_ms);
     (void)pthread_mutex_unlock(&cameras->mutex);
+    if (tell) {
+        log_clock(report->id, offset_ms);
+    }
     return taken;
+}
+
+int64_t cameras_offset(struct cameras *cameras, struct slice id, const char *address)
+{
+    int64_t offset_ms;
+
+    (void)pthread_mutex_lock(&cameras->mutex);
+    offset_ms = camera_table_offset(&cameras->table, camera_table_id(id), address);
+    (void)pthread_mutex_unlock(&cameras->mutex);
+    return offset_ms;
 }
 
 bool cameras_find(struct cameras *cameras, int64_t id, struct camera *out)

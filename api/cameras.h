@@ -18,8 +18,12 @@ void cameras_destroy(struct cameras **cameras);
 /* Takes effect at once. */
 void cameras_configure(struct cameras *cameras, const struct camera_settings *settings);
 
-/* A heartbeat that came now. False when there is no room. */
+/* A heartbeat that came now. False when there is no room. A clock that has become wrong, or right
+ * again, is logged. */
 bool cameras_hear(struct cameras *cameras, const struct camera_report *report);
+
+/* camera_table_offset of the camera that calls itself `id`, a number or not. */
+int64_t cameras_offset(struct cameras *cameras, struct slice id, const char *address);
 
 /* Copies one; false when it is unknown. */
 bool cameras_find(struct cameras *cameras, int64_t id, struct camera *out);

@@ -2,6 +2,7 @@
 #include "api/handlers.h"
 
 #include "api/camera_event.h"
+#include "api/cameras.h"
 #include "api/decision.h"
 #include "api/respond.h"
 
@@ -30,6 +31,8 @@ void gate_event(struct request *request)
         json_decref(event);
         return;
     }
+    reading.command.clock_ms = cameras_offset(request->gateway->cameras, reading.command.camera_id,
+                                              request->caller.address);
     rc = decision_ask(request, &reading.command, &answer);
     json_decref(event);
     if (rc != 0) {

@@ -34,6 +34,7 @@ static const char *read_report(const json_t *body, struct camera_report *report)
     report->type = json_member_text(body, "camera_type");
     report->sent = read_counter(body, "events_sent");
     report->failed = read_counter(body, "events_failed");
+    report->clock_ms = json_seconds(json_object_get(body, "timestamp"));
     if (report->id == 0) {
         return "camera_id phải là số nguyên dương";
     }

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SECONDS_MAX 1e11 /* that still are a date */
+
 /* ---- reading --------------------------------------------------------------------------------- */
 
 /* Line and column (from 1, in bytes) of an offset. */
@@ -105,6 +107,13 @@ struct slice json_member_text(const json_t *object, const char *key)
         return (struct slice){0};
     }
     return (struct slice){json_string_value(member), json_string_length(member)};
+}
+
+int64_t json_seconds(const json_t *value)
+{
+    double seconds = json_is_number(value) ? json_number_value(value) : 0;
+
+    return seconds > 0 && seconds < SECONDS_MAX ? (int64_t)(seconds * 1000 + 0.5) : 0;
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */

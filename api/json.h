@@ -23,6 +23,10 @@ json_t *json_read_object(struct slice text, struct problem *problem);
 /* The text of a string member; absent for a missing member, null or another type. Borrows. */
 struct slice json_member_text(const json_t *object, const char *key);
 
+/* Milliseconds, when `value` is seconds since 1970 as boxes tell them; 0 when it is no number or no
+ * date (one who sends milliseconds is beyond). */
+int64_t json_seconds(const json_t *value);
+
 /*
  * Writing. Values are put one after the other; commas come by themselves. Text that is not UTF-8
  * (an old database may hold some) is written with U+FFFD instead of the bad bytes. Numbers that are

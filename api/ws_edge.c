@@ -25,6 +25,7 @@ struct ws_edge {
 
 /* One box. */
 struct box {
+    char address[CALLER_ADDRESS];
     char id[PUSH_TAG];    /* "" = it has not said who it is; constant once `named` */
     bool wants_ack;       /* worker thread only, as is `events` */
     int64_t events;       /* received on this connection */
@@ -168,6 +169,8 @@ static void take_event(struct ws_edge *edge, struct push_client *client, const j
     if (reading.command.edge_id.len == 0) {
         reading.command.edge_id = slice_text(box->id);
     }
+    reading.command.clock_ms =
+        cameras_offset(edge->gateway->cameras, reading.command.camera_id, box->address);
     if (store(edge, client, &reading.command, &answer)) {
         send_ack(client, reading.command.sent_id, &answer);
     }
@@ -235,7 +238,7 @@ static void on_open(void *context, struct push_client *client, struct request *r
     struct box *box = bytes_allocate(1, sizeof *box);
 
     (void)context;
-    (void)request;
+    memcpy(box->address, request->caller.address, sizeof box->address);
     push_set_own(client, box);
 }
 

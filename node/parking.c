@@ -44,11 +44,28 @@ void parking_stamp(struct event *event, int64_t now_ms, uint64_t hlc)
     }
 }
 
+/* What our clock showed when that of the device, which is known to be wrong, showed `device_ms`.
+ * How wrong is not known exactly; nothing is reported before it happened. */
+static int64_t by_our_clock(int64_t device_ms, int64_t clock_ms, int64_t now_ms)
+{
+    bool is_date = device_ms > -COMMAND_CLOCK_MAX && device_ms < COMMAND_CLOCK_MAX;
+    int64_t ms = is_date ? device_ms - clock_ms : now_ms;
+
+    return ms < now_ms ? ms : now_ms;
+}
+
 /* The device's time when it is plausible, else the central's own; with the clock's quality. */
-static void stamp_time(struct event *event, int64_t device_ms, const struct parking_view *view)
+static void stamp_time(struct event *event, int64_t device_ms, const struct parking_view *view,
+                       int64_t clock_ms)
 {
     parking_stamp(event, view->now_ms, view->hlc);
-    if (device_ms != EVENT_NONE && device_ms >= view->now_ms - LIMIT_DEVICE_LATE_MS &&
+    if (device_ms == EVENT_NONE) {
+        return;
+    }
+    if (clock_ms != 0) {
+        device_ms = by_our_clock(device_ms, clock_ms, view->now_ms);
+    }
+    if (device_ms >= view->now_ms - LIMIT_DEVICE_LATE_MS &&
         device_ms <= view->now_ms + LIMIT_DEVICE_EARLY_MS) {
         event->t_eff = device_ms;
         event->clock |= EVENT_CLOCK_DEVICE;
@@ -138,13 +155,14 @@ static int prepare_gate(struct parking *parking, const struct command *command,
     if (event->source.data == NULL) {
         event->source = slice_text("manual");
     }
-    stamp_time(event, command->device_ms, view);
+    stamp_time(event, command->device_ms, view, command->clock_ms);
     if (command->gate == GATE_LOCATION) {
         event->location = command->location;
         if (command->location_ms != EVENT_NONE &&
             (command->device_ms < command->location_ms ||
              command->device_ms >= command->location_ms + 1000)) {
-            stamp_time(event, command->location_ms, view); /* else the same, less exact */
+            stamp_time(event, command->location_ms, view,
+                       command->clock_ms); /* else the same, less exact */
         }
         if (event->location.len == 0) {
             return refuse(parking, PROBLEM_FIELD_INVALID,
@@ -190,7 +208,7 @@ int parking_prepare(struct parking *parking, const struct command *command,
         }
         return prepare_gate(parking, command, view);
     }
-    stamp_time(&parking->event, EVENT_NONE, view);
+    parking_stamp(&parking->event, view->now_ms, view->hlc);
     parking->event.author = command->author;
     parking->event.reason = command->reason;
     parking->event.source_central = command->source_central; /* node/peering has one */

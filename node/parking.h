@@ -62,10 +62,11 @@ int parking_decide(struct parking *parking, const struct parking_view *view);
 void parking_complete(struct parking *parking, const struct position *position,
                       const struct visit *visit, const struct visit *winner);
 
-/* Time and clock quality of an event that happens now at this central. `hlc`: the log's clock. */
 /* Whether a time that a person gave lies more than a day ahead: of this clock and of the log's, so
  * that nobody is refused by a clock that was reset. */
 bool parking_is_beyond(int64_t t_ms, int64_t now_ms, uint64_t hlc);
+
+/* Time and clock quality of an event that happens now at this central. `hlc`: the log's clock. */
 void parking_stamp(struct event *event, int64_t now_ms, uint64_t hlc);
 
 /* The name of a visit that this central makes up: `<central>_<ms>_<plate>`. */

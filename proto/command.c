@@ -81,7 +81,7 @@ int command_pack(const struct command *command, struct buffer *out)
     size_t before = out->len;
 
     wire_packer(&packer, out);
-    msgpack_pack_array(&packer, 29);
+    msgpack_pack_array(&packer, 30);
     msgpack_pack_uint32(&packer, (uint32_t)command->kind);
     msgpack_pack_uint32(&packer, (uint32_t)command->gate);
     wire_put_slice_str(&packer, command->camera_id);
@@ -93,6 +93,7 @@ int command_pack(const struct command *command, struct buffer *out)
     wire_put_slice_str(&packer, command->plate_text);
     put_double(&packer, command->confidence);
     msgpack_pack_int64(&packer, command->device_ms);
+    msgpack_pack_int64(&packer, command->clock_ms);
     wire_put_slice_str(&packer, command->location);
     msgpack_pack_int64(&packer, command->location_ms);
     msgpack_pack_int64(&packer, command->history_id);
@@ -172,6 +173,7 @@ int command_unpack(struct command *command, struct slice bytes)
     command->plate_text = wire_row_str(&row, TEXT_BYTES);
     command->confidence = wire_row_double(&row);
     command->device_ms = wire_row_i64(&row, INT64_MIN, INT64_MAX);
+    command->clock_ms = wire_row_i64(&row, -COMMAND_CLOCK_MAX, COMMAND_CLOCK_MAX);
     command->location = wire_row_str(&row, TEXT_BYTES);
     command->location_ms = wire_row_i64(&row, INT64_MIN, INT64_MAX);
     command->history_id = wire_row_i64(&row, INT64_MIN, INT64_MAX);

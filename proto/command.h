@@ -42,6 +42,8 @@ enum gate_type {
     GATE_DELETE
 };
 
+#define COMMAND_CLOCK_MAX INT64_C(1000000000000000) /* ms: more than any two clocks differ */
+
 /* One command. Slices borrow. Absent fields as in struct event. */
 struct command {
     enum command_kind kind;
@@ -55,6 +57,7 @@ struct command {
     struct slice plate_text; /* as sent; GATE_UPDATE: the new plate */
     double confidence;       /* NaN = absent */
     int64_t device_ms;       /* EVENT_NONE = absent */
+    int64_t clock_ms;        /* the device's clock less ours; 0 = right, or nobody knows */
     struct slice location;
     int64_t location_ms;
 

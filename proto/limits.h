@@ -65,6 +65,7 @@
 /* Time of a gate event, relative to the central's clock */
 #define LIMIT_DEVICE_LATE_MS (7LL * 24 * 3600 * 1000) /* cameras queue over a long weekend */
 #define LIMIT_DEVICE_EARLY_MS 60000
+#define LIMIT_DEVICE_CLOCK_MS 2000 /* a box whose heartbeat is further off has a wrong clock */
 #define LIMIT_PEOPLE_EARLY_MS (24LL * 3600 * 1000) /* what people say happened is not beyond */
 #define LIMIT_RETRY_WINDOW_MS (24LL * 3600 * 1000) /* retries without event_id end then */
 #define LIMIT_DUPLICATE_MS 60000 /* a second entry at one central within this: `duplicate` */

@@ -181,6 +181,54 @@ START_TEST(test_ids)
 }
 END_TEST
 
+static int64_t offset_after(int64_t id, int64_t clock_ms, int64_t wall_ms)
+{
+    ck_assert(camera_table_hear(&table,
+                                &(struct camera_report){.id = id,
+                                                        .name = slice_text("box"),
+                                                        .type = slice_text("EXIT"),
+                                                        .address = "10.0.0.9",
+                                                        .clock_ms = clock_ms},
+                                0, wall_ms));
+    return camera_table_offset(&table, id, "10.0.0.9");
+}
+
+/* The newest heartbeat says what time it is at the box; small differences are its way. */
+START_TEST(test_clock_of_a_box)
+{
+    ck_assert_int_eq(camera_table_offset(&table, 3, "10.0.0.9"), 0);
+    ck_assert_int_eq(offset_after(3, WALL - 3600000, WALL), -3600000);
+    ck_assert_int_eq(camera_table_offset(&table, 3, "10.0.0.8"), 0); /* another box, the same id */
+    ck_assert_int_eq(camera_table_offset(&table, 4, "10.0.0.9"), 0);
+    ck_assert_int_eq(offset_after(3, WALL + 2001, WALL), 2001);
+    ck_assert_int_eq(offset_after(3, WALL + 2000, WALL), 0);
+    ck_assert_int_eq(offset_after(3, WALL - 2000, WALL), 0);
+    ck_assert_int_eq(offset_after(3, WALL - 2001, WALL), -2001);
+    ck_assert_int_eq(offset_after(3, 0, WALL), 0); /* it no longer says */
+}
+END_TEST
+
+/* A wrong clock is told once, and again when it is wrong otherwise, or right. */
+START_TEST(test_clock_is_told_once)
+{
+    static const struct {
+        int64_t off, told; /* told: -1 = not */
+    } steps[] = {{0, -1},        {-1500, -1},           {-3600000, -3600000}, {-3600000, -1},
+                 {-3601999, -1}, {-3602001, -3602001},  {5000, 5000},         {1000, 0},
+                 {-900, -1},     {-86400000, -86400000}};
+    int64_t offset;
+
+    ck_assert(!camera_table_tell_clock(&table, 3, &offset));
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        (void)offset_after(3, WALL + steps[i].off, WALL);
+        ck_assert_int_eq(camera_table_tell_clock(&table, 3, &offset), steps[i].told != -1);
+        ck_assert(steps[i].told == -1 || offset == steps[i].told);
+    }
+    (void)offset_after(3, 0, WALL);
+    ck_assert(!camera_table_tell_clock(&table, 3, &offset));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("camera table");
@@ -194,6 +242,8 @@ int main(void)
     tcase_add_test(tests, test_forgotten);
     tcase_add_test(tests, test_full);
     tcase_add_test(tests, test_ids);
+    tcase_add_test(tests, test_clock_of_a_box);
+    tcase_add_test(tests, test_clock_is_told_once);
     suite_add_tcase(suite, tests);
     return main_run(suite);
 }

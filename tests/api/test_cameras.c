@@ -93,7 +93,7 @@ START_TEST(test_list)
         "\"ws_url\":\"ws://10.20.0.31:5000/ws/detections\"}},{\"id\":4,");
     ask(&stand, "GET", "/api/cameras", NULL, 200,
         "{\"id\":4,\"name\":\"South\",\"type\":\"ENTRY\",\"status\":\"offline\",\"last_heartbeat\":"
-        "null,\"events_sent\":0,\"events_failed\":0,\"location\":null,");
+        "null,\"events_sent\":0,\"events_failed\":0,\"clock_offset_ms\":null,\"location\":null,");
     ask(&stand, "GET", "/api/cameras", NULL, 200,
         "/ws/detections\"},\"config_only\":true},{\"id\":5,\"name\":\"Camera 5\"");
     ask(&stand, "GET", "/api/cameras", NULL, 200,

@@ -5,6 +5,7 @@ import http.client
 import json
 import socket
 import threading
+import time
 
 from camera_box import CameraBox
 from cluster import SLOW, expect, expect_equal, free_port, run, wait_until
@@ -122,6 +123,50 @@ def k_07_k_10_removed_and_unconfigured(cluster):
     a.stop()
     a.start()
     expect_equal((sorted(cameras(a)), cameras(a)[4]["name"]), ([4], HARD_NAME), "after a restart")
+
+
+def wrong_clocks(cluster):
+    """A box whose clock is wrong after a power cut: its heartbeats say so. Nobody is kept in, and
+    what it queued counts from when it happened."""
+    a = lone(cluster, auth="open")
+    home, other = address(a, 1), address(a, 2)
+
+    def leave(number, at, source=home):
+        body = {"type": "EXIT", "camera_id": 2, "timestamp": at,
+                "data": {"plate_text": "51F-700.%02d" % number}}
+        connection = http.client.HTTPConnection(a.ip, a.api_port, timeout=60,
+                                                source_address=(source, 0))
+        with contextlib.closing(connection):
+            connection.request("POST", "/api/edge/event", body=json.dumps(body))
+            return json.loads(connection.getresponse().read())
+
+    for number in range(5):
+        entered = a.entry("51F-700.%02d" % number, ts=time.time() - 1800, camera=1)
+        expect_equal(entered.code, "OK", "entry")
+    beat(a, 2, home, timestamp=time.time() - 3600)
+    off = {c["id"]: c["clock_offset_ms"] for c in cameras(a)["cameras"]}
+    expect(-3660000 < off[2] <= -3600000, "clock of the box", off)
+    began = time.time()
+    answer = leave(0, began - 3600)
+    expect_equal((answer["success"], answer["code"]), (True, "OK"), "exit of a slow box")
+    expect(began - 1 <= a.instant(answer["exit_time"]) <= time.time(), "it left now", answer)
+    answer = leave(1, began - 3600 - 600)
+    expect_equal(answer["code"], "OK", "queued for ten minutes")
+    expect(began - 601 <= a.instant(answer["exit_time"]) <= began - 540, "ten minutes ago", answer)
+    expect_equal(leave(2, began - 3600, other)["code"], "NO_OPEN_VISIT",
+                 "another box, whose clock nobody knows: an exit of an hour ago")
+    for _ in range(3):
+        beat(a, 2, home, timestamp=time.time() - 3600)
+    beat(a, 2, home, timestamp=time.time())
+    expect_equal(leave(3, time.time() - 3600)["code"], "NO_OPEN_VISIT", "right: an hour ago")
+    expect_equal(leave(4, time.time())["code"], "OK", "right: now")
+    text = a.log()
+    expect_equal([text.count(code) for code in ("CAMERA_CLOCK_WRONG", "CAMERA_CLOCK_RIGHT")],
+                 [1, 1], "told once each")
+    for odd in ("yesterday", -1, 1e300, [], None, True):
+        expect_equal(beat(a, 2, home, timestamp=odd).status, 200, "odd time in a heartbeat")
+    expect_equal({c["id"]: c["clock_offset_ms"] for c in cameras(a)["cameras"]}[2], None,
+                 "not told, not known")
 
 
 def c_01_nothing_is_ignored_silently(cluster):

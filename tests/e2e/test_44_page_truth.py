@@ -3,6 +3,7 @@ camera and that they stopped, and a list of which only a part is in the document
 
 import base64
 import os
+import time
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -72,14 +73,16 @@ def another_zone(cluster):
         show(browser, a, "cameras")
         browser.wait("main td", "giây trước")
         expect("giờ trước" not in browser.text("main"), "heard hours ago:", browser.text("main"))
+        heartbeat(a, 1, timestamp=time.time() - 7230)
+        browser.wait("main td", "Đồng hồ chậm 2 giờ")
         expect_equal(browser.console(), [], "console")
 
 
-def heartbeat(central, number):
+def heartbeat(central, number, **fields):
     """Of a camera of page_stand.py, or of one that camera_pictures adds."""
     name, kind = ("Cổng Tây", "EXIT") if number == 8 else CAMERAS[str(number)][:2]
     good(central.post("/api/edge/heartbeat", {"camera_id": number, "camera_name": name,
-                                              "camera_type": kind}))
+                                              "camera_type": kind, **fields}))
 
 
 def picture(browser, colour):

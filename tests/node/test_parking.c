@@ -85,17 +85,30 @@ static const struct {
     const char *what;
     int64_t device, expected;
     uint32_t clock;
+    int64_t off; /* its clock less ours, by its heartbeats */
 } TIMES[] = {
-    {"no device time", EVENT_NONE, NOW, 0},
+    {"no device time", EVENT_NONE, NOW, 0, 0},
     {"two hours late: queued at the camera", NOW - 120 * MINUTE, NOW - 120 * MINUTE,
-     EVENT_CLOCK_DEVICE},
+     EVENT_CLOCK_DEVICE, 0},
     {"exactly seven days late", NOW - LIMIT_DEVICE_LATE_MS, NOW - LIMIT_DEVICE_LATE_MS,
-     EVENT_CLOCK_DEVICE},
-    {"older than seven days", NOW - LIMIT_DEVICE_LATE_MS - 1, NOW, 0},
-    {"a minute early", NOW + LIMIT_DEVICE_EARLY_MS, NOW + LIMIT_DEVICE_EARLY_MS,
-     EVENT_CLOCK_DEVICE},
-    {"more than a minute early", NOW + LIMIT_DEVICE_EARLY_MS + 1, NOW, 0},
-    {"a camera in 2009", 1234567890000, NOW, 0},
+     EVENT_CLOCK_DEVICE, 0},
+    {"older than seven days", NOW - LIMIT_DEVICE_LATE_MS - 1, NOW, 0, 0},
+    {"a minute early", NOW + LIMIT_DEVICE_EARLY_MS, NOW + LIMIT_DEVICE_EARLY_MS, EVENT_CLOCK_DEVICE,
+     0},
+    {"more than a minute early", NOW + LIMIT_DEVICE_EARLY_MS + 1, NOW, 0, 0},
+    {"a camera in 2009", 1234567890000, NOW, 0, 0},
+    {"its clock is an hour slow", NOW - 60 * MINUTE, NOW, EVENT_CLOCK_DEVICE, -60 * MINUTE},
+    {"so it is, and it queued", NOW - 80 * MINUTE, NOW - 20 * MINUTE, EVENT_CLOCK_DEVICE,
+     -60 * MINUTE},
+    {"slow, and its heartbeat took a while", NOW - 60 * MINUTE, NOW, EVENT_CLOCK_DEVICE,
+     -60 * MINUTE - 700},
+    {"an hour fast", NOW + 60 * MINUTE, NOW, EVENT_CLOCK_DEVICE, 60 * MINUTE},
+    {"fast, and it queued", NOW + 40 * MINUTE, NOW - 20 * MINUTE, EVENT_CLOCK_DEVICE, 60 * MINUTE},
+    {"in 2009, and it queued", 1234567890000 - 20 * MINUTE, NOW - 20 * MINUTE, EVENT_CLOCK_DEVICE,
+     1234567890000 - NOW},
+    {"slow, and queued for more than seven days", NOW - LIMIT_DEVICE_LATE_MS - 61 * MINUTE, NOW, 0,
+     -60 * MINUTE},
+    {"no date at all", INT64_MIN + 1, NOW, EVENT_CLOCK_DEVICE, 60 * MINUTE},
 };
 
 START_TEST(device_time_counts_when_plausible)
@@ -103,6 +116,7 @@ START_TEST(device_time_counts_when_plausible)
     struct command command = gate(GATE_ENTRY, "51G12345", NULL);
     struct parking_view view = view_now();
     command.device_ms = TIMES[_i].device;
+    command.clock_ms = TIMES[_i].off;
     ck_assert_int_eq(parking_prepare(&parking, &command, &view), 0);
     ck_assert_msg(parking.event.t_eff == TIMES[_i].expected, "%s", TIMES[_i].what);
     ck_assert_msg(parking.event.clock == TIMES[_i].clock, "%s", TIMES[_i].what);

@@ -20,6 +20,7 @@ static struct command example(void)
     command.plate_text = slice_text("51g-123.45");
     command.confidence = 0.75;
     command.device_ms = INT64_MAX;
+    command.clock_ms = -3600000;
     command.location = slice_text("B1");
     command.location_ms = -5;
     command.history_id = 12;
@@ -78,6 +79,7 @@ static void check_same(const struct command *a, const struct command *b)
     ck_assert(isnan(a->confidence) ? isnan(b->confidence)
                                    : fabs(a->confidence - b->confidence) < 1e-12);
     ck_assert(a->device_ms == b->device_ms && a->location_ms == b->location_ms);
+    ck_assert_int_eq(a->clock_ms, b->clock_ms);
     ck_assert(a->history_id == b->history_id);
     ck_assert(a->entry_ms == b->entry_ms && a->exit_ms == b->exit_ms);
     ck_assert(a->capacity == b->capacity && a->remove == b->remove);

@@ -2,7 +2,7 @@
 import { html, useState } from "../vendor/preact.js";
 import { get, post } from "../lib/api.js";
 import { FormDialog, Reason } from "../lib/form.js";
-import { ago, number } from "../lib/format.js";
+import { ago, number, span } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { useData } from "../lib/live.js";
 import { Age, Badge, Button, Dialog, Empty, Shown, Table, attempt, say } from "../lib/ui.js";
@@ -10,10 +10,17 @@ import { Video } from "../lib/video.js";
 
 const TYPES = ["ENTRY", "EXIT", "PARKING_LOT"];
 const WALL = 4; // pictures at once: a browser has six connections to one host, and the page needs the others
+const CLOCK_MS = 2000; // what a heartbeat's way may make of a clock that is right
 const SYNC_MS = 30000; // boxes are told one after the other's time-out at worst
 
 /** Times of heartbeats are UTC texts without a zone. */
 const heard = (camera) => (camera.last_heartbeat ? ago(`${camera.last_heartbeat}Z`) : t("cameras.never"));
+
+function clock(camera) {
+  const off = camera.clock_offset_ms ?? 0;
+  if (Math.abs(off) <= CLOCK_MS) return "";
+  return t(off < 0 ? "cameras.clock_slow" : "cameras.clock_fast", { span: span(Math.abs(off)) });
+}
 
 function why(camera) {
   if (camera.config_missing) return t("cameras.config_missing");
@@ -59,7 +66,7 @@ const columns = () => [
   { key: "name", label: t("cameras.name"), cell: (camera) => html`<bdi>${camera.name}</bdi>` },
   { key: "id", label: t("cameras.id"), cell: (camera) => camera.id },
   { key: "type", label: t("cameras.type"), cell: (camera) => (TYPES.includes(camera.type) ? t(`cameras.type.${camera.type}`) : camera.type) },
-  { key: "status", label: t("people.status"), cell: (camera) => html`<span><${Badge} tone=${camera.status === "online" ? "good" : "bad"}>${t(`cameras.${camera.status}`)}<//> <span class="soft">${why(camera)}</span></span>` },
+  { key: "status", label: t("people.status"), cell: (camera) => html`<span><${Badge} tone=${camera.status === "online" ? "good" : "bad"}>${t(`cameras.${camera.status}`)}<//> <span class="soft">${why(camera)}</span> ${clock(camera) && html`<${Badge} tone="warn">${clock(camera)}<//>`}</span>` },
   { key: "heard", label: t("cameras.heard"), cell: heard },
   { key: "sent", label: t("cameras.sent"), number: true, cell: (camera) => `${number(camera.events_sent)} / ${number(camera.events_failed)}` },
 ];
