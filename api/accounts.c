@@ -11,21 +11,13 @@
 
 #include <stdio.h>
 
-static void put_time(struct json_writer *writer, const char *key, int64_t ms)
-{
-    char text[UTCTIME_RFC3339];
-
-    utctime_rfc3339(ms, text);
-    json_set_text(writer, key, text);
-}
-
 static void put_members(struct json_writer *writer, const struct account *account)
 {
     json_set_text(writer, "name", account->name);
     json_set_text(writer, "role", role_name(account->role));
     json_set_int(writer, "revision", account->revision);
-    put_time(writer, "created_at", account->created_ms);
-    put_time(writer, "changed_at", account->changed_ms);
+    json_set_time(writer, "created_at", account->created_ms);
+    json_set_time(writer, "changed_at", account->changed_ms);
 }
 
 static int each_account(void *context, const struct account *account)

@@ -165,12 +165,6 @@ static int read_filter(struct request *request, struct filter *filter)
     return 0;
 }
 
-static void put_text(struct json_writer *writer, const char *key, struct slice text)
-{
-    json_put_key(writer, key);
-    json_put_text(writer, text);
-}
-
 /* A row as its author saw it, or an element: JSON that may come from another central, so it is
  * looked at before it is taken as such. */
 static void put_json(struct json_writer *writer, const char *key, struct slice json)
@@ -187,17 +181,6 @@ static void put_json(struct json_writer *writer, const char *key, struct slice j
     json_decref(value);
 }
 
-static void put_position(struct json_writer *writer, const struct position *position)
-{
-    json_put_key(writer, "position");
-    json_put_open(writer, '{');
-    json_set_text(writer, "node", position->stream.node.text);
-    json_put_key(writer, "epoch");
-    json_put_u64(writer, position->stream.epoch);
-    json_set_int(writer, "seq", (int64_t)position->seq);
-    json_put_close(writer, '}');
-}
-
 struct listing {
     struct json_writer *writer;
     const char *own; /* this central's id */
@@ -207,24 +190,22 @@ static int each_entry(void *context, const struct audit_entry *entry)
 {
     struct listing *listing = context;
     struct json_writer *writer = listing->writer;
-    char time[UTCTIME_RFC3339];
 
-    utctime_rfc3339(entry->t_ms, time);
     json_put_open(writer, '{');
-    json_set_text(writer, "time", time);
-    put_text(writer, "kind", entry->kind);
+    json_set_time(writer, "time", entry->t_ms);
+    json_set_slice(writer, "kind", entry->kind);
     json_set_text(writer, "central",
                   entry->is_local ? listing->own : entry->position.stream.node.text);
-    put_text(writer, "author", entry->author);
-    put_text(writer, "reason", entry->reason);
-    put_text(writer, "subject", entry->subject);
+    json_set_slice(writer, "author", entry->author);
+    json_set_slice(writer, "reason", entry->reason);
+    json_set_slice(writer, "subject", entry->subject);
     if (entry->is_local) {
-        put_text(writer, "address", entry->address);
-        put_text(writer, "detail", entry->detail);
+        json_set_slice(writer, "address", entry->address);
+        json_set_slice(writer, "detail", entry->detail);
     } else {
         put_json(writer, "before", entry->before);
         put_json(writer, "detail", entry->detail);
-        put_position(writer, &entry->position);
+        json_set_position(writer, "position", &entry->position);
     }
     json_put_close(writer, '}');
     return 0;

@@ -114,8 +114,7 @@ static void put_missing(struct json_writer *writer, const struct wanted *wanted,
         const struct position *position = &wanted->positions[i];
         uint64_t held = wanted->held[i];
         json_put_open(writer, '{');
-        json_put_key(writer, "position");
-        feed_item_put_position(writer, position);
+        json_set_position(writer, "position", position);
         json_set_int(writer, "held", (int64_t)held);
         json_set_int(writer, "lag_events",
                      held < position->seq ? (int64_t)(position->seq - held) : 0);

@@ -239,8 +239,7 @@ static void put_visit(struct json_writer *writer, const struct answer *answer)
     put_text(writer, "plate_id", answer->plate_id);
     put_text(writer, "plate_view", answer->plate_view);
     if (answer->history_id != 0) {
-        json_put_key(writer, "history_id");
-        json_put_int(writer, answer->history_id);
+        json_set_int(writer, "history_id", answer->history_id);
     }
     put_time(writer, "entry_time", answer->entry_ms);
     if (answer->gate != GATE_EXIT) {
@@ -253,8 +252,7 @@ static void put_visit(struct json_writer *writer, const struct answer *answer)
         put_text(writer, "duration", text);
     }
     if (answer->fee != EVENT_NONE) {
-        json_put_key(writer, "fee");
-        json_put_int(writer, answer->fee);
+        json_set_int(writer, "fee", answer->fee);
     }
 }
 
@@ -262,18 +260,15 @@ void camera_event_put(struct json_writer *writer, const struct answer *answer)
 {
     bool success = answer->code == PROBLEM_OK;
 
-    json_put_key(writer, "success");
-    json_put_bool(writer, success);
+    json_set_bool(writer, "success", success);
     if (answer->deduped) {
-        json_put_key(writer, "deduped");
-        json_put_bool(writer, true);
+        json_set_bool(writer, "deduped", true);
     }
     put_text(writer, "action", action_name(answer->gate));
     put_text(writer, success ? "message" : "error", answer->text);
     put_text(writer, "code", problem_name(answer->code));
     if (answer->code == PROBLEM_ALREADY_INSIDE) {
-        json_put_key(writer, "already_inside");
-        json_put_bool(writer, true);
+        json_set_bool(writer, "already_inside", true);
     }
     put_visit(writer, answer);
     decision_put(writer, answer);

@@ -90,23 +90,18 @@ static int each_conflict(void *context, const struct history_conflict *row)
     }
     list->count++;
     json_put_open(writer, '{');
-    json_put_key(writer, "code");
-    json_put_text(writer, row->code);
+    json_set_slice(writer, "code", row->code);
     json_set_text(writer, "text", rule_text(row->code));
     json_set_text(writer, "advice", rule_advice(row->code));
-    json_put_key(writer, "plate_id");
-    json_put_text(writer, row->plate_id);
+    json_set_slice(writer, "plate_id", row->plate_id);
     visit_row_time(writer, "time", row->t);
-    json_put_key(writer, "event_id");
-    json_put_text(writer, row->visit);
-    json_put_key(writer, "other_event_id");
-    json_put_text(writer, row->other);
+    json_set_slice(writer, "event_id", row->visit);
+    json_set_slice(writer, "other_event_id", row->other);
     put_side(list, "visit", row->visit);
     put_side(list, "other", row->other);
     json_put_key(writer, "position");
     json_put_open(writer, '{');
-    json_put_key(writer, "node");
-    json_put_text(writer, row->node);
+    json_set_slice(writer, "node", row->node);
     json_put_key(writer, "epoch");
     json_put_u64(writer, row->epoch);
     json_set_int(writer, "seq", (int64_t)row->seq);

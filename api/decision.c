@@ -79,15 +79,7 @@ void decision_put(struct json_writer *writer, const struct answer *answer)
     if (answer->position.seq == 0) {
         return;
     }
-    json_put_key(writer, "position");
-    json_put_open(writer, '{');
-    json_put_key(writer, "node");
-    json_put_string(writer, answer->position.stream.node.text);
-    json_put_key(writer, "epoch");
-    json_put_u64(writer, answer->position.stream.epoch);
-    json_put_key(writer, "seq");
-    json_put_int(writer, (int64_t)answer->position.seq);
-    json_put_close(writer, '}');
+    json_set_position(writer, "position", &answer->position);
 }
 
 void decision_refuse(struct request *request, const struct answer *answer)

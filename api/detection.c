@@ -101,14 +101,6 @@ static int find(struct history *history, struct look *look, struct problem *prob
 
 /* ---- the answer ------------------------------------------------------------------------------ */
 
-static void put_entry_time(struct json_writer *writer, const struct look *look)
-{
-    char text[LOCALTIME_TEXT];
-
-    localtime_text(look->entry_ms, text);
-    json_set_text(writer, "entry_time", text);
-}
-
 static void put_exit(struct json_writer *writer, const struct look *look)
 {
     int64_t seconds = tariff_seconds(look->entry_ms, look->now_ms);
@@ -119,7 +111,7 @@ static void put_exit(struct json_writer *writer, const struct look *look)
         json_set_text(writer, "error", "Không có lượt VÀO nào đang mở");
         return;
     }
-    put_entry_time(writer, look);
+    json_set_local(writer, "entry_time", look->entry_ms);
     tariff_duration_text(seconds, text, sizeof text);
     json_set_text(writer, "duration", text);
     json_set_int(writer, "fee", look->is_subscriber ? 0 : tariff_fee(&look->tariff, seconds));
@@ -130,19 +122,16 @@ static void put_vehicle(struct json_writer *writer, const struct look *look)
     json_put_open(writer, '{');
     json_set_text(writer, "plate_id", look->plate.id);
     json_set_text(writer, "plate_view", look->plate.view);
-    json_put_key(writer, "direction");
-    json_put_text(writer, look->direction);
-    json_put_key(writer, "camera_type");
-    json_put_text(writer, look->camera_type);
-    json_put_key(writer, "confidence");
-    json_put_number(writer, look->confidence);
+    json_set_slice(writer, "direction", look->direction);
+    json_set_slice(writer, "camera_type", look->camera_type);
+    json_set_number(writer, "confidence", look->confidence);
     json_set_bool(writer, "is_subscriber", look->is_subscriber);
     json_set_text(writer, "customer_type",
                   look->is_subscriber ? look->subscription.type : "regular");
     if (slice_equal(look->direction, slice_text("ENTRY"))) {
         json_set_bool(writer, "already_inside", look->is_inside);
         if (look->is_inside) {
-            put_entry_time(writer, look);
+            json_set_local(writer, "entry_time", look->entry_ms);
             json_set_text(writer, "entry_from", look->from);
         }
     } else if (slice_equal(look->direction, slice_text("EXIT"))) {

@@ -31,30 +31,6 @@ struct source {
 
 /* ---- members --------------------------------------------------------------------------------- */
 
-static void put_text(struct json_writer *writer, const char *key, struct slice text)
-{
-    json_put_key(writer, key);
-    json_put_text(writer, text);
-}
-
-static void put_time(struct json_writer *writer, const char *key, int64_t ms)
-{
-    char text[LOCALTIME_TEXT];
-
-    json_put_key(writer, key);
-    if (ms == EVENT_NONE) {
-        json_put_nothing(writer);
-    } else {
-        localtime_text(ms, text);
-        json_put_string(writer, text);
-    }
-}
-
-static bool has_status(const struct fact_visit *visit, const char *status)
-{
-    return slice_equal(visit->status, slice_text(status));
-}
-
 static struct json_writer start(struct telling *telling, const char *type)
 {
     struct json_writer writer;
@@ -85,15 +61,15 @@ static void finish(struct telling *telling, struct json_writer *writer, const st
 
 static void put_plates(struct json_writer *writer, struct slice id, struct slice view)
 {
-    put_text(writer, "plate_id", id);
-    put_text(writer, "plate_text", id);
-    put_text(writer, "plate_view", view.data != NULL ? view : id);
+    json_set_slice(writer, "plate_id", id);
+    json_set_slice(writer, "plate_text", id);
+    json_set_slice(writer, "plate_view", view.data != NULL ? view : id);
 }
 
 static void put_confidence(struct json_writer *writer, double confidence)
 {
-    json_put_key(writer, "confidence");
-    json_put_number(writer, confidence == confidence ? confidence : 0); /* NaN: not known */
+    json_set_number(writer, "confidence",
+                    confidence == confidence ? confidence : 0); /* NaN: not known */
 }
 
 /* camera_id, camera_name, camera_type, and of another central's event where it comes from. */
@@ -104,18 +80,17 @@ static void put_camera(struct json_writer *writer, const struct source *source)
     struct slice central =
         event->source_central.data != NULL ? event->source_central : source->node;
 
-    json_put_key(writer, "camera_id");
-    json_put_id(writer, event->camera_id);
+    json_set_id(writer, "camera_id", event->camera_id);
     if (source->local) {
-        put_text(writer, "camera_name", event->camera_name);
+        json_set_slice(writer, "camera_name", event->camera_name);
     } else {
         char name[LIMIT_NODE_ID + LIMIT_TEXT + 2];
         (void)snprintf(name, sizeof name, "%.*s/%.*s", (int)central.len, central.data,
                        (int)edge.len, edge.data != NULL ? edge.data : "");
-        put_text(writer, "source_central", central);
+        json_set_slice(writer, "source_central", central);
         json_set_text(writer, "camera_name", name);
     }
-    put_text(writer, "camera_type", event->camera_type);
+    json_set_slice(writer, "camera_type", event->camera_type);
 }
 
 /* ---- one event ------------------------------------------------------------------------------- */
@@ -125,9 +100,9 @@ static void tell_entry(struct telling *telling, const struct source *source)
     const struct fact_visit *visit = source->visit;
     struct json_writer writer = start(telling, "ENTRY");
 
-    put_text(&writer, "event_id", visit->event_id);
+    json_set_slice(&writer, "event_id", visit->event_id);
     put_camera(&writer, source);
-    put_time(&writer, "entry_time", visit->entry_ms);
+    json_set_local(&writer, "entry_time", visit->entry_ms);
     json_put_key(&writer, "data");
     json_put_open(&writer, '{');
     put_plates(&writer, visit->plate_id, visit->plate_view);
@@ -141,8 +116,8 @@ static void put_exit(struct json_writer *writer, const struct fact_visit *visit)
 {
     char duration[64];
 
-    put_time(writer, "entry_time", visit->entry_ms);
-    put_time(writer, "exit_time", visit->exit_ms);
+    json_set_local(writer, "entry_time", visit->entry_ms);
+    json_set_local(writer, "exit_time", visit->exit_ms);
     json_set_known(writer, "fee", visit->fee, EVENT_NONE);
     if (visit->entry_ms != EVENT_NONE && visit->exit_ms != EVENT_NONE) {
         tariff_duration_text(tariff_seconds(visit->entry_ms, visit->exit_ms), duration,
@@ -156,7 +131,7 @@ static void tell_exit(struct telling *telling, const struct source *source)
     const struct fact_visit *visit = source->visit;
     struct json_writer writer = start(telling, "EXIT");
 
-    put_text(&writer, "event_id", visit->event_id);
+    json_set_slice(&writer, "event_id", visit->event_id);
     put_camera(&writer, source);
     put_exit(&writer, visit);
     json_put_key(&writer, "data");
@@ -174,15 +149,15 @@ static void tell_anomaly(struct telling *telling, const struct source *source)
     const struct fact_visit *visit = source->visit;
     struct json_writer writer = start(telling, "ENTRY");
 
-    put_text(&writer, "event_id", visit->event_id);
+    json_set_slice(&writer, "event_id", visit->event_id);
     put_camera(&writer, source);
-    put_time(&writer, "entry_time", visit->entry_ms);
+    json_set_local(&writer, "entry_time", visit->entry_ms);
     json_put_key(&writer, "data");
     json_put_open(&writer, '{');
     put_plates(&writer, visit->plate_id, visit->plate_view);
     json_set_bool(&writer, "is_anomaly", true);
-    put_text(&writer, "location", source->event.location);
-    put_time(&writer, "location_time", source->event.t_eff);
+    json_set_slice(&writer, "location", source->event.location);
+    json_set_local(&writer, "location_time", source->event.t_eff);
     json_put_close(&writer, '}');
     finish(telling, &writer, source);
 }
@@ -193,13 +168,13 @@ static void tell_location(struct telling *telling, const struct source *source)
     struct json_writer writer = start(telling, "LOCATION_UPDATE");
 
     if (source->visit == NULL) { /* a name that boxes know would make them drop it */
-        put_text(&writer, "event_id", event->visit);
+        json_set_slice(&writer, "event_id", event->visit);
     }
     json_put_key(&writer, "data");
     json_put_open(&writer, '{');
     put_plates(&writer, event->plate_id, event->plate_view);
-    put_text(&writer, "location", event->location);
-    put_time(&writer, "location_time", event->t_eff);
+    json_set_slice(&writer, "location", event->location);
+    json_set_local(&writer, "location_time", event->t_eff);
     json_put_close(&writer, '}');
     finish(telling, &writer, source);
 }
@@ -212,7 +187,7 @@ static void tell_change(struct telling *telling, const char *type, const struct 
 
     json_put_key(&writer, "data");
     json_put_open(&writer, '{');
-    put_text(&writer, "event_id", visit->event_id);
+    json_set_slice(&writer, "event_id", visit->event_id);
     put_plates(&writer, visit->plate_id, visit->plate_view);
     json_put_close(&writer, '}');
     finish(telling, &writer, source);
@@ -220,35 +195,12 @@ static void tell_change(struct telling *telling, const char *type, const struct 
 
 /* ---- one fact -------------------------------------------------------------------------------- */
 
-/* The visit of the fact under this name; or for a sighting the one that is inside with its plate.
- * The count when there is none. */
-static size_t find_visit(const struct fact *fact, struct slice event_id)
-{
-    size_t i = 0;
-
-    while (i < fact->visit_count && !slice_equal(fact->visits[i].event_id, event_id)) {
-        i++;
-    }
-    return i;
-}
-
-static size_t find_inside(const struct fact *fact, struct slice plate_id)
-{
-    size_t i = 0;
-
-    while (i < fact->visit_count && !(slice_equal(fact->visits[i].plate_id, plate_id) &&
-                                      has_status(&fact->visits[i], "IN"))) {
-        i++;
-    }
-    return i;
-}
-
 /* A sighting that changed nothing (it is older than what is known) is not told. */
 static void tell_sighting(struct telling *telling, struct source *source)
 {
-    size_t inside = find_inside(telling->fact, source->event.plate_id);
+    size_t inside = fact_find_inside(telling->fact, source->event.plate_id);
 
-    if (source->visit != NULL && has_status(source->visit, "IN")) {
+    if (fact_visit_is(source->visit, "IN")) {
         if (source->visit->revision == 1) {
             tell_anomaly(telling, source);
         } else {
@@ -267,26 +219,26 @@ static bool tell_event(struct telling *telling, struct source *source)
 
     switch (source->event.kind) {
     case EVENT_VEHICLE_ENTRY_PENDING:
-        if (visit == NULL || !has_status(visit, "IN")) {
+        if (!fact_visit_is(visit, "IN")) {
             return false;
         }
         tell_entry(telling, source);
         return true;
     case EVENT_VEHICLE_EXIT:
-        if (visit == NULL || !has_status(visit, "OUT")) {
+        if (!fact_visit_is(visit, "OUT")) {
             return false;
         }
         tell_exit(telling, source);
         return true;
     case EVENT_LOCATION_UPDATE:
         tell_sighting(telling, source);
-        return visit != NULL && has_status(visit, "IN");
+        return fact_visit_is(visit, "IN");
     case EVENT_HISTORY_UPDATE:
     case EVENT_HISTORY_DELETE:
-        if (visit == NULL || has_status(visit, "SUPERSEDED")) {
+        if (visit == NULL || fact_visit_is(visit, "SUPERSEDED")) {
             return false;
         }
-        tell_change(telling, has_status(visit, "DELETED") ? "DELETE" : "UPDATE", visit, source);
+        tell_change(telling, fact_visit_is(visit, "DELETED") ? "DELETE" : "UPDATE", visit, source);
         return true;
     default:
         return false;
@@ -303,7 +255,7 @@ static void tell_item(struct telling *telling, const struct fact_event *item)
         return;
     }
     if (event_unpack(&source.event, run.items[0].header, run.items[0].body) == 0) {
-        size_t visit = find_visit(telling->fact, source.event.visit);
+        size_t visit = fact_find_visit(telling->fact, source.event.visit);
         bool known = visit < telling->fact->visit_count;
         source.node = slice_text(run.stream.node.text);
         source.local = source.local && node_id_compare(&run.stream.node, telling->node) == 0;
@@ -322,11 +274,11 @@ static void tell_visit(struct telling *telling, const struct fact_visit *visit)
 {
     struct json_writer writer;
 
-    if (has_status(visit, "IN")) {
+    if (fact_visit_is(visit, "IN")) {
         writer = start(telling, "ENTRY");
-        put_text(&writer, "event_id", visit->event_id);
-        put_text(&writer, "source_central", visit->source_central);
-        put_time(&writer, "entry_time", visit->entry_ms);
+        json_set_slice(&writer, "event_id", visit->event_id);
+        json_set_slice(&writer, "source_central", visit->source_central);
+        json_set_local(&writer, "entry_time", visit->entry_ms);
         json_put_key(&writer, "data");
         json_put_open(&writer, '{');
         put_plates(&writer, visit->plate_id, visit->plate_view);
@@ -334,9 +286,9 @@ static void tell_visit(struct telling *telling, const struct fact_visit *visit)
         json_set_text(&writer, "source", "p2p_sync");
         json_put_close(&writer, '}');
         finish(telling, &writer, NULL);
-    } else if (has_status(visit, "OUT") && visit->revision > 1) {
+    } else if (fact_visit_is(visit, "OUT") && visit->revision > 1) {
         writer = start(telling, "EXIT");
-        put_text(&writer, "event_id", visit->event_id);
+        json_set_slice(&writer, "event_id", visit->event_id);
         put_exit(&writer, visit);
         json_put_key(&writer, "data");
         json_put_open(&writer, '{');
@@ -344,7 +296,7 @@ static void tell_visit(struct telling *telling, const struct fact_visit *visit)
         json_set_text(&writer, "source", "p2p_sync");
         json_put_close(&writer, '}');
         finish(telling, &writer, NULL);
-    } else if (visit->revision > 1 && !has_status(visit, "OUT")) {
+    } else if (visit->revision > 1 && !fact_visit_is(visit, "OUT")) {
         tell_change(telling, "DELETE", visit, NULL);
     }
 }
@@ -374,14 +326,13 @@ void edge_message_inside(const struct visit *visit, const struct node_id *node, 
 
     json_put_open(&writer, '{');
     json_set_text(&writer, "type", "ENTRY");
-    put_text(&writer, "event_id", visit->event_id);
+    json_set_slice(&writer, "event_id", visit->event_id);
     if (!local) {
-        put_text(&writer, "source_central", visit->source_central);
+        json_set_slice(&writer, "source_central", visit->source_central);
     }
-    json_put_key(&writer, "camera_id");
-    json_put_id(&writer, visit->entry_camera_id);
-    put_text(&writer, "camera_name", visit->entry_camera_name);
-    put_time(&writer, "entry_time", visit->entry_ms);
+    json_set_id(&writer, "camera_id", visit->entry_camera_id);
+    json_set_slice(&writer, "camera_name", visit->entry_camera_name);
+    json_set_local(&writer, "entry_time", visit->entry_ms);
     json_put_key(&writer, "data");
     json_put_open(&writer, '{');
     put_plates(&writer, visit->plate_id, visit->plate_view);
@@ -391,8 +342,8 @@ void edge_message_inside(const struct visit *visit, const struct node_id *node, 
         json_set_bool(&writer, "is_anomaly", true);
     }
     if (visit->last_location.data != NULL) {
-        put_text(&writer, "location", visit->last_location);
-        put_time(&writer, "location_time", visit->last_location_ms);
+        json_set_slice(&writer, "location", visit->last_location);
+        json_set_local(&writer, "location_time", visit->last_location_ms);
     }
     json_put_close(&writer, '}');
     json_put_close(&writer, '}');

@@ -392,8 +392,7 @@ int envelope_read_identity(struct slice text, char *out, size_t size, struct pro
 static void set_slice(struct json_writer *writer, const char *key, struct slice text)
 {
     if (text.data != NULL) {
-        json_put_key(writer, key);
-        json_put_text(writer, text);
+        json_set_slice(writer, key, text);
     }
 }
 
@@ -410,8 +409,7 @@ static void set_time(struct json_writer *writer, const char *key, int64_t ms,
 
 static void set_id(struct json_writer *writer, const char *key, struct slice id)
 {
-    json_put_key(writer, key);
-    json_put_id(writer, id.data != NULL ? id : slice_text(""));
+    json_set_id(writer, key, id.data != NULL ? id : slice_text(""));
 }
 
 /* Up to the `{` of its data. `central` absent = who sends it. */
@@ -423,11 +421,10 @@ static struct json_writer open_message(struct buffer *out, const struct envelope
 
     json_put_open(&writer, '{');
     json_set_text(&writer, "type", envelope_type_name(type));
-    json_put_key(&writer, "source_central");
-    json_put_text(&writer, central.len > 0 ? central : slice_text(head->central));
+    json_set_slice(&writer, "source_central",
+                   central.len > 0 ? central : slice_text(head->central));
     json_set_int(&writer, "timestamp", head->now_ms);
-    json_put_key(&writer, "event_id");
-    json_put_text(&writer, event_id);
+    json_set_slice(&writer, "event_id", event_id);
     json_put_key(&writer, "data");
     json_put_open(&writer, '{');
     return writer;
@@ -477,8 +474,8 @@ void envelope_put_entry(struct buffer *out, const struct envelope_head *head,
     set_slice(&writer, "plate_view",
               visit->plate_view.len > 0 ? visit->plate_view : visit->plate_id);
     set_id(&writer, "edge_id", visit->edge_id);
-    json_put_key(&writer, "camera_type");
-    json_put_text(&writer, visit->camera_type.len > 0 ? visit->camera_type : slice_text("ENTRY"));
+    json_set_slice(&writer, "camera_type",
+                   visit->camera_type.len > 0 ? visit->camera_type : slice_text("ENTRY"));
     json_set_text(&writer, "direction", "ENTRY");
     set_time(&writer, "entry_time", visit->entry.ms, head->zone);
     close_message(&writer);
@@ -493,9 +490,9 @@ void envelope_put_exit(struct buffer *out, const struct envelope_head *head,
     char duration[64];
 
     set_slice(&writer, "plate_id", visit->plate_id);
-    json_put_key(&writer, "exit_central");
-    json_put_text(&writer, visit->source_central.len > 0 ? visit->source_central
-                                                         : slice_text(head->central));
+    json_set_slice(&writer, "exit_central",
+                   visit->source_central.len > 0 ? visit->source_central
+                                                 : slice_text(head->central));
     set_id(&writer, "exit_edge", visit->edge_id);
     set_time(&writer, "exit_time", visit->exit.ms, head->zone);
     json_set_int(&writer, "fee", visit->fee != EVENT_NONE ? visit->fee : 0);
@@ -527,10 +524,9 @@ void envelope_put_lot(struct buffer *out, const struct envelope_head *head,
     set_slice(&writer, "location_name", lot->name);
     json_set_int(&writer, "capacity", lot->capacity);
     set_id(&writer, "camera_id", lot->camera_id);
-    json_put_key(&writer, "camera_type");
-    json_put_text(&writer, lot->camera_type.len > 0 ? lot->camera_type : slice_text("PARKING_LOT"));
-    json_put_key(&writer, "edge_id");
-    json_put_text(&writer, lot->edge_id.data != NULL ? lot->edge_id : slice_text(""));
+    json_set_slice(&writer, "camera_type",
+                   lot->camera_type.len > 0 ? lot->camera_type : slice_text("PARKING_LOT"));
+    json_set_slice(&writer, "edge_id", lot->edge_id.data != NULL ? lot->edge_id : slice_text(""));
     close_message(&writer);
 }
 
@@ -561,8 +557,7 @@ void envelope_put_row(struct json_writer *writer, const struct envelope_head *he
     }
     set_slice(writer, "entry_camera_name", row->entry.camera_name);
     if (isfinite(row->entry.confidence)) {
-        json_put_key(writer, "entry_confidence");
-        json_put_number(writer, row->entry.confidence);
+        json_set_number(writer, "entry_confidence", row->entry.confidence);
     }
     set_slice(writer, "entry_source", row->entry.source);
     json_set_text(writer, "status", "IN");

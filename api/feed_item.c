@@ -12,16 +12,6 @@ void feed_item_put_cursor(struct json_writer *writer, const char *key,
     json_set_text(writer, key, text);
 }
 
-void feed_item_put_position(struct json_writer *writer, const struct position *position)
-{
-    json_put_open(writer, '{');
-    json_set_text(writer, "node", position->stream.node.text);
-    json_put_key(writer, "epoch");
-    json_put_u64(writer, position->stream.epoch);
-    json_set_int(writer, "seq", (int64_t)position->seq);
-    json_put_close(writer, '}');
-}
-
 static void put_time(struct json_writer *writer, int64_t ms)
 {
     char text[UTCTIME_RFC3339];
@@ -77,7 +67,7 @@ static void put_field(void *context, const struct feed_field *field)
     case FEED_POSITIONS:
         json_put_open(writer, '[');
         for (size_t i = 0; i < field->place_count; i++) {
-            feed_item_put_position(writer, &field->places[i]);
+            json_put_position(writer, &field->places[i]);
         }
         json_put_close(writer, ']');
         break;
@@ -110,8 +100,7 @@ void feed_item_put(struct json_writer *writer, const struct history_event *sourc
     json_put_open(writer, '{');
     feed_item_put_cursor(writer, "cursor", &source->cursor);
     json_set_text(writer, "kind", event_kind_name(source->kind, spare));
-    json_put_key(writer, "position");
-    feed_item_put_position(writer, &source->position);
+    json_set_position(writer, "position", &source->position);
     if (source->is_damaged) {
         json_set_bool(writer, "damaged", true);
     } else if (event_unpack(&event, source->header, source->body) == 0) {

@@ -15,7 +15,4 @@ void feed_item_put(struct json_writer *writer, const struct history_event *event
 void feed_item_put_cursor(struct json_writer *writer, const char *key,
                           const struct feed_cursor *cursor);
 
-/* node, epoch (decimal text) and seq as members of an object of their own. */
-void feed_item_put_position(struct json_writer *writer, const struct position *position);
-
 #endif

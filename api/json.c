@@ -1,7 +1,9 @@
 #include "api/json.h"
 
 #include "api/json_tree.h"
+#include "proto/event.h"
 #include "proto/limits.h"
+#include "proto/localtime.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -385,4 +387,58 @@ void json_set_bool(struct json_writer *writer, const char *key, bool value)
 {
     json_put_key(writer, key);
     json_put_bool(writer, value);
+}
+
+void json_set_number(struct json_writer *writer, const char *key, double value)
+{
+    json_put_key(writer, key);
+    json_put_number(writer, value);
+}
+
+void json_set_slice(struct json_writer *writer, const char *key, struct slice text)
+{
+    json_put_key(writer, key);
+    json_put_text(writer, text);
+}
+
+void json_set_id(struct json_writer *writer, const char *key, struct slice text)
+{
+    json_put_key(writer, key);
+    json_put_id(writer, text);
+}
+
+void json_set_local(struct json_writer *writer, const char *key, int64_t ms)
+{
+    char text[LOCALTIME_TEXT] = "";
+
+    if (ms != EVENT_NONE) {
+        localtime_text(ms, text);
+    }
+    json_set_text(writer, key, text);
+}
+
+void json_set_time(struct json_writer *writer, const char *key, int64_t ms)
+{
+    char text[UTCTIME_RFC3339] = "";
+
+    if (ms > 0) {
+        utctime_rfc3339(ms, text);
+    }
+    json_set_text(writer, key, text);
+}
+
+void json_put_position(struct json_writer *writer, const struct position *position)
+{
+    json_put_open(writer, '{');
+    json_set_text(writer, "node", position->stream.node.text);
+    json_put_key(writer, "epoch");
+    json_put_u64(writer, position->stream.epoch);
+    json_set_int(writer, "seq", (int64_t)position->seq);
+    json_put_close(writer, '}');
+}
+
+void json_set_position(struct json_writer *writer, const char *key, const struct position *position)
+{
+    json_put_key(writer, key);
+    json_put_position(writer, position);
 }

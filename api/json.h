@@ -6,6 +6,7 @@
 #define API_JSON_H
 
 #include "proto/bytes.h"
+#include "proto/ids.h"
 #include "proto/problem.h"
 
 #include <jansson.h>
@@ -56,6 +57,19 @@ void json_set_text(struct json_writer *writer, const char *key, const char *text
 void json_set_int(struct json_writer *writer, const char *key, int64_t value);
 void json_set_known(struct json_writer *writer, const char *key, int64_t value, int64_t none);
 void json_set_bool(struct json_writer *writer, const char *key, bool value);
+void json_set_number(struct json_writer *writer, const char *key, double value);
+void json_set_slice(struct json_writer *writer, const char *key, struct slice text); /* null when
+                                                                                      * absent */
+void json_set_id(struct json_writer *writer, const char *key, struct slice text); /* json_put_id */
+/* A time in ms UTC: as the existing system writes it, in the central's zone, null for EVENT_NONE.
+ */
+void json_set_local(struct json_writer *writer, const char *key, int64_t ms);
+/* The same for /api/v1: RFC 3339 in UTC, null for what is not after 1970. */
+void json_set_time(struct json_writer *writer, const char *key, int64_t ms);
+/* node, epoch (decimal text) and seq as members of an object of their own. */
+void json_put_position(struct json_writer *writer, const struct position *position);
+void json_set_position(struct json_writer *writer, const char *key,
+                       const struct position *position);
 /* An unsigned 64-bit number as a decimal string, because browsers would round it. */
 void json_put_u64(struct json_writer *writer, uint64_t value);
 /* A number for plain decimal text (camera ids), else the text; null when absent. */

@@ -51,19 +51,11 @@ static void open_lot(struct occupancy *occupancy, const struct settings_lot *lot
     json_put_open(writer, '{');
     json_put_key(writer, "camera");
     json_put_open(writer, '{');
-    json_put_key(writer, "id");
-    json_put_id(writer, lot->camera_id);
-    json_put_key(writer, "name");
-    json_put_text(writer, lot->location);
-    json_put_key(writer, "type");
-    json_put_text(writer, lot->camera_type.len > 0 ? lot->camera_type : slice_text("PARKING_LOT"));
+    json_set_id(writer, "id", lot->camera_id);
+    json_set_slice(writer, "name", lot->location);
+    json_set_slice(writer, "type",
+                   lot->camera_type.len > 0 ? lot->camera_type : slice_text("PARKING_LOT"));
     json_put_close(writer, '}');
-}
-
-static void put_text(struct json_writer *writer, const char *key, struct slice text)
-{
-    json_put_key(writer, key);
-    json_put_text(writer, text);
 }
 
 static int each(void *context, const struct settings_lot *lot,
@@ -78,10 +70,10 @@ static int each(void *context, const struct settings_lot *lot,
     }
     occupancy->occupied++;
     json_put_open(writer, '{');
-    put_text(writer, "plate_id", vehicle->plate_id);
-    put_text(writer, "plate_view", vehicle->plate_view);
-    put_text(writer, "entry_time", vehicle->entry_time);
-    put_text(writer, "location_time", vehicle->location_time);
+    json_set_slice(writer, "plate_id", vehicle->plate_id);
+    json_set_slice(writer, "plate_view", vehicle->plate_view);
+    json_set_slice(writer, "entry_time", vehicle->entry_time);
+    json_set_slice(writer, "location_time", vehicle->location_time);
     json_set_bool(writer, "is_anomaly", vehicle->is_anomaly); /* pages show a 0 as it is */
     json_put_close(writer, '}');
     return 0;

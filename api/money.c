@@ -12,8 +12,7 @@
 
 static void put_counter(struct json_writer *writer, const char *key, int64_t value)
 {
-    json_put_key(writer, key);
-    json_put_int(writer, value);
+    json_set_int(writer, key, value);
 }
 
 void money_put_stats(struct json_writer *writer, const struct history_stats *stats)
@@ -44,8 +43,7 @@ void money_stats(struct request *request)
     }
     writer = respond_json(request);
     json_put_open(&writer, '{');
-    json_put_key(&writer, "success");
-    json_put_bool(&writer, true);
+    json_set_bool(&writer, "success", true);
     money_put_stats(&writer, &stats);
     json_put_close(&writer, '}');
     respond_send(request, 200);
@@ -73,10 +71,8 @@ static void put_tariff(struct json_writer *writer, const struct tariff *tariff)
 {
     json_put_key(writer, "fees");
     json_put_open(writer, '{');
-    json_put_key(writer, "fee_base");
-    json_put_number(writer, (double)tariff->free_s / 3600);
-    json_put_key(writer, "fee_per_hour");
-    json_put_int(writer, tariff->per_hour);
+    json_set_number(writer, "fee_base", (double)tariff->free_s / 3600);
+    json_set_int(writer, "fee_per_hour", tariff->per_hour);
     json_put_close(writer, '}');
 }
 
@@ -92,8 +88,7 @@ void money_fees_get(struct request *request)
     tariff_tag(&tariff, request->etag, sizeof request->etag);
     writer = respond_json(request);
     json_put_open(&writer, '{');
-    json_put_key(&writer, "success");
-    json_put_bool(&writer, true);
+    json_set_bool(&writer, "success", true);
     put_tariff(&writer, &tariff);
     json_put_key(&writer, "source");
     json_put_string(&writer, from_log ? "log" : "default");
@@ -159,8 +154,7 @@ static void answer_change(struct request *request, const struct answer *answer)
     }
     writer = respond_json(request);
     json_put_open(&writer, '{');
-    json_put_key(&writer, "success");
-    json_put_bool(&writer, true);
+    json_set_bool(&writer, "success", true);
     json_put_key(&writer, "message");
     json_put_string(&writer, "Đã cập nhật cấu hình phí gửi xe");
     put_tariff(&writer, &answer->tariff);

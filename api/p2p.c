@@ -59,8 +59,7 @@ void p2p_config_get(struct request *request)
     } else {
         writer = respond_json(request);
         json_put_open(&writer, '{');
-        json_put_key(&writer, "success");
-        json_put_bool(&writer, true);
+        json_set_bool(&writer, "success", true);
         put_config(&writer, &answer);
         put_last_error(&writer, &answer.problem);
         json_put_close(&writer, '}');
@@ -358,8 +357,7 @@ void p2p_status(struct request *request)
 
 static void put_slice(struct json_writer *writer, const char *key, struct slice text)
 {
-    json_put_key(writer, key);
-    json_put_text(writer, text);
+    json_set_slice(writer, key, text);
 }
 
 static int each_synced(void *context, const struct history_synced *synced)

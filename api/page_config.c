@@ -96,8 +96,7 @@ static void put_config(struct json_writer *writer, const json_t *present,
     json_put_close(writer, '}');
     json_put_key(writer, "parking");
     json_put_open(writer, '{');
-    json_put_key(writer, "fee_base");
-    json_put_number(writer, (double)tariff->free_s / 3600);
+    json_set_number(writer, "fee_base", (double)tariff->free_s / 3600);
     json_set_int(writer, "fee_per_hour", tariff->per_hour);
     json_put_key(writer, "api_url");
     json_put_string(writer, "");

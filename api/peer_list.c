@@ -10,16 +10,6 @@
 
 #include <string.h>
 
-static void put_time(struct json_writer *writer, const char *key, int64_t ms)
-{
-    char text[UTCTIME_RFC3339] = "";
-
-    if (ms > 0) {
-        utctime_rfc3339(ms, text);
-    }
-    json_set_text(writer, key, text);
-}
-
 /* What a central asks; NULL = nothing. */
 static void put_question(struct json_writer *writer, const struct asking_peer *asks,
                          bool is_configured)
@@ -29,7 +19,7 @@ static void put_question(struct json_writer *writer, const struct asking_peer *a
                   : asks->leaves  ? "leave"
                   : is_configured ? "move"
                                   : "join");
-    put_time(writer, "asked_at", asks != NULL ? asks->since_ms : 0);
+    json_set_time(writer, "asked_at", asks != NULL ? asks->since_ms : 0);
     json_set_text(writer, "asked_from", asks != NULL ? asks->from : "");
     json_set_text(writer, "asked_ip", asks != NULL ? asks->ip : "");
 }
@@ -71,7 +61,7 @@ static void put_central(struct json_writer *writer, const struct peer_report *pe
     json_set_known(writer, "api_port", peer != NULL ? peer->api_port : asks->api_port, 0);
     json_set_text(writer, "status", peer_state_name(peer != NULL ? peer->state : PEER_PENDING));
     json_set_bool(writer, "connected", peer != NULL && peer->state == PEER_CONNECTED);
-    put_time(writer, "since", peer != NULL ? peer->since_ms : asks->since_ms);
+    json_set_time(writer, "since", peer != NULL ? peer->since_ms : asks->since_ms);
     put_question(writer, asks, is_configured);
     json_put_close(writer, '}');
 }

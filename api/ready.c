@@ -183,8 +183,7 @@ static const char *const PARTS[PART_COUNT] = {"database", "writer", "disk", "mes
 static void put_summary(struct json_writer *writer, bool ready, const char *status)
 {
     json_put_open(writer, '{');
-    json_put_key(writer, "success");
-    json_put_bool(writer, ready);
+    json_set_bool(writer, "success", ready);
     json_set_text(writer, "status", status);
 }
 

@@ -312,8 +312,7 @@ static void note_refusal(const struct request *request, int status, enum problem
 
 static void put_problem(struct json_writer *writer, enum problem_code code, const char *text)
 {
-    json_put_key(writer, "success");
-    json_put_bool(writer, false);
+    json_set_bool(writer, "success", false);
     json_put_key(writer, "error");
     json_put_string(writer, text[0] != '\0' ? text : problem_name(code));
     json_put_key(writer, "code");
@@ -405,8 +404,7 @@ void respond_message(struct request *request, const char *message)
     struct json_writer writer = respond_json(request);
 
     json_put_open(&writer, '{');
-    json_put_key(&writer, "success");
-    json_put_bool(&writer, true);
+    json_set_bool(&writer, "success", true);
     json_put_key(&writer, "message");
     json_put_string(&writer, message);
     json_put_close(&writer, '}');

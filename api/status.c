@@ -15,8 +15,7 @@ static void put_member(struct json_writer *writer, const char *key, const char *
 static void put_success(struct json_writer *writer, bool success)
 {
     json_put_open(writer, '{');
-    json_put_key(writer, "success");
-    json_put_bool(writer, success);
+    json_set_bool(writer, "success", success);
 }
 
 void status_root(struct request *request)
@@ -118,10 +117,8 @@ void status_summary(struct request *request)
     json_put_close(&writer, '}');
     put_member(&writer, "node", request->gateway->node.text);
     put_member(&writer, "version", request->gateway->version);
-    json_put_key(&writer, "events");
-    json_put_int(&writer, (int64_t)events);
-    json_put_key(&writer, "ready");
-    json_put_bool(&writer, atomic_load(&request->gateway->ready));
+    json_set_int(&writer, "events", (int64_t)events);
+    json_set_bool(&writer, "ready", atomic_load(&request->gateway->ready));
     put_machine(&writer, request->gateway);
     put_unknown(&writer, &unknown);
     json_put_key(&writer, "warnings");

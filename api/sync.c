@@ -97,16 +97,6 @@ void sync_put_warnings(struct json_writer *writer, const struct gateway *gateway
 
 /* ---- GET /api/v1/sync ---- */
 
-static void put_time(struct json_writer *writer, const char *key, int64_t ms)
-{
-    char text[UTCTIME_RFC3339] = "";
-
-    if (ms > 0) {
-        utctime_rfc3339(ms, text);
-    }
-    json_set_text(writer, key, text);
-}
-
 /* Null when negative. */
 static void put_seconds(struct json_writer *writer, const char *key, int64_t ms)
 {
@@ -202,7 +192,7 @@ static void put_cell(struct json_writer *writer, const struct sync_cell *cell, i
     put_figures(writer, is_known, cell);
     put_seconds(writer, "seconds", cell->sync == SYNC_EQUAL ? 0 : is_known ? since_ms : -1);
     put_seconds(writer, "age_s", cell->age_ms);
-    put_time(writer, "equal_at", cell->equal_at_ms);
+    json_set_time(writer, "equal_at", cell->equal_at_ms);
     json_put_key(writer, "last");
     if (is_known || cell->age_ms < 0) {
         json_put_nothing(writer);
@@ -240,7 +230,7 @@ static void respond_matrix(struct request *request, const struct mesh_report *re
 
     json_put_open(&writer, '{');
     json_set_text(&writer, "this_central", request->gateway->node.text);
-    put_time(&writer, "at", now_ms);
+    json_set_time(&writer, "at", now_ms);
     json_set_bool(&writer, "running", report->running);
     json_put_key(&writer, "centrals");
     json_put_open(&writer, '[');

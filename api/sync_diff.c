@@ -30,8 +30,7 @@ static void respond_found(struct request *request, const struct node_id *peer,
     char epoch[17];
 
     json_put_open(&writer, '{');
-    json_put_key(&writer, "success");
-    json_put_bool(&writer, true);
+    json_set_bool(&writer, "success", true);
     json_put_key(&writer, "peer");
     json_put_string(&writer, peer->text);
     json_put_key(&writer, "result");

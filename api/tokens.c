@@ -15,15 +15,11 @@
 
 static void put_members(struct json_writer *writer, const struct token *token)
 {
-    char text[UTCTIME_RFC3339];
-
     json_set_text(writer, "name", token->name);
     json_set_text(writer, "role", role_name(token->role));
     json_set_int(writer, "revision", token->revision);
-    utctime_rfc3339(token->created_ms, text);
-    json_set_text(writer, "created_at", text);
-    utctime_rfc3339(token->expires_ms, text);
-    json_set_text(writer, "expires_at", text);
+    json_set_time(writer, "created_at", token->created_ms);
+    json_set_time(writer, "expires_at", token->expires_ms);
     json_set_bool(writer, "expired", token->expires_ms <= clock_wall_ms());
 }
 

@@ -20,8 +20,7 @@ struct story {
 static void put(struct json_writer *writer, const char *key, struct slice text)
 {
     if (text.data != NULL) {
-        json_put_key(writer, key);
-        json_put_text(writer, text);
+        json_set_slice(writer, key, text);
     }
 }
 
@@ -40,17 +39,6 @@ static void put_instant(struct json_writer *writer, const char *key, int64_t ms)
     } else if (ms != EVENT_NONE) {
         visit_row_time(writer, key, ms);
     }
-}
-
-static void put_position(struct json_writer *writer, const struct position *position)
-{
-    json_put_key(writer, "position");
-    json_put_open(writer, '{');
-    json_set_text(writer, "node", position->stream.node.text);
-    json_put_key(writer, "epoch");
-    json_put_u64(writer, position->stream.epoch);
-    json_set_int(writer, "seq", (int64_t)position->seq);
-    json_put_close(writer, '}');
 }
 
 /* A row as its author saw it, possibly written by another central: looked at before it is JSON. */
@@ -76,14 +64,12 @@ static void put_body(struct json_writer *writer, const struct event *event)
     put(writer, "source_central", event->source_central);
     put(writer, "edge_id", event->edge_id);
     if (event->camera_id.data != NULL) {
-        json_put_key(writer, "camera_id");
-        json_put_id(writer, event->camera_id);
+        json_set_id(writer, "camera_id", event->camera_id);
     }
     put(writer, "camera_name", event->camera_name);
     put(writer, "camera_type", event->camera_type);
     put(writer, "source", event->source);
-    json_put_key(writer, "confidence");
-    json_put_number(writer, event->confidence);
+    json_set_number(writer, "confidence", event->confidence);
     put(writer, "location", event->location);
     put(writer, "status", event->status);
     put(writer, "closes", event->closes);
@@ -107,7 +93,7 @@ static int each_event(void *context, const struct history_told *told)
 
     json_put_open(writer, '{');
     json_set_text(writer, "kind", event_kind_name(event->kind, spare));
-    put_position(writer, &told->position);
+    json_set_position(writer, "position", &told->position);
     visit_row_time(writer, "logged_at", hlc_ms(event->hlc));
     visit_row_time(writer, "time", event->t_eff);
     json_set_text(writer, "time_from",

@@ -15,70 +15,41 @@
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
-static void put_text(struct json_writer *writer, const char *key, struct slice text)
-{
-    json_put_key(writer, key);
-    json_put_text(writer, text);
-}
-
-static void put_id(struct json_writer *writer, const char *key, struct slice id)
-{
-    json_put_key(writer, key);
-    json_put_id(writer, id);
-}
-
-static void put_integer(struct json_writer *writer, const char *key, int64_t value)
-{
-    json_put_key(writer, key);
-    if (value == EVENT_NONE) {
-        json_put_nothing(writer);
-    } else {
-        json_put_int(writer, value);
-    }
-}
-
-static void put_number(struct json_writer *writer, const char *key, double value)
-{
-    json_put_key(writer, key);
-    json_put_number(writer, value);
-}
-
 /* Every column of the existing system under its name, then what is new. */
 static void put_row(struct json_writer *writer, const struct visit *visit)
 {
     json_put_open(writer, '{');
-    put_integer(writer, "id", visit->id);
-    put_text(writer, "event_id", visit->event_id);
-    put_text(writer, "source_central", visit->source_central);
-    put_text(writer, "edge_id", visit->edge_id);
-    put_text(writer, "plate_id", visit->plate_id);
-    put_text(writer, "plate_view", visit->plate_view);
-    put_text(writer, "entry_time", visit->entry_time);
-    put_id(writer, "entry_camera_id", visit->entry_camera_id);
-    put_text(writer, "entry_camera_name", visit->entry_camera_name);
-    put_number(writer, "entry_confidence", visit->entry_confidence);
-    put_text(writer, "entry_source", visit->entry_source);
-    put_text(writer, "exit_time", visit->exit_time);
-    put_id(writer, "exit_camera_id", visit->exit_camera_id);
-    put_text(writer, "exit_camera_name", visit->exit_camera_name);
-    put_number(writer, "exit_confidence", visit->exit_confidence);
-    put_text(writer, "exit_source", visit->exit_source);
-    put_text(writer, "duration", visit->duration);
-    put_integer(writer, "fee", visit->fee == EVENT_NONE ? 0 : visit->fee);
-    put_text(writer, "status", slice_text(visit_status_name(visit->status)));
-    put_text(writer, "sync_status", slice_text(visit->synced ? "SYNCED" : "LOCAL"));
-    put_text(writer, "created_at", visit->created_at);
-    put_text(writer, "updated_at", visit->updated_at);
-    put_text(writer, "last_location", visit->last_location);
-    put_text(writer, "last_location_time", visit->last_location_time);
-    put_integer(writer, "is_anomaly", visit->is_anomaly ? 1 : 0); /* clients test for === 1 */
-    put_text(writer, "exit_central", visit->exit_central);
-    put_text(writer, "superseded_by", visit->superseded_by);
-    put_integer(writer, "entry_ms", visit->entry_ms);
-    put_integer(writer, "exit_ms", visit->exit_ms);
-    put_integer(writer, "revision", visit->revision);
-    json_put_key(writer, "suspect");
-    json_put_bool(writer, visit->suspect);
+    json_set_int(writer, "id", visit->id);
+    json_set_slice(writer, "event_id", visit->event_id);
+    json_set_slice(writer, "source_central", visit->source_central);
+    json_set_slice(writer, "edge_id", visit->edge_id);
+    json_set_slice(writer, "plate_id", visit->plate_id);
+    json_set_slice(writer, "plate_view", visit->plate_view);
+    json_set_slice(writer, "entry_time", visit->entry_time);
+    json_set_id(writer, "entry_camera_id", visit->entry_camera_id);
+    json_set_slice(writer, "entry_camera_name", visit->entry_camera_name);
+    json_set_number(writer, "entry_confidence", visit->entry_confidence);
+    json_set_slice(writer, "entry_source", visit->entry_source);
+    json_set_slice(writer, "exit_time", visit->exit_time);
+    json_set_id(writer, "exit_camera_id", visit->exit_camera_id);
+    json_set_slice(writer, "exit_camera_name", visit->exit_camera_name);
+    json_set_number(writer, "exit_confidence", visit->exit_confidence);
+    json_set_slice(writer, "exit_source", visit->exit_source);
+    json_set_slice(writer, "duration", visit->duration);
+    json_set_int(writer, "fee", visit->fee == EVENT_NONE ? 0 : visit->fee);
+    json_set_slice(writer, "status", slice_text(visit_status_name(visit->status)));
+    json_set_slice(writer, "sync_status", slice_text(visit->synced ? "SYNCED" : "LOCAL"));
+    json_set_slice(writer, "created_at", visit->created_at);
+    json_set_slice(writer, "updated_at", visit->updated_at);
+    json_set_slice(writer, "last_location", visit->last_location);
+    json_set_slice(writer, "last_location_time", visit->last_location_time);
+    json_set_int(writer, "is_anomaly", visit->is_anomaly ? 1 : 0); /* clients test for === 1 */
+    json_set_slice(writer, "exit_central", visit->exit_central);
+    json_set_slice(writer, "superseded_by", visit->superseded_by);
+    json_set_known(writer, "entry_ms", visit->entry_ms, EVENT_NONE);
+    json_set_known(writer, "exit_ms", visit->exit_ms, EVENT_NONE);
+    json_set_int(writer, "revision", visit->revision);
+    json_set_bool(writer, "suspect", visit->suspect);
     json_put_close(writer, '}');
 }
 
@@ -93,8 +64,7 @@ static void listing_start(struct listing *listing, struct request *request, cons
 {
     *listing = (struct listing){.request = request, .writer = respond_json(request)};
     json_put_open(&listing->writer, '{');
-    json_put_key(&listing->writer, "success");
-    json_put_bool(&listing->writer, true);
+    json_set_bool(&listing->writer, "success", true);
     json_put_key(&listing->writer, name);
     json_put_open(&listing->writer, '[');
 }
@@ -184,7 +154,7 @@ void visits_list(struct request *request)
         return;
     }
     json_put_close(&listing.writer, ']');
-    put_integer(&listing.writer, "count", listing.count);
+    json_set_int(&listing.writer, "count", listing.count);
     json_put_key(&listing.writer, "stats");
     json_put_open(&listing.writer, '{');
     money_put_stats(&listing.writer, &stats);
@@ -281,20 +251,20 @@ static int each_change(void *context, const struct history_change *change)
     struct json_writer *writer = &listing->writer;
 
     json_put_open(writer, '{');
-    put_integer(writer, "id", change->id);
-    put_integer(writer, "history_id", change->history_id != 0 ? change->history_id : EVENT_NONE);
-    put_text(writer, "event_id", change->event_id);
-    put_text(writer, "change_type", change->change_type);
-    put_text(writer, "old_plate_id", change->old_plate_id);
-    put_text(writer, "old_plate_view", change->old_plate_view);
-    put_text(writer, "new_plate_id", change->new_plate_id);
-    put_text(writer, "new_plate_view", change->new_plate_view);
+    json_set_int(writer, "id", change->id);
+    json_set_known(writer, "history_id", change->history_id, 0);
+    json_set_slice(writer, "event_id", change->event_id);
+    json_set_slice(writer, "change_type", change->change_type);
+    json_set_slice(writer, "old_plate_id", change->old_plate_id);
+    json_set_slice(writer, "old_plate_view", change->old_plate_view);
+    json_set_slice(writer, "new_plate_id", change->new_plate_id);
+    json_set_slice(writer, "new_plate_view", change->new_plate_view);
     put_seen(writer, "old_data", change->old_data);
     put_wanted(writer, change);
-    put_text(writer, "changed_at", change->changed_at);
-    put_text(writer, "changed_by", change->changed_by);
-    put_text(writer, "reason", change->reason);
-    put_text(writer, "source_central", change->source_central);
+    json_set_slice(writer, "changed_at", change->changed_at);
+    json_set_slice(writer, "changed_by", change->changed_by);
+    json_set_slice(writer, "reason", change->reason);
+    json_set_slice(writer, "source_central", change->source_central);
     json_put_close(writer, '}');
     return listing_next(listing);
 }
@@ -328,7 +298,7 @@ void visits_changes(struct request *request)
         return;
     }
     json_put_close(&listing.writer, ']');
-    put_integer(&listing.writer, "count", listing.count);
+    json_set_int(&listing.writer, "count", listing.count);
     json_put_close(&listing.writer, '}');
     respond_send(request, 200);
 }
@@ -385,8 +355,7 @@ static void change(struct request *request, struct command *command, const json_
     }
     writer = respond_json(request);
     json_put_open(&writer, '{');
-    json_put_key(&writer, "success");
-    json_put_bool(&writer, true);
+    json_set_bool(&writer, "success", true);
     decision_put(&writer, &answer);
     json_put_close(&writer, '}');
     respond_send(request, 200);

@@ -68,8 +68,7 @@ static void send_ack(struct push_client *client, struct slice sent_id, const str
     json_set_int(&writer, "number", box->events);
     json_put_key(&writer, "data");
     json_put_open(&writer, '{');
-    json_put_key(&writer, "sent_id");
-    json_put_text(&writer, sent_id.len > 0 ? sent_id : (struct slice){0});
+    json_set_slice(&writer, "sent_id", sent_id.len > 0 ? sent_id : (struct slice){0});
     camera_event_put(&writer, answer);
     json_put_close(&writer, '}');
     json_put_close(&writer, '}');

@@ -186,3 +186,29 @@ void fact_free(struct fact *fact)
     fact->head_count = fact->item_count = fact->visit_count = 0;
     wire_close(&fact->wire);
 }
+
+bool fact_visit_is(const struct fact_visit *visit, const char *status)
+{
+    return visit != NULL && slice_equal(visit->status, slice_text(status));
+}
+
+size_t fact_find_visit(const struct fact *fact, struct slice event_id)
+{
+    size_t i = 0;
+
+    while (i < fact->visit_count && !slice_equal(fact->visits[i].event_id, event_id)) {
+        i++;
+    }
+    return i;
+}
+
+size_t fact_find_inside(const struct fact *fact, struct slice plate_id)
+{
+    size_t i = 0;
+
+    while (i < fact->visit_count && !(slice_equal(fact->visits[i].plate_id, plate_id) &&
+                                      fact_visit_is(&fact->visits[i], "IN"))) {
+        i++;
+    }
+    return i;
+}

@@ -61,6 +61,14 @@ struct fact {
     struct wire wire;
 };
 
+/* Whether there is a visit and it has this status. */
+bool fact_visit_is(const struct fact_visit *visit, const char *status);
+
+/* The place in `visits` of the one with this name, or of the one that is inside with this plate:
+ * the visit whose place a sighting tells. `visit_count` when there is none. */
+size_t fact_find_visit(const struct fact *fact, struct slice event_id);
+size_t fact_find_inside(const struct fact *fact, struct slice plate_id);
+
 /* Appends one document. 0, or -1 when `out` is full. */
 int fact_pack(const struct fact *fact, struct buffer *out);
 /* 0; or -1, and then there is nothing to free. Slices borrow from `bytes`. */

@@ -8,21 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Members of a row that are texts, in the order in which its statement selects them. */
-static const size_t VISIT_TEXTS[] = {
-    offsetof(struct visit, event_id),          offsetof(struct visit, source_central),
-    offsetof(struct visit, edge_id),           offsetof(struct visit, plate_id),
-    offsetof(struct visit, plate_view),        offsetof(struct visit, entry_camera_id),
-    offsetof(struct visit, entry_camera_name), offsetof(struct visit, entry_source),
-    offsetof(struct visit, exit_central),      offsetof(struct visit, exit_camera_id),
-    offsetof(struct visit, exit_camera_name),  offsetof(struct visit, exit_source),
-    offsetof(struct visit, superseded_by),     offsetof(struct visit, last_location),
-    offsetof(struct visit, entry_time),        offsetof(struct visit, exit_time),
-    offsetof(struct visit, duration),          offsetof(struct visit, last_location_time),
-    offsetof(struct visit, created_at),        offsetof(struct visit, updated_at),
-};
-#define VISIT_TEXT_COUNT (sizeof VISIT_TEXTS / sizeof VISIT_TEXTS[0])
-
 void history_page_free(struct history_page *page)
 {
     for (size_t i = 0; i < page->count; i++) {
@@ -61,7 +46,7 @@ char *history_copy_texts(const struct sql *sql, void *row, const size_t *offsets
 /* The columns behind the texts. */
 static int read_numbers(const struct sql *sql, struct visit *visit, struct problem *problem)
 {
-    int at = (int)VISIT_TEXT_COUNT;
+    int at = (int)VISIT_TEXTS;
     struct slice status = sql_text(sql, at++);
     struct slice synced = sql_text(sql, at++);
     visit->entry_ms = sql_int(sql, at++);
@@ -87,15 +72,15 @@ int history_copy_visit(const struct sql *sql, struct visit *visit, char **texts,
                        struct problem *problem)
 {
     visit_init(visit);
-    *texts = history_copy_texts(sql, visit, VISIT_TEXTS, VISIT_TEXT_COUNT, bytes);
+    *texts = history_copy_texts(sql, visit, visit_texts, VISIT_TEXTS, bytes);
     return read_numbers(sql, visit, problem);
 }
 
 int history_read_visit(const struct sql *sql, struct visit *visit, struct problem *problem)
 {
     visit_init(visit);
-    for (size_t i = 0; i < VISIT_TEXT_COUNT; i++) {
-        *(struct slice *)(void *)((char *)visit + VISIT_TEXTS[i]) = sql_text(sql, (int)i);
+    for (size_t i = 0; i < VISIT_TEXTS; i++) {
+        *(struct slice *)(void *)((char *)visit + visit_texts[i]) = sql_text(sql, (int)i);
     }
     return read_numbers(sql, visit, problem);
 }

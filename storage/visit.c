@@ -77,8 +77,7 @@ void visit_imported(const struct event *event, const struct node_id *node, struc
     visit->fee = event->fee;
 }
 
-/* The texts of a visit, the local ones too. */
-static const size_t text_offsets[] = {
+const size_t visit_texts[VISIT_TEXTS] = {
     offsetof(struct visit, event_id),          offsetof(struct visit, source_central),
     offsetof(struct visit, edge_id),           offsetof(struct visit, plate_id),
     offsetof(struct visit, plate_view),        offsetof(struct visit, entry_camera_id),
@@ -96,9 +95,9 @@ void visit_copy(struct visit_copy *copy, const struct visit *from)
     size_t used = 0;
 
     copy->visit = *from;
-    for (size_t i = 0; i < sizeof text_offsets / sizeof *text_offsets; i++) {
+    for (size_t i = 0; i < VISIT_TEXTS; i++) {
         struct slice text;
-        memcpy(&text, (const char *)from + text_offsets[i], sizeof text);
+        memcpy(&text, (const char *)from + visit_texts[i], sizeof text);
         if (!text.data) {
             continue;
         }
@@ -106,7 +105,7 @@ void visit_copy(struct visit_copy *copy, const struct visit *from)
         memcpy(copy->text + used, text.data, text.len);
         text.data = copy->text + used;
         used += text.len;
-        memcpy((char *)&copy->visit + text_offsets[i], &text, sizeof text);
+        memcpy((char *)&copy->visit + visit_texts[i], &text, sizeof text);
     }
 }
 
@@ -179,8 +178,8 @@ static size_t digest_bytes(const struct visit *visit)
 {
     size_t bytes = DIGEST_COLUMNS * COLUMN_BYTES;
 
-    for (size_t i = 0; i < sizeof text_offsets / sizeof *text_offsets; i++) {
-        bytes += ((const struct slice *)(const void *)((const char *)visit + text_offsets[i]))->len;
+    for (size_t i = 0; i < VISIT_TEXTS; i++) {
+        bytes += ((const struct slice *)(const void *)((const char *)visit + visit_texts[i]))->len;
     }
     return bytes;
 }

@@ -57,9 +57,13 @@ void visit_init(struct visit *visit);
  * and nothing else is in its way. Borrows from the event. */
 void visit_imported(const struct event *event, const struct node_id *node, struct visit *visit);
 
+/* Where its texts are, the local ones too, in the order in which statements select them. */
+#define VISIT_TEXTS 20
+extern const size_t visit_texts[VISIT_TEXTS];
+
 /* A visit with memory of its own. */
 #define VISIT_COPY_TEXT \
-    8192 /* 19 texts; each is bounded by limits.h, the usual row has 300 bytes */
+    8192 /* 20 texts; each is bounded by limits.h, the usual row has 300 bytes */
 struct visit_copy {
     struct visit visit;
     char text[VISIT_COPY_TEXT];

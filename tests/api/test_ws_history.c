@@ -78,9 +78,12 @@ static struct told notice(const char *node, enum fact_origin origin, struct even
 {
     struct buffer run = {0};
     struct fact_event item = {.lsn = 1, .origin = origin};
-    struct fact_visit visit = visit_row("v1", status);
-    struct fact fact = {
-        .batch = 1, .items = &item, .item_count = 1, .visits = &visit, .visit_count = 1};
+    struct fact_visit visit = visit_row("v1", status != NULL ? status : "");
+    struct fact fact = {.batch = 1,
+                        .items = &item,
+                        .item_count = 1,
+                        .visits = &visit,
+                        .visit_count = status != NULL ? 1 : 0};
     struct node_id self;
     struct told told = {.count = 0};
 
@@ -101,7 +104,7 @@ START_TEST(test_notices)
         const char *node;
         enum fact_origin origin;
         enum event_kind kind;
-        const char *status, *part;
+        const char *status, *part; /* status NULL: the event has no visit */
     } rows[] = {
         {"c1", FACT_LOCAL, EVENT_VEHICLE_ENTRY_PENDING, "IN",
          "{\"type\":\"history_update\",\"data\":{\"event_type\":\"ENTRY\",\"camera_id\":3,"
@@ -116,6 +119,11 @@ START_TEST(test_notices)
         {"c1", FACT_LOCAL, EVENT_VEHICLE_EXIT, "DELETED",
          "\"code\":\"NO_OPEN_VISIT\",\"plate_id\":\"51F20417\",\"plate_view\":null,"
          "\"history_id\":9,\"event_id\":\"v1\"}}"},
+        {"c1", FACT_LOCAL, EVENT_VEHICLE_EXIT, NULL,
+         "\"code\":\"NO_OPEN_VISIT\",\"plate_id\":\"51F20417\",\"plate_view\":null,"
+         "\"history_id\":null,\"event_id\":\"v1\"}}"},
+        {"c1", FACT_LOCAL, EVENT_HISTORY_UPDATE, NULL,
+         "\"type\":\"updated\",\"event_type\":\"ENTRY\",\"history_id\":null,"},
         {"c1", FACT_LOCAL, EVENT_VEHICLE_EXIT, "OUT",
          "\"duration\":\"1 giờ 0 phút\",\"fee\":0,\"event_id\":\"v1\"}}"},
         {"c2", FACT_LIVE, EVENT_VEHICLE_ENTRY_PENDING, "IN",
