@@ -7,7 +7,6 @@
 #include "api/password.h"
 #include "api/respond.h"
 #include "api/revision.h"
-#include "proto/localtime.h"
 
 #include <stdio.h>
 

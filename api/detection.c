@@ -5,8 +5,6 @@
 
 #include "api/respond.h"
 #include "proto/clock.h"
-#include "proto/event.h"
-#include "proto/localtime.h"
 #include "proto/plate.h"
 #include "proto/tariff.h"
 #include "storage/settings.h"

@@ -2,7 +2,6 @@
 
 #include "api/json.h"
 #include "proto/event.h"
-#include "proto/localtime.h"
 #include "proto/run.h"
 #include "proto/tariff.h"
 

@@ -4,7 +4,6 @@
 #include "proto/event.h"
 #include "proto/gate_text.h"
 #include "proto/limits.h"
-#include "proto/localtime.h"
 #include "proto/run.h"
 #include "proto/tariff.h"
 

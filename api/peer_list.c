@@ -6,7 +6,6 @@
 #include "api/handlers.h"
 #include "api/peers.h"
 #include "api/respond.h"
-#include "proto/localtime.h"
 
 #include <string.h>
 

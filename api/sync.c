@@ -9,7 +9,6 @@
 #include "api/respond.h"
 #include "proto/clock.h"
 #include "proto/event.h"
-#include "proto/localtime.h"
 
 #include <stdio.h>
 

@@ -8,7 +8,6 @@
 #include "api/visit_row.h"
 #include "proto/clock.h"
 #include "proto/event.h"
-#include "proto/localtime.h"
 
 #include <string.h>
 

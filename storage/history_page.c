@@ -3,8 +3,6 @@
  */
 #include "storage/history_internal.h"
 
-#include "proto/event.h"
-
 #include <stdlib.h>
 #include <string.h>
 
