@@ -239,7 +239,7 @@ static void put_peer(struct json_writer *writer, const struct peer_report *peer,
     json_set_int(writer, "peer_port", peer->api_port);
     json_set_int(writer, "p2p_port", peer->p2p_port);
     put_link(writer, peer, link);
-    json_set_text(writer, "status", peer_state_name(peer->state));
+    json_set_text(writer, "status", peer_report_status(peer));
     json_set_bool(writer, "connected", peer->state == PEER_CONNECTED);
     put_time(writer, "since", peer->since_ms);
     put_time(writer, "last_ping_time", peer->last_heard_ms);

@@ -58,7 +58,8 @@ static void put_central(struct json_writer *writer, const struct peer_report *pe
     json_set_text(writer, "ip", peer != NULL ? peer->ip : asks->ip);
     json_set_known(writer, "p2p_port", peer != NULL ? peer->p2p_port : asks->p2p_port, 0);
     json_set_known(writer, "api_port", peer != NULL ? peer->api_port : asks->api_port, 0);
-    json_set_text(writer, "status", peer_state_name(peer != NULL ? peer->state : PEER_PENDING));
+    json_set_text(writer, "status",
+                  peer != NULL ? peer_report_status(peer) : peer_state_name(PEER_PENDING));
     json_set_bool(writer, "connected", peer != NULL && peer->state == PEER_CONNECTED);
     json_set_time(writer, "since", peer != NULL ? peer->since_ms : asks->since_ms);
     put_question(writer, asks, is_configured);

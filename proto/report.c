@@ -257,6 +257,17 @@ const char *peer_state_name(enum peer_state state)
     return "unknown";
 }
 
+const char *peer_report_status(const struct peer_report *peer)
+{
+    enum peer_state state = peer->state;
+
+    if (state == PEER_UNKNOWN) {
+        bool is_wrong = peer->problem != PROBLEM_OK || peer->last_error[0] != '\0';
+        state = is_wrong ? PEER_DISCONNECTED : PEER_CONNECTING;
+    }
+    return peer_state_name(state);
+}
+
 const char *peer_sync_name(enum peer_sync sync)
 {
     switch (sync) {

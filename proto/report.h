@@ -101,6 +101,12 @@ struct sync_cell mesh_report_cell(const struct mesh_report *report, size_t from,
 int64_t peer_report_count(const struct peer_report *peer, uint64_t count);
 
 const char *peer_state_name(enum peer_state state); /* "connected" ... */
-const char *peer_sync_name(enum peer_sync sync);    /* "equal" ... */
+
+/* The state as callers are told it. Pages have a word for "connecting" and "disconnected" and none
+ * for a peer that was never heard: that one is "disconnected" once something is known to be wrong,
+ * else "connecting". In here it stays PEER_UNKNOWN: that a peer *was* up says more. */
+const char *peer_report_status(const struct peer_report *peer);
+
+const char *peer_sync_name(enum peer_sync sync); /* "equal" ... */
 
 #endif

@@ -317,7 +317,7 @@ static void put_answer(zframe_t *question, struct buffer *out)
 
 static void put_report(struct buffer *out)
 {
-    struct peer_report peers[2] = {
+    struct peer_report peers[4] = {
         {.state = PEER_CONNECTED,
          .ip = "10.0.0.8",
          .api_port = 8000,
@@ -326,11 +326,19 @@ static void put_report(struct buffer *out)
          .rtt_ms = 4,
          .lag_s = 2,
          .last_heard_ms = 1795361269088},
-        {.state = PEER_PENDING, .rtt_ms = -1, .lag_s = -1, .problem = PROBLEM_UNKNOWN_PEER}};
-    struct mesh_report report = {.running = true, .peers = peers, .count = 2, .sent = 12};
+        {.state = PEER_PENDING, .rtt_ms = -1, .lag_s = -1, .problem = PROBLEM_UNKNOWN_PEER},
+        {.state = PEER_UNKNOWN, .rtt_ms = -1, .lag_s = -1},
+        {.state = PEER_UNKNOWN,
+         .rtt_ms = -1,
+         .lag_s = -1,
+         .problem = PROBLEM_PEER_UNREACHABLE,
+         .last_error = "nobody listens"}};
+    struct mesh_report report = {.running = true, .peers = peers, .count = 4, .sent = 12};
 
     (void)node_id_parse(slice_text("c2"), &peers[0].id);
     (void)node_id_parse(slice_text("c9"), &peers[1].id);
+    (void)node_id_parse(slice_text("c3"), &peers[2].id);
+    (void)node_id_parse(slice_text("c4"), &peers[3].id);
     ck_assert_int_eq(mesh_report_pack(&report, out), 0);
 }
 
@@ -362,6 +370,23 @@ static void others(zsock_t *pipe, void *argument)
     zsock_destroy(&mesh);
 }
 
+/* The first "status" behind the id of a central. */
+static void expect_status(const struct stand *stand, const char *target, const char *id,
+                          const char *status)
+{
+    struct reply reply = stand_ask(stand, "GET", target, NULL, NULL);
+    const char *peer, *found;
+
+    ck_assert_int_eq(reply.status, 200);
+    peer = strstr(reply.body, id);
+    ck_assert_ptr_nonnull(peer);
+    found = strstr(peer, "\"status\":\"");
+    ck_assert_ptr_nonnull(found);
+    ck_assert_msg(strncmp(found + 10, status, strlen(status)) == 0, "%s of %s: %s", target, id,
+                  found);
+    stand_reply_free(&reply);
+}
+
 START_TEST(test_mesh)
 {
     struct stand stand;
@@ -381,12 +406,18 @@ START_TEST(test_mesh)
     expect(&stand, "POST", "/api/p2p/stop", NULL, 200, "\"message\":\"Mạng P2P đã dừng\"");
     expect(&stand, "POST", "/api/p2p/start", NULL, 200, "\"success\":true");
     expect(&stand, "GET", "/api/p2p/status", NULL, 200,
-           "\"running\":true,\"standalone_mode\":false,\"total_peers\":1,\"connected_peers\":1,"
+           "\"running\":true,\"standalone_mode\":false,\"total_peers\":3,\"connected_peers\":1,"
            "\"messages_sent\":12");
     expect(&stand, "GET", "/api/p2p/status", NULL, 200,
            "\"peers\":[{\"peer_id\":\"c2\",\"peer_ip\":\"10.0.0.8\",\"peer_port\":8000");
     expect(&stand, "GET", "/api/p2p/status", NULL, 200, "\"pending\":[{\"peer_id\":\"c9\"");
     expect(&stand, "GET", "/api/p2p/status", NULL, 200, "MESH_WITHOUT_SECRET");
+    expect_status(&stand, "/api/p2p/status", "\"c2\"", "connected\"");
+    expect_status(&stand, "/api/p2p/status", "\"c3\"", "connecting\"");
+    expect_status(&stand, "/api/p2p/status", "\"c4\"", "disconnected\"");
+    expect_status(&stand, "/api/v1/peers", "\"c3\"", "connecting\"");
+    expect_status(&stand, "/api/v1/peers", "\"c4\"", "disconnected\"");
+    expect_status(&stand, "/api/v1/peers", "\"c9\"", "pending\"");
     expect(&stand, "GET", "/api/p2p/sync-state", NULL, 200, "\"sync_state\":[]");
     zactor_destroy(&actor);
     stand_free(&stand);

@@ -3,6 +3,7 @@
 #include "proto/limits.h"
 #include "tests/proto/support_suite.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -169,6 +170,22 @@ START_TEST(states_have_names)
 }
 END_TEST
 
+START_TEST(one_never_heard_is_told_in_words_that_pages_know)
+{
+    struct peer_report peer = {.state = PEER_UNKNOWN};
+    ck_assert_str_eq(peer_report_status(&peer), "connecting");
+    peer.problem = PROBLEM_PEER_UNREACHABLE;
+    ck_assert_str_eq(peer_report_status(&peer), "disconnected");
+    peer.problem = PROBLEM_OK;
+    (void)snprintf(peer.last_error, sizeof peer.last_error, "nobody listens there");
+    ck_assert_str_eq(peer_report_status(&peer), "disconnected");
+    for (int i = PEER_CONNECTING; i <= PEER_PENDING; i++) {
+        peer.state = (enum peer_state)i;
+        ck_assert_str_eq(peer_report_status(&peer), peer_state_name(peer.state));
+    }
+}
+END_TEST
+
 START_TEST(none_is_no_number_while_nobody_knows)
 {
     struct peer_report peer = {.sync = SYNC_UNKNOWN};
@@ -181,8 +198,12 @@ END_TEST
 
 int main(void)
 {
-    const TTest *tests[] = {comes_back,        a_matrix_comes_back,
-                            has_limits,        strange_bytes_are_survived,
-                            states_have_names, none_is_no_number_while_nobody_knows};
+    const TTest *tests[] = {comes_back,
+                            a_matrix_comes_back,
+                            has_limits,
+                            strange_bytes_are_survived,
+                            states_have_names,
+                            one_never_heard_is_told_in_words_that_pages_know,
+                            none_is_no_number_while_nobody_knows};
     return suite_run("report", tests, sizeof tests / sizeof *tests);
 }
