@@ -1,5 +1,6 @@
 #include "api/feed_query.h"
 
+#include "api/filter.h"
 #include "api/respond.h"
 
 #include <string.h>
@@ -79,9 +80,12 @@ static int read_kinds(struct request *request, struct feed_query *query)
 
 static int read_filter(struct request *request, struct feed_query *query)
 {
+    /* an empty topic is the beginning of each, as on the bus */
+    static const char *const filters[] = {"kind", "central"};
     char central[LIMIT_NODE_ID + 1] = "";
 
-    if (request_query_text(request, "topic", query->filter.topic, sizeof query->filter.topic) !=
+    if (filter_check(request, filters, sizeof filters / sizeof filters[0]) != 0 ||
+        request_query_text(request, "topic", query->filter.topic, sizeof query->filter.topic) !=
             0 ||
         read_kinds(request, query) != 0 ||
         request_query_text(request, "central", central, sizeof central) != 0) {

@@ -16,7 +16,8 @@ struct feed_query {
     int64_t wait_ms; /* 0 = does not wait */
 };
 
-/* Reads the parameters. 0, or -1 after a 422. */
+/* Reads the parameters; a kind or central that is given and empty is refused (api/filter). 0, or -1
+ * after a 422. */
 int feed_query_read(struct request *request, struct feed_query *query);
 
 /* CURSOR_UNKNOWN: this database has not, or no longer, what the cursor names; says where to go on.

@@ -7,6 +7,7 @@
 #include <check.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static void expect(const struct stand *stand, const char *target, int status, const char *part)
 {
@@ -44,6 +45,32 @@ START_TEST(test_empty)
     expect(&stand, "/api/v1/conflicts?cursor=", 200, "\"count\":0");
     expect(&stand, "/api/v1/events?topic=", 200, "\"events\":");
     expect(&stand, "/api/parking/history?search=&status=", 200, "\"count\":2");
+    stand_free(&stand);
+}
+END_TEST
+
+/* The handshake is refused, as the list is: a client that is let in would follow everything. */
+START_TEST(test_socket)
+{
+    static const char *const handshake = "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+                                         "Sec-WebSocket-Version: 13\r\n"
+                                         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    static const struct {
+        const char *target, *part;
+    } rows[] = {{"/ws/events?kind=", "\"kind: has no value"},
+                {"/ws/events?central=", "\"central: has no value"},
+                {"/ws/events?topic=v1.&kind=", "\"kind: has no value"}};
+    struct stand stand;
+
+    stand_new(&stand);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct reply reply = stand_ask(&stand, "GET", rows[i].target, handshake, NULL);
+        ck_assert_msg(reply.status == 422, "%s -> %d", rows[i].target, reply.status);
+        ck_assert_ptr_nonnull(strstr(reply.body, rows[i].part));
+        ck_assert_ptr_nonnull(strstr(reply.body, "PARAMETER_INVALID"));
+        stand_reply_free(&reply);
+    }
+    (void)close(stand_websocket(&stand, "/ws/events?topic=", 0)); /* only read from */
     stand_free(&stand);
 }
 END_TEST
@@ -103,6 +130,7 @@ int main(void)
     TCase *tests = tcase_create("filter");
 
     tcase_add_test(tests, test_empty);
+    tcase_add_test(tests, test_socket);
     tcase_add_test(tests, test_codes);
     tcase_add_test(tests, test_reasons);
     suite_add_tcase(suite, tests);
