@@ -351,6 +351,70 @@ START_TEST(test_references_lead_somewhere)
 }
 END_TEST
 
+/* ---- what the text has to say, too ----------------------------------------------------------- */
+
+static const json_t *header_of(const json_t *document, const json_t *operation, const char *name)
+{
+    const json_t *parameters = at(operation, "parameters");
+
+    for (size_t i = 0; i < json_array_size(parameters); i++) {
+        const json_t *one = resolve(document, json_array_get(parameters, i));
+        if (strcmp(text_at(one, "in"), "header") == 0 && strcmp(text_at(one, "name"), name) == 0) {
+            return one;
+        }
+    }
+    return NULL;
+}
+
+/* proto/etag and api/revision: one text for all, and both ways in which it may be refused. */
+static void check_if_match(const json_t *document, const char *path, const char *key,
+                           const json_t *operation)
+{
+    const json_t *header = header_of(document, operation, "If-Match");
+    const json_t *responses = at(operation, "responses");
+
+    ck_assert_msg(header == at(at(at(document, "components"), "parameters"), "IfMatch") ||
+                      header == NULL,
+                  "%s: %s %s: If-Match is \"$ref\": \"#/components/parameters/IfMatch\"", FILE_NAME,
+                  key, path);
+    ck_assert_msg((header != NULL) == (at(responses, "412") != NULL),
+                  "%s: %s %s: 412 is the answer to If-Match, and only to that", FILE_NAME, key,
+                  path);
+    ck_assert_msg(header == NULL || at(responses, "400") != NULL,
+                  "%s: %s %s: 400 answers an If-Match that is no list", FILE_NAME, key, path);
+}
+
+START_TEST(test_if_match_is_what_is_accepted)
+{
+    static const char *const said[] = {"\"a\", \"b\"", "W/\"a\"", "`*`", "412", "400"};
+    json_t *document = load();
+    const char *text =
+        text_at(at(at(at(document, "components"), "parameters"), "IfMatch"), "description");
+
+    ck_assert_msg(text != NULL, "%s: no components.parameters.IfMatch", FILE_NAME);
+    for (size_t i = 0; i < sizeof said / sizeof said[0]; i++) {
+        ck_assert_msg(strstr(text, said[i]) != NULL, "%s: IfMatch says nothing of %s", FILE_NAME,
+                      said[i]);
+    }
+    each(document, check_if_match);
+    json_decref(document);
+}
+END_TEST
+
+START_TEST(test_a_key_used_twice_is_told)
+{
+    json_t *document = load();
+    const json_t *put = operation_of(document, "PUT", "/api/v1/visits/{event_id}");
+    const char *answer = text_at(at(at(put, "responses"), "422"), "description");
+    const json_t *header = header_of(document, put, "Idempotency-Key");
+
+    ck_assert_msg(answer != NULL && strstr(answer, "KEY_REUSED") != NULL,
+                  "%s: 422 of PUT of a visit names KEY_REUSED", FILE_NAME);
+    ck_assert_ptr_nonnull(strstr(text_at(header, "description"), "KEY_REUSED"));
+    json_decref(document);
+}
+END_TEST
+
 START_TEST(test_the_server_tells_it)
 {
     const struct asset *asset;
@@ -378,6 +442,8 @@ int main(void)
     tcase_add_test(tests, test_every_operation_is_complete);
     tcase_add_test(tests, test_names_are_unique);
     tcase_add_test(tests, test_references_lead_somewhere);
+    tcase_add_test(tests, test_if_match_is_what_is_accepted);
+    tcase_add_test(tests, test_a_key_used_twice_is_told);
     tcase_add_test(tests, test_the_server_tells_it);
     suite_add_tcase(suite, tests);
     return main_run(suite);
