@@ -65,6 +65,25 @@ static void warn_readable(struct slice text, unsigned mode, const char *path,
     }
 }
 
+static int missing(const char *path, const char *hint, struct problem *problem)
+{
+    return problem_set(problem, PROBLEM_CONFIG_UNREADABLE, hint, "there is no file %s", path);
+}
+
+int config_text(const char *path, struct buffer *out, struct problem *problem)
+{
+    unsigned mode = 0;
+    int found = config_read_file(path, out, &mode, problem);
+
+    if (found == 0) {
+        return missing(path,
+                       "put it back and try again; GET /api/p2p/config shows what is in force, "
+                       "without secrets",
+                       problem);
+    }
+    return found == 1 ? 0 : -1;
+}
+
 /* Reads and parses; a missing file is created first, or a problem. */
 static int load(struct config *config, const char *path, bool create, struct buffer *errors,
                 struct buffer *warnings, struct problem *problem)
@@ -75,9 +94,8 @@ static int load(struct config *config, const char *path, bool create, struct buf
     config_init(config);
     int found = config_read_file(path, &text, &mode, problem);
     if (found == 0 && !create) {
-        found = problem_set(problem, PROBLEM_CONFIG_UNREADABLE,
-                            "put it back; parkmesh run makes one for a central that stands alone",
-                            "there is no file %s", path);
+        found = missing(path, "put it back; parkmesh run makes one for a central that stands alone",
+                        problem);
     } else if (found == 0) {
         struct slice standalone = slice_text(CONFIG_STANDALONE);
         bool written = config_write(path, standalone, problem) == 0 &&

@@ -85,13 +85,18 @@ int config_load(struct config *config, const char *path, struct buffer *errors,
 int config_check(struct config *config, const char *path, struct buffer *errors,
                  struct buffer *warnings, struct problem *problem);
 
+/* The present text of the file of a central that runs. 0, or -1 with CONFIG_UNREADABLE, also when
+ * there is none: a change laid over nothing would make another central of it. */
+int config_text(const char *path, struct buffer *out, struct problem *problem);
+
 /*
  * PUT semantics: merges the JSON object `change` into the file's present text: absent keys are
  * kept, peers match by `id` (the array given is the new list; a peer keeps the keys it does not
  * mention), secrets may be set but an empty or masked value keeps the old one. Unknown keys of the
- * file's own are kept as they are. Validates the result; on success `merged` holds the new file
- * text and `config` the parsed result. Nothing is written. 0, or -1 with CONFIG_INVALID,
- * JSON_INVALID or FIELD_INVALID naming every wrong field.
+ * file's own are kept as they are. A missing file is the standalone default (config_text has looked
+ * before). Validates the result; on success `merged` holds the new file text and `config` the
+ * parsed result. Nothing is written. 0, or -1 with CONFIG_INVALID, JSON_INVALID or FIELD_INVALID
+ * naming every wrong field.
  */
 int config_merge(const char *path, struct slice change, struct buffer *merged,
                  struct config *config, struct problem *problem);

@@ -165,23 +165,16 @@ static int on_answered(zloop_t *loop, int timer, void *arg)
     return supervisor->exit_status != 0 ? -1 : 0;
 }
 
-static int read_file(const char *path, struct buffer *out)
+/* The file as it is before a change, which is laid over it and may be taken back. Laid over nothing
+ * it would make another central of this one. */
+static int keep_text(struct supervisor *supervisor, struct problem *problem)
 {
-    char part[4096];
-    size_t n;
-    FILE *file = fopen(path, "rb");
-
-    buffer_clear(out);
-    if (file == NULL) {
-        return -1;
+    if (supervisor->next != NULL) { /* what was kept for it is still needed */
+        return problem_set(problem, PROBLEM_BUSY, "ask again in a second",
+                           "an earlier change is still being applied");
     }
-    while ((n = fread(part, 1, sizeof part, file)) > 0) {
-        if (buffer_append(out, part, n) != 0) {
-            break;
-        }
-    }
-    n = (size_t)ferror(file);
-    return fclose(file) != 0 || n != 0 ? -1 : 0;
+    buffer_clear(&supervisor->old_text);
+    return config_text(supervisor->options->config_path, &supervisor->old_text, problem);
 }
 
 /* What is followed after the answer must not be known to fail: others are told of it, too. */
@@ -205,13 +198,10 @@ static int put_config(struct supervisor *supervisor, struct slice json, struct p
         abort();
     }
     config_init(new);
-    if (supervisor->next != NULL) {
-        rc = problem_set(problem, PROBLEM_BUSY, "ask again in a second",
-                         "an earlier change is still being applied");
-    } else if (config_merge(path, json, &merged, new, problem) == 0 &&
-               check_ports(supervisor, new, problem) == 0 &&
-               read_file(path, &supervisor->old_text) == 0 &&
-               config_write(path, buffer_slice(&merged), problem) == 0) {
+    if (keep_text(supervisor, problem) == 0 &&
+        config_merge(path, json, &merged, new, problem) == 0 &&
+        check_ports(supervisor, new, problem) == 0 &&
+        config_write(path, buffer_slice(&merged), problem) == 0) {
         apply_options(supervisor->options, new);
         rc = 0;
     }
@@ -244,9 +234,12 @@ static int change_peer(struct supervisor *supervisor, struct slice json, bool re
 {
     struct buffer change = {0};
     bool found = false;
-    int rc = config_change_peer(supervisor->options->config_path, json, remove, &found, &change,
-                                problem);
+    int rc = keep_text(supervisor, problem);
 
+    if (rc == 0) {
+        rc = config_change_peer(supervisor->options->config_path, json, remove, &found, &change,
+                                problem);
+    }
     if (rc == 0) {
         rc = put_config(supervisor, buffer_slice(&change), problem);
     }

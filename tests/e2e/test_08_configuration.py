@@ -208,6 +208,29 @@ def hangup_without_a_file(cluster):
     expect_equal((a.get(CONFIG).json, link_ages(a)), before, "the same as ever")
 
 
+def put_without_a_file(cluster):
+    """There is nothing to lay a change over: that is said, and no file of a lone central is made."""
+    a, b = cluster.mesh("central-1", "central-2")
+    a.start()
+    kept = open(a.config_file, encoding="utf-8").read()
+    os.unlink(a.config_file)
+    for what, change in [
+            ("PUT", lambda: a.put(CONFIG, {"heartbeat_ms": 1000})),
+            ("a new port", lambda: a.put(CONFIG, {"this_central": {"api_port": free_port(a.ip)}})),
+            ("forget one", lambda: a.post("/api/p2p/unregister-peer?peer_id=central-2")),
+            ("take one in", lambda: a.post("/api/p2p/register-peer", b.address()))]:
+        answer = change()
+        expect_equal((answer.status, answer.code), (500, "CONFIG_UNREADABLE"), what)
+        expect("there is no file " + a.config_file in answer.json["error"], what, answer)
+        expect("put it back" in answer.json["hint"], what, answer)
+        expect(not os.path.exists(a.config_file), what, "made a file")
+    with open(a.config_file, "w", encoding="utf-8") as file:
+        file.write(kept)
+    expect_equal(a.put(CONFIG, {"heartbeat_ms": 1000}).status, 200, "with the file again")
+    expect_equal((a.read_config()["this_central"]["id"], a.read_config()["heartbeat_ms"]),
+                 ("central-1", 1000), "laid over it")
+
+
 def hangup_to_an_occupied_port(cluster):
     """Nothing is wrong with the file: the hint names the port's problem, not `parkmesh check`."""
     a, = cluster.mesh("central-1")
@@ -256,4 +279,4 @@ def r_28_new_identity(cluster):
 
 
 run(r_25_put_adds_and_removes, r_29_d_05_put_refused, r_27_ports_move, occupied_port, taken_back,
-    hangup, hangup_without_a_file, hangup_to_an_occupied_port, r_28_new_identity)
+    hangup, hangup_without_a_file, put_without_a_file, hangup_to_an_occupied_port, r_28_new_identity)
