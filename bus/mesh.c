@@ -318,7 +318,6 @@ static void answer_command(struct mesh *mesh, int failed, const struct problem *
         (void)zstr_send(mesh->pipe, "OK"); /* see PIPE_SEND_MS */
         return;
     }
-    log_problem(LOG_LEVEL_ERROR, problem);
     (void)zstr_sendx(mesh->pipe, "ERROR", problem_name(problem->code), problem->text, problem->hint,
                      NULL); /* the same */
 }

@@ -56,6 +56,15 @@ static void adopt(struct bus *bus, const struct config *config, const struct pub
     (void)snprintf(bus->secret, sizeof bus->secret, "%s", config->bus_secret);
 }
 
+/* No failure: a central without a bus is one. */
+static void tell_unavailable(const struct problem *why)
+{
+    char text[2 * sizeof why->text], hint[2 * sizeof why->hint];
+
+    log_warn("BUS_UNAVAILABLE", "problem=%s reason=%s hint=%s", problem_name(why->code),
+             log_quote(why->text, text, sizeof text), log_quote(why->hint, hint, sizeof hint));
+}
+
 int bus_start(struct bus *bus, const struct config *config, struct problem *problem)
 {
     struct publisher_args args;
@@ -66,7 +75,7 @@ int bus_start(struct bus *bus, const struct config *config, struct problem *prob
     }
     adopt(bus, config, &args);
     if (start(bus, &why) != 0) {
-        log_warn("BUS_UNAVAILABLE", "reason=\"%s\"", why.text);
+        tell_unavailable(&why);
     }
     return 0;
 }
@@ -90,7 +99,7 @@ int bus_follow(struct bus *bus, const struct config *config, struct problem *pro
     }
     bus->args = old;
     if (start_again(bus, &again) != 0) { /* as it was: perhaps without a bus */
-        log_warn("BUS_UNAVAILABLE", "reason=\"%s\"", again.text);
+        tell_unavailable(&again);
     }
     return -1;
 }

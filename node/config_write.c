@@ -34,7 +34,8 @@ static int file_problem(struct problem *problem, const char *doing, const char *
     return problem_set(problem, PROBLEM_CONFIG_UNREADABLE,
                        error == EACCES || error == EPERM
                            ? "check owner and permissions of the file and its directory"
-                           : NULL,
+                       : error == EISDIR ? "name the file itself, with --config"
+                                         : NULL,
                        "cannot %s %s: %s", doing, path, strerror(error));
 }
 

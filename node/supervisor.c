@@ -38,14 +38,6 @@ struct supervisor {
     struct buffer json, out;
 };
 
-static void print_problem(const struct problem *problem)
-{
-    (void)fprintf(stderr, "parkmesh: error %s: %s\n", problem_name(problem->code), problem->text);
-    if (problem->hint[0] != '\0') {
-        (void)fprintf(stderr, "  hint: %s\n", problem->hint);
-    }
-}
-
 /* What the command line said wins over the file, also after a reload. */
 static void apply_options(const struct supervisor_options *options, struct config *config)
 {
@@ -59,7 +51,7 @@ static void apply_options(const struct supervisor_options *options, struct confi
               strcmp(config->log_format, "json") == 0 ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT);
 }
 
-/* Loads the file. 0, or the exit status after the errors were printed. A missing one is made at a
+/* Loads the file. 0, or the exit status after the errors were told. A missing one is made at a
  * start only: a central that runs would become another one. */
 static int load(struct supervisor *supervisor, bool starts, struct config *config)
 {
@@ -76,7 +68,7 @@ static int load(struct supervisor *supervisor, bool starts, struct config *confi
         if (errors.len > 0) {
             (void)fwrite(errors.data, 1, errors.len, stderr);
         } else {
-            print_problem(&problem);
+            log_problem(LOG_LEVEL_ERROR, &problem);
         }
         rc = problem_exit_status(problem.code);
     } else {
@@ -284,6 +276,9 @@ static void answer(struct supervisor *supervisor, const struct supervisor_reques
         (void)problem_set(&reply->problem, PROBLEM_INTERNAL, NULL,
                           "the supervisor could not do it");
     }
+    if (rc != 0 && request->verb == SUPERVISOR_MESH_START) {
+        log_problem(LOG_LEVEL_ERROR, &reply->problem); /* the links stay off for all */
+    }
     reply->json = buffer_slice(&supervisor->json);
 }
 
@@ -454,7 +449,7 @@ int supervisor_run(const struct supervisor_options *options)
         status = problem_exit_status(PROBLEM_INTERNAL);
         log_error("INTERNAL", "what=\"signals or sockets not available\"");
     } else if (services_start(&supervisor.services, &supervisor.config, &problem) != 0) {
-        print_problem(&problem);
+        log_problem(LOG_LEVEL_ERROR, &problem);
         status = problem_exit_status(problem.code);
     } else {
         status = serve(&supervisor);

@@ -13,7 +13,8 @@ NOBODY = 65534
 
 
 def fails(central, status, *words, **options):
-    """The central does not start, and says why."""
+    """The central does not start, and says why: in one line, with the code that is the first word
+    and what to do; what is wrong in the configuration is shown where it stands."""
     before = len(central.log()) if os.path.exists(central.log_file) else 0
     central.start(wait=False, **options)
     got = central.wait_end(20)
@@ -21,6 +22,11 @@ def fails(central, status, *words, **options):
     expect_equal(got, status, "exit status, with " + said)
     for word in words:
         expect(word in said, "wanted %r in:" % word, said)
+    if words[0] != "CONFIG_INVALID":
+        told = [line for line in said.splitlines() if "rror" in line or words[0] in line
+                or " ERROR " in line]
+        expect(len(told) == 1 and " ERROR %s " % words[0] in told[0] and " hint=" in told[0],
+               "one line that says it in:", said)
     return said
 
 
@@ -31,8 +37,7 @@ def port_in_use(cluster):
             other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             other.bind((central.ip, getattr(central, port)))
             other.listen()
-            fails(central, 69, "PORT_IN_USE", "%s:%d" % (central.ip, getattr(central, port)),
-                  "hint:")
+            fails(central, 69, "PORT_IN_USE", "%s:%d" % (central.ip, getattr(central, port)))
         central.start()
         expect(central.entry(plate(1)).json["success"], "works when the port is free")
         central.stop()
@@ -66,10 +71,14 @@ def c_07_d_05_configuration_wrong(cluster):
     fails(central, 78, "CONFIG_INVALID", ":1:")
     central.write_config_text(json.dumps(
         {"this_central": {**central.address(), "p2p_prot": 9000}, "peer_centrals": []}))
-    said = fails(central, 78, "p2p_prot")
+    said = fails(central, 78, "CONFIG_INVALID", "p2p_prot")
     expect('"p2p_port"' in said, "the nearest name", said)
     central.write_config_text("")
     fails(central, 78, "CONFIG_INVALID")
+    os.unlink(central.config_file)
+    os.mkdir(central.config_file)
+    fails(central, 78, "CONFIG_UNREADABLE", central.config_file)
+    os.rmdir(central.config_file)
     central.write_config([central.address()], cluster.secret)
     fails(central, 78, "CONFIG_INVALID", "central-1")  # a peer with our own id
 

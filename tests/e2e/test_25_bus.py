@@ -360,6 +360,8 @@ def a_taken_port_leaves_a_central_without_a_bus(cluster):
     other.ip = other.host = central.ip
     other.start()
     wait_until(lambda: "BUS_UNAVAILABLE" in other.log(), 10, "told")
+    told, = [line for line in other.log().splitlines() if str(central.bus) in line]
+    expect("problem=PORT_IN_USE" in told and " hint=" in told, told)
     expect_equal(other.entry(plate(1)).status, 200, "gates go on")
 
 
