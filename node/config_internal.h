@@ -29,6 +29,9 @@ struct config_place {
 /* False when the text has no such value; `place` is then that of the nearest parent it has. */
 bool config_locate(struct slice text, const struct config_path *path, struct config_place *place);
 
+/* The bytes of that value; empty when the text has none. */
+struct slice config_literal(struct slice text, const struct config_path *path);
+
 /* Line and column, from 1, in characters. */
 void config_position(struct slice text, size_t offset, size_t *line, size_t *column);
 
@@ -44,6 +47,8 @@ struct config_report {
     struct buffer *errors;   /* messages; without a file, sentences joined by "; " */
     struct buffer *warnings; /* NULL = not wanted */
     size_t count;            /* errors so far */
+    size_t watched;          /* offset of a value that is asked about */
+    bool told;               /* an error was at that value */
     char hint[400];          /* of the first error that has one */
 };
 
@@ -82,6 +87,11 @@ bool config_is_wrong(struct config_wrong *wrong, const char *hint, const char *f
 /* Parses JSON after checking size, depth and NUL bytes. NULL: `wrong` and `offset` say what and
  * where. The caller owns the value. */
 json_t *config_load_json(struct slice text, struct config_wrong *wrong, size_t *offset);
+
+/* The same text with each number that is too big for JSON here as the nearest one that is not, at
+ * the same place: good for telling which key it is of, and for nothing else. NULL when there is no
+ * such number or something else is wrong. The caller owns the value. */
+json_t *config_load_nearest(struct slice text);
 
 /* The text without a byte order mark (Windows editors write one). */
 struct slice config_without_mark(struct slice text);

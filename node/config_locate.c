@@ -148,6 +148,15 @@ static bool is_name_char(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
+struct slice config_literal(struct slice text, const struct config_path *path)
+{
+    struct config_place place;
+    if (!text.len || !config_locate(text, path, &place)) {
+        return (struct slice){NULL, 0};
+    }
+    return (struct slice){text.data + place.value, skip_value(text, place.value) - place.value};
+}
+
 /* The length of a secret key's name at `at`, 0 for none. */
 static size_t secret_name(struct slice text, size_t at)
 {

@@ -66,17 +66,40 @@ static bool check_text(const struct config_key *key, const char *text, struct co
     return !key->check || key->check(text, wrong);
 }
 
-static bool check_number(const struct config_key *key, int64_t number, struct config_wrong *wrong)
+/* `shown` is the number as it was written: it may be the nearest one only. */
+static bool check_number(const struct config_key *key, int64_t number, const char *shown,
+                         struct config_wrong *wrong)
 {
     if (number < key->least) {
-        return config_is_wrong(wrong, NULL, "%lld is under %lld", (long long)number,
-                               (long long)key->least);
+        return config_is_wrong(wrong, NULL, "%.80s is under %lld", shown, (long long)key->least);
     }
     if (number > key->most) {
-        return config_is_wrong(wrong, NULL, "%lld is over %lld", (long long)number,
-                               (long long)key->most);
+        return config_is_wrong(wrong, NULL, "%.80s is over %lld", shown, (long long)key->most);
     }
     return true;
+}
+
+static bool not_whole(const struct config_key *key, const char *shown, struct config_wrong *wrong)
+{
+    return config_is_wrong(wrong, NULL, "%.80s is no whole number from %lld to %lld", shown,
+                           (long long)key->least, (long long)key->most);
+}
+
+/* A number as the file has it; without a file as JSON would. */
+static void show_number(const struct reading *reading, const json_t *value,
+                        const struct config_path *path, char *out, size_t size)
+{
+    struct slice literal = config_literal(reading->report->text, path);
+    char *text = NULL;
+    if (!literal.len) {
+        text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+        if (!text) {
+            abort(); /* out of memory */
+        }
+        literal = slice_text(text);
+    }
+    (void)slice_copy(literal, out, size); /* cut: only for reading */
+    free(text);
 }
 
 /* Stores a checked number (seconds as ms), or 0 for one that is wrong: later checks pass over it.
@@ -125,23 +148,36 @@ static void read_text(struct reading *reading, const struct config_key *key, voi
     store_text(key, base, right ? text : "");
 }
 
+static void not_a_number(struct reading *reading, const struct config_key *key, const json_t *value,
+                         const struct config_path *path)
+{
+    const char *text = json_is_string(value) ? json_string_value(value) : "";
+    size_t digits = strspn(text, "0123456789");
+    char expected[80];
+    char hint[100] = "";
+    if (digits && digits < 10 && !text[digits]) {
+        snprintf(hint, sizeof hint, "drop the quotes: \"%s\": %s", key->name, text);
+    }
+    snprintf(expected, sizeof expected, "a whole number from %lld to %lld", (long long)key->least,
+             (long long)key->most); /* fits */
+    wrong_type(reading, path, value, expected, hint);
+}
+
 static void read_number(struct reading *reading, const struct config_key *key, void *base,
                         const json_t *value, const struct config_path *path)
 {
     struct config_wrong wrong;
-    char hint[100] = "";
-    bool right = json_is_integer(value) && check_number(key, json_integer_value(value), &wrong);
-    if (json_is_string(value)) {
-        const char *text = json_string_value(value);
-        size_t digits = strspn(text, "0123456789");
-        if (digits && digits < 10 && !text[digits]) {
-            snprintf(hint, sizeof hint, "drop the quotes: \"%s\": %s", key->name, text);
+    char shown[84] = "";
+    bool right = false;
+    if (json_is_number(value)) {
+        show_number(reading, value, path, shown, sizeof shown);
+        right = json_is_integer(value) ? check_number(key, json_integer_value(value), shown, &wrong)
+                                       : not_whole(key, shown, &wrong);
+        if (!right) {
+            config_error(reading->report, path, CONFIG_AT_VALUE, &wrong);
         }
-    }
-    if (!json_is_integer(value)) {
-        wrong_type(reading, path, value, "a whole number", hint);
-    } else if (!right) {
-        config_error(reading->report, path, CONFIG_AT_VALUE, &wrong);
+    } else {
+        not_a_number(reading, key, value, path);
     }
     store_number(key, base, right ? json_integer_value(value) : 0);
 }
@@ -340,11 +376,13 @@ static bool parse_number(const struct config_key *key, const char *text, int64_t
     errno = 0;
     long long value = strtoll(text, &end, 10);
     *number = value;
-    if (errno || *end || end == text || text[0] == ' ' || text[0] == '+') {
+    if ((errno && errno != ERANGE) || *end || end == text || text[0] == ' ' || text[0] == '+') {
+        char quoted[84];
         *number = 0;
-        return config_is_wrong(wrong, NULL, "\"%.80s\" is no whole number", text);
+        snprintf(quoted, sizeof quoted, "\"%.78s\"", text);
+        return not_whole(key, quoted, wrong);
     }
-    return check_number(key, value, wrong);
+    return check_number(key, value, text, wrong); /* what is too big for it is at an end of it */
 }
 
 /* Overrides what has a variable that is set. */
@@ -490,6 +528,31 @@ int config_read(struct config *config, const json_t *document, bool accept_unkno
     return 0;
 }
 
+/* The number at `offset` that jansson has no type for is told like its neighbours, with its key and
+ * what is allowed, and so is all else. False when it is no value of ours: nothing is told then. */
+static bool tell_nearest(struct config_report *report, size_t offset)
+{
+    struct config config;
+    struct buffer errors;
+    struct config_report nearest = {
+        .name = report->name, .text = report->text, .errors = &errors, .watched = offset};
+    json_t *document = config_load_nearest(report->text);
+    if (!document) {
+        return false;
+    }
+    buffer_init(&errors, 64 * 1024);
+    if (config_read(&config, document, false, &nearest) == 0) {
+        config_free(&config); /* a remark: nobody read it */
+    }
+    if (nearest.told) {
+        (void)buffer_append(report->errors, errors.data, errors.len); /* says so when full */
+        report->count += nearest.count;
+    }
+    buffer_free(&errors);
+    json_decref(document);
+    return nearest.told;
+}
+
 int config_parse(struct config *config, struct slice text, const char *name, struct buffer *errors,
                  struct buffer *warnings)
 {
@@ -500,7 +563,9 @@ int config_parse(struct config *config, struct slice text, const char *name, str
     json_t *document = config_load_json(report.text, &wrong, &offset);
     if (!document) {
         config_init(config);
-        config_error_offset(&report, offset, &wrong);
+        if (!tell_nearest(&report, offset)) {
+            config_error_offset(&report, offset, &wrong);
+        }
         return -1;
     }
     int result = config_read(config, document, false, &report);

@@ -154,6 +154,8 @@ void config_error(struct config_report *report, const struct config_path *path, 
     }
     struct config_place place;
     bool found = config_locate(report->text, path, &place);
+    report->told =
+        report->told || (found && at == CONFIG_AT_VALUE && place.value == report->watched);
     append_message(report, report->errors, found && at == CONFIG_AT_VALUE ? place.value : place.key,
                    "error CONFIG_INVALID", at == CONFIG_AT_VALUE ? text : "", wrong);
 }

@@ -6,7 +6,10 @@
 
 #include "proto/limits.h"
 
+#include <errno.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define FOUND_MAX 24 /* bytes of the offending token that are shown */
@@ -17,6 +20,11 @@ struct slice config_without_mark(struct slice text)
         return (struct slice){text.data + 3, text.len - 3};
     }
     return text;
+}
+
+static bool is_number_char(char c)
+{
+    return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E';
 }
 
 /* Counts brackets outside strings. False at the byte that is too much. */
@@ -121,6 +129,9 @@ static void explain(const char *said, const char *found, char previous, struct c
         (void)config_is_wrong(wrong,
                               "the smallest file is {\"this_central\": {\"id\": \"central-1\"}}",
                               "expected '{', found %s", found);
+    } else if (strncmp(said, "too big ", 8) == 0 ||
+               strncmp(said, "real number overflow", 20) == 0) {
+        (void)config_is_wrong(wrong, NULL, "the number is too big");
     } else if (strncmp(said, "duplicate object key", 20) == 0) {
         (void)config_is_wrong(wrong, "remove one of the two", "the key %s is there twice", found);
     } else {
@@ -158,8 +169,67 @@ json_t *config_load_json(struct slice text, struct config_wrong *wrong, size_t *
         }
     } else if (error.position > 0 && (size_t)error.position <= text.len) {
         *offset = (size_t)error.position - 1;
+        while (*offset && is_number_char(text.data[*offset]) &&
+               is_number_char(text.data[*offset - 1])) {
+            (*offset)--; /* of a long number it names the end */
+        }
     }
     size_t previous = end_before(text, *offset);
     explain(error.text, found, previous ? text.data[previous - 1] : '\0', wrong);
     return NULL;
+}
+
+/* The number at `at`, of a text that ends with NUL, as long as before and not too big. False when
+ * it is none, or was not. */
+static bool put_nearest(char *at, size_t len)
+{
+    char *end = NULL;
+    const char *nearest = NULL;
+    errno = 0;
+    long long whole = strtoll(at, &end, 10);
+    if (end == at + len && errno == ERANGE) {
+        nearest = whole < 0 ? "-9223372036854775808" : "9223372036854775807";
+    } else if (end != at + len) {
+        double real = strtod(at, &end);
+        nearest = end != at + len || !isinf(real) ? NULL : real < 0 ? "-1e308" : "1e308";
+    }
+    if (!nearest) {
+        return false;
+    }
+    memset(at, ' ', len);
+    memcpy(at, nearest, strlen(nearest)); /* what is too big has as many bytes */
+    return true;
+}
+
+json_t *config_load_nearest(struct slice text)
+{
+    struct config_wrong wrong;
+    size_t offset = 0;
+    bool changed = false;
+    json_t *document = NULL;
+    if (text.len > LIMIT_CONFIG_BYTES) {
+        return NULL;
+    }
+    char *copy = bytes_allocate(text.len + 1, 1);
+    if (text.len) {
+        memcpy(copy, text.data, text.len);
+    }
+    for (size_t i = 0, len = 1; i < text.len; i += len, len = 1) {
+        if (copy[i] == '"') {
+            for (; i + len < text.len && copy[i + len] != '"'; len++) {
+                len += copy[i + len] == '\\';
+            }
+            len++;
+        } else if (is_number_char(copy[i])) {
+            for (; is_number_char(copy[i + len]); len++) {
+            }
+            changed = put_nearest(copy + i, len) || changed;
+        }
+    }
+    if (changed) {
+        document = config_load_json((struct slice){copy, text.len}, &wrong, &offset);
+    }
+    explicit_bzero(copy, text.len); /* it may hold secrets */
+    free(copy);
+    return document;
 }

@@ -227,13 +227,17 @@ START_TEST(wrong_environment)
 {
     ck_assert_int_eq(setenv("PARKMESH_API_PORT", "99999", 1), 0);
     ck_assert_int_eq(setenv("PARKMESH_P2P_PORT", "9001x", 1), 0);
+    ck_assert_int_eq(setenv("PARKMESH_HEARTBEAT_MS", "99999999999999999999999", 1), 0);
     ck_assert_int_eq(setenv("PARKMESH_MESH_SECRET", "short", 1), 0);
     ck_assert_int_eq(setenv("PARKMESH_AUTH", "token", 1), 0);
     ck_assert_int_eq(parse("{\"this_central\": {\"id\": \"x\"}}"), -1);
     const char *said = text_of(&errors);
     ck_assert_ptr_nonnull(strstr(said, "environment variable PARKMESH_API_PORT: error "
                                        "CONFIG_INVALID: 99999 is over 65535\n"));
-    ck_assert_ptr_nonnull(strstr(said, "PARKMESH_P2P_PORT: error CONFIG_INVALID: \"9001x\" is no"));
+    ck_assert_ptr_nonnull(strstr(said, "PARKMESH_P2P_PORT: error CONFIG_INVALID: \"9001x\" is no "
+                                       "whole number from 1 to 65535\n"));
+    ck_assert_ptr_nonnull(strstr(said, "PARKMESH_HEARTBEAT_MS: error CONFIG_INVALID: "
+                                       "99999999999999999999999 is over 60000\n"));
     ck_assert_ptr_nonnull(strstr(said, "PARKMESH_MESH_SECRET: error CONFIG_INVALID: has 5 char"));
     ck_assert_ptr_nonnull(strstr(said, "PARKMESH_AUTH: error CONFIG_INVALID: \"token\" needs"));
     ck_assert_ptr_null(strstr(said, "short"));

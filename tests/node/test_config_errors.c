@@ -29,7 +29,7 @@ START_TEST(form_of_an_error)
                      "    ^\n"
                      "  hint: did you mean \"p2p_port\"?\n"
                      "p2p.json:4:17: error CONFIG_INVALID: this_central.api_port: must be a whole "
-                     "number, is a text\n"
+                     "number from 1 to 65535, is a text\n"
                      "    \"api_port\": \"8000\"}}\n"
                      "                ^\n"
                      "  hint: drop the quotes: \"api_port\": 8000\n");
@@ -67,7 +67,23 @@ static const struct {
     {"{\"this_central\": {\"id\": \"a\", \"ip\": \"a-.b\"}}", "1:36", "no host name", ""},
     {"{\"this_central\": {\"id\": \"a\", \"api_port\": 99999}}", "1:42", "99999 is over 65535", ""},
     {"{\"this_central\": {\"id\": \"a\", \"api_port\": 0}}", "1:42", "0 is under 1", ""},
-    {"{\"this_central\": {\"id\": \"a\", \"api_port\": 80.5}}", "1:42", "a whole number", ""},
+    {"{\"this_central\": {\"id\": \"a\", \"api_port\": 80.5}}", "1:42",
+     "this_central.api_port: 80.5 is no whole number from 1 to 65535", ""},
+    {"{\"this_central\": {\"id\": \"a\", \"api_port\": 8000.0}}", "1:42",
+     "this_central.api_port: 8000.0 is no whole number from 1 to 65535", ""},
+    {"{\"this_central\": {\"id\": \"a\", \"api_port\": \"x\"}}", "1:42",
+     "must be a whole number from 1 to 65535, is a text", ""},
+    {"{\"this_central\": {\"id\": \"a\", \"api_port\": 99999999999999999999999}}", "1:42",
+     "this_central.api_port: 99999999999999999999999 is over 65535", ""},
+    {"{\"this_central\": {\"id\": \"a\", \"api_port\": -9223372036854775809}}", "1:42",
+     "this_central.api_port: -9223372036854775809 is under 1", ""},
+    {"{\"this_central\": {\"id\": \"a\", \"api_port\": 1e309}}", "1:42",
+     "this_central.api_port: 1e309 is no whole number from 1 to 65535", ""},
+    {PEER("{\"id\": \"b\", \"ip\": \"x\", \"p2p_port\": 9223372036854775808}"), "2:54",
+     "peer_centrals[0].p2p_port: 9223372036854775808 is over 65535", ""},
+    {"{" OWN ", \"mesh_secret\": 99999999999999999999999}", "1:72", "must be a text", ""},
+    {"{" OWN ", \"_remark\": [\"99999999999999999999999\", 99999999999999999999999]}", "1:96",
+     "the number is too big", ""},
     {"{\"this_central\": {\"id\": \"a\", \"api_port\": null}}", "1:42", "is null", ""},
     {"{\"this_central\": {\"id\": \"a\", \"api_port\": 9000}}", "1:42",
      "port 9000 is also that of this_central.p2p_port", ""},
@@ -164,7 +180,7 @@ START_TEST(broken_json)
         {"{\"a\": 1, \"a\": 2}", "1:10", "the key \"a\" is there twice", "remove one"},
         {"{\"a\": \"\xFF\"}", "1:7", "unable to decode byte 0xff", ""},
         {"{\"a\": 01}", "1:7", "expected a value, found 0", ""},
-        {"{\"a\": 99999999999999999999}", "1:7", "too big integer", ""},
+        {"{\"a\": 99999999999999999999}", "1:7", "the number is too big", ""},
         {"[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]", "1:17", "nested deeper than 16", ""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
