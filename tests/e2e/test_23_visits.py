@@ -6,7 +6,7 @@ import json
 import time
 import urllib.parse
 
-from cluster import expect, expect_equal, run, wait_equal_digests, wait_linked, wait_until
+from cluster import expect, expect_equal, plate, run, wait_equal_digests, wait_linked, wait_until
 
 DAY = "2026-03-29"  # Europe/Berlin: 23 hours
 
@@ -151,6 +151,39 @@ def imports(cluster):
                  (50000, "central-2", 7), "what the row did not say")
 
 
+def own_rows_are_never_refused(cluster):
+    """Left before it entered, by the clocks of two cameras or as an import that says so: the row
+    that is told is one that another central takes, and it becomes the same there."""
+    a, b = cluster.new("central-1"), cluster.new("central-2")
+    for central in (a, b):
+        central.write_config()
+        central.start()
+    now = time.time()
+    for number, back in enumerate((0.001, 1, 30, 59, 3000)):
+        name = "early%d" % number
+        expect_equal(a.event("ENTRY", plate(number), name, ts=now).status, 200, name)
+        expect_equal(a.event("EXIT", plate(number), name, ts=now - back).status, 200, name)
+    # the exit comes first, from another gate of the same plate's way
+    a.event("EXIT", plate(7), "first", ts=now - 40)
+    a.event("ENTRY", plate(7), "first", ts=now)
+    odd = {"event_id": "odd", "plate_view": "29A-999.99", "entry_time": "2019-05-01T08:00:00+07:00",
+           "exit_time": "2019-05-01T07:59:30+07:00"}
+    refused, taken = post_lines(a, [json.dumps(odd), json.dumps({**odd, "suspect": True})])
+    expect_equal((refused["status"], taken["status"]), (400, 200), "only with its word for it")
+    rows = {v["event_id"]: v for v in ask(a, "/api/v1/visits").json["visits"]}
+    codes = {c["event_id"] for c in ask(a, "/api/v1/conflicts").json["conflicts"]
+             if c["code"] == "EXIT_BEFORE_ENTRY"}
+    for name in sorted(set(rows) - {"odd"}):
+        row = rows[name]
+        expect_equal((row["status"], row["exit_time"], row["suspect"], name in codes),
+                     ("OUT", row["entry_time"], False, True), row)
+    expect_equal(len(rows), 7, "visits")
+    lines = ask(a, "/api/v1/visits", format="ndjson").body.decode().splitlines()
+    told = post_lines(b, lines)
+    expect_equal([item["status"] for item in told], 7 * [200], told)
+    expect_equal(state(b), state(a), "visits")
+
+
 def story_and_changes(cluster):
     a, b = cluster.mesh("central-1", "central-2")
     a.start()
@@ -268,4 +301,4 @@ def counters(cluster):
     wait_until(lambda: central.get("/livez").status == 200, 5, "alive")
 
 
-run(lists_and_search, files, imports, story_and_changes, conflicts, counters)
+run(lists_and_search, files, imports, own_rows_are_never_refused, story_and_changes, conflicts, counters)
