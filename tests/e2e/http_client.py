@@ -5,6 +5,9 @@ import http.client
 import json
 import select
 import threading
+import time
+
+IDLE_S = 1.0  # a server closes a connection that was idle for two seconds; never on its brink
 
 
 class Answer:
@@ -46,7 +49,8 @@ class Http:
         connection = getattr(self._local, "connection", None)
         if connection is not None and connection.sock is not None:
             # A server closes an idle connection when it likes: that is no failed request.
-            if select.select([connection.sock], [], [], 0)[0]:
+            if time.monotonic() - connection.used > IDLE_S or \
+                    select.select([connection.sock], [], [], 0)[0]:
                 connection.close()
         if connection is None:
             connection = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
@@ -76,8 +80,10 @@ class Http:
             if connection.sock is None:
                 raise ConnectionError("closed before the request was out")
             response = connection.getresponse()
-            return Answer(response, response.read())
-        except http.client.RemoteDisconnected as error:
+            answer = Answer(response, response.read())
+            connection.used = time.monotonic()
+            return answer
+        except (ConnectionResetError, BrokenPipeError) as error:  # RemoteDisconnected is one
             self._drop(connection)
             raise (AnswerMissing if reused else ConnectionError)(repr(error)) from error
         except http.client.HTTPException as error:
