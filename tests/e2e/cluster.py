@@ -437,17 +437,19 @@ def difference(one, other):
 
 
 def wait_same(centrals, seconds=20):
-    """Until all hold the same history; returns it. Also holds that no plate is inside twice."""
+    """Until all hold and show the same history; returns it. Also holds that no plate is inside
+    twice. What they agree on may be of before the last events, and then they differ once more."""
     def same():
         for central in centrals:
             expect_equal(central.twice_inside(), [], "plates twice inside at " + central.name)
         first = centrals[0].visits()
-        return (first,) if all(c.visits() == first for c in centrals[1:]) else None
-    visits, = wait_until(same, seconds, lambda: str(
-        [difference(centrals[0].visits(), c.visits()) for c in centrals[1:]]))
-    shown = centrals[0].shown()
-    for central in centrals[1:]:
-        expect(central.shown() == shown, "API of", central.name, difference(central.shown(), shown))
+        if any(c.visits() != first for c in centrals[1:]):
+            return None
+        shown = centrals[0].shown()
+        return (first,) if all(c.shown() == shown for c in centrals[1:]) else None
+    visits, = wait_until(same, seconds, lambda: "held: %s, shown: %s" % (
+        [difference(centrals[0].visits(), c.visits()) for c in centrals[1:]],
+        [difference(centrals[0].shown(), c.shown()) for c in centrals[1:]]))
     return visits
 
 
