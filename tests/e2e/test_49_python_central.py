@@ -201,10 +201,14 @@ def wait_held(central, number, seconds=20):
 def both_links_carry_it(stage):
     """R-15, R-12: each event comes twice; an exit has an id of its own."""
     a, b = python_pair(stage)
-    before = b.get("/api/p2p/status").json["messages_received"]
+
+    def received():
+        return b.get("/api/p2p/status").json["messages_received"]
+    # Over each link comes a question, and the answer to its own.
+    wait_until(lambda: received() == 4, 20, lambda: "%d messages" % received())
     visit = must(a.entry("30A-000.01"))["event_id"]
     wait_held(b, 1)
-    wait_until(lambda: b.get("/api/p2p/status").json["messages_received"] == before + 2, 10, "two")
+    wait_until(lambda: received() == 6, 20, lambda: "%d messages" % received())
     left = must(a.exit("30A-000.01"))
     expect(left["event_id"] != visit, "R-12", left)
     wait_until(lambda: b.held()[visit][0][4] == "OUT", 10, "closed by its plate")
