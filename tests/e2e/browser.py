@@ -21,7 +21,7 @@ import urllib.request
 
 from cluster import free_port
 
-WAIT_S = 20
+WAIT_S = 60  # a slow machine draws slowly, and starts a browser more slowly
 POLL_S = 0.05
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 KEYS = {"enter": "\ue007", "tab": "\ue004", "escape": "\ue00c", "down": "\ue015", "up": "\ue013",
@@ -166,6 +166,12 @@ class Browser:
         return self.run_async(
             "const [e, done] = arguments; e.dispatchEvent(new Event('input', {bubbles: true}));"
             "requestAnimationFrame(() => requestAnimationFrame(() => done(e.value === '')))", element)
+
+    def focused(self, what, script, wanted):
+        """Waits until a property of the element that has the focus is `wanted`: the page puts the
+        focus where it belongs a moment after it drew."""
+        self.until(f"{what}: focus on {wanted}", lambda: self.run(
+            "const e = document.activeElement; return " + script) == wanted)
 
     def choose(self, css, value):
         """An option of a select, as a person's choice."""

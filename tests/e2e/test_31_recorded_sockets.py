@@ -88,7 +88,7 @@ def history_notices(mesh):
     # Ours tell a detection as the entry that it makes, which a lot view knows.
     expect_equal(set(here.shapes) - local - remote, {(None, "DETECTION", False)},
                  "recorded and told otherwise")
-    for turn in range(5):
+    for turn in range(20):
         for step in story(mesh, a, turn):
             step()
             for page in pages:

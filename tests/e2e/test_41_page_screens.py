@@ -69,16 +69,15 @@ def dialogs(cluster):
                 expect_equal(browser.violations(source), [], "%s %s %s" % (screen, button, theme))
             browser.press("escape")
             browser.gone("dialog")
-            back = browser.run("const e = document.activeElement;"
-                               "return e.getAttribute('aria-label') ?? e.innerText")
-            expect_equal(back, button, "focus after " + screen)
+            browser.focused("after " + screen, "e.getAttribute('aria-label') ?? e.innerText",
+                            button)
         show(browser, a, "visits")
         browser.press("?")
         browser.wait("dialog p", "Mọi lượt xe")
         browser.press("escape")
         browser.gone("dialog")
         browser.press("/")
-        expect_equal(browser.run("return document.activeElement.type"), "search", "after /")
+        browser.focused("after /", "e.type", "search")
         # A camera that gives no picture is said to.
         expect_equal([m for m in browser.console() if "/api/stream/" not in m], [], "console")
 
