@@ -372,8 +372,9 @@ size_t peer_links_report(struct peer_links *links, struct peer_link_report *out,
     return count;
 }
 
-/* What is due on the socket that is spoken on is sent by the telling thread at once. */
-static bool make_due(struct peer_links *links, const char *id)
+/* What is due on the socket that is spoken on is sent by the telling thread at once. `pings`: how
+ * many were sent before that. */
+static bool make_due(struct peer_links *links, const char *id, uint64_t *pings)
 {
     struct peer *peer;
     struct peer_socket *best;
@@ -382,6 +383,7 @@ static bool make_due(struct peer_links *links, const char *id)
     peer = peer_links_find(links, id);
     best = peer != NULL ? peer_links_best(peer) : NULL;
     if (best != NULL) {
+        *pings = peer->pings;
         best->heartbeat_due_ms = best->ping_due_ms = 0;
         peer_links_wake(links);
     }
@@ -389,14 +391,15 @@ static bool make_due(struct peer_links *links, const char *id)
     return best != NULL;
 }
 
-static int64_t answered_at(struct peer_links *links, const char *id)
+/* When a ping was answered that was sent after so many; -1 = none yet. */
+static int64_t answered_at(struct peer_links *links, const char *id, uint64_t pings)
 {
     const struct peer *peer;
     int64_t at_ms;
 
     (void)pthread_mutex_lock(&links->mutex);
     peer = peer_links_find(links, id);
-    at_ms = peer != NULL ? peer->answered_ms : 0;
+    at_ms = peer != NULL && peer->answered > pings ? peer->answered_ms : -1;
     (void)pthread_mutex_unlock(&links->mutex);
     return at_ms;
 }
@@ -405,12 +408,13 @@ int64_t peer_links_test(struct peer_links *links, const char *id)
 {
     const struct timespec pause = {.tv_nsec = TEST_POLL_NS};
     int64_t since_ms = clock_mono_ms(), at_ms;
+    uint64_t pings = 0;
 
-    if (!make_due(links, id)) {
+    if (!make_due(links, id, &pings)) {
         return -1;
     }
     while (clock_mono_ms() - since_ms < LIMIT_PROBE_MS && !atomic_load(&links->stopping)) {
-        at_ms = answered_at(links, id);
+        at_ms = answered_at(links, id, pings);
         if (at_ms >= since_ms) {
             return at_ms - since_ms;
         }

@@ -55,8 +55,9 @@ struct peer_link_report {
 /* Returns the count. Any thread. */
 size_t peer_links_report(struct peer_links *links, struct peer_link_report *out, size_t max);
 
-/* Sends a HEARTBEAT to a central and waits for a sign of life: milliseconds, -1 when it is not
- * linked by WebSocket, -2 when it does not answer within LIMIT_PROBE_MS. Any thread. */
+/* Sends a HEARTBEAT and a ping to a central and waits for the answer to a ping that was sent since:
+ * milliseconds, -1 when it is not linked by WebSocket, -2 when it does not answer within
+ * LIMIT_PROBE_MS. Any thread. */
 int64_t peer_links_test(struct peer_links *links, const char *id);
 
 /* True while at least one is open. Any thread. */

@@ -51,7 +51,8 @@ struct peer {
     struct peer_socket *sockets[PEER_SOCKETS];
     size_t socket_count;
     int64_t since_ms, heard_ms; /* wall */
-    int64_t answered_ms;        /* monotonic; when the newest ping was answered */
+    uint64_t pings, answered;   /* sent to it; number of the newest that it answered */
+    int64_t answered_ms;        /* monotonic; when that came */
     uint64_t sent, received, refused;
     char last_error[200];
     int64_t lines, lines_ms; /* that may be logged of it now; monotonic, as of when */

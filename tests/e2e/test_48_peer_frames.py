@@ -2,6 +2,7 @@
 to one of ours that accepts and to one that dials; who may be linked, and by what."""
 
 import json
+import threading
 from datetime import datetime, timedelta, timezone
 
 import recorded
@@ -191,6 +192,33 @@ def accepting(cluster):
     central.stop()
 
 
+def next_ping(link):
+    while True:
+        opcode, payload = link.frame()
+        if opcode == PING:
+            return payload
+
+
+def a_test_waits_for_its_own_answer(cluster):
+    """The answer to an earlier ping that comes meanwhile is none: the time would be wrong, too."""
+    central = cluster.new("central-1")
+    write_config(central, [stranger(timezone="UTC")])
+    central.start()
+    link = come(central)
+    earlier, answers = next_ping(link), []
+    for answers_its_own in (False, True):
+        caller = threading.Thread(target=lambda: answers.append(
+            central.post("/api/p2p/test-connection?peer_id=" + PEER, {})))
+        caller.start()
+        own = next_ping(link)
+        link.send(own if answers_its_own else earlier, PONG)
+        caller.join()
+    expect_equal([(answer.status, answer.json.get("code")) for answer in answers],
+                 [(400, "LINK_DOWN"), (200, None)], str(answers))
+    link.close()
+    central.stop()
+
+
 def dialling(cluster):
     """R-02, R-03, R-08, R-09, R-11, R-12: the transcript, played by who was dialled."""
     central = cluster.new("central-1")
@@ -353,4 +381,4 @@ def auto(cluster):
     ours.stop()
 
 
-run(accepting, dialling, nothing_lost, s_04_who_may, mesh_first, auto)
+run(accepting, a_test_waits_for_its_own_answer, dialling, nothing_lost, s_04_who_may, mesh_first, auto)
