@@ -5,9 +5,12 @@
 
 #define NAME "inproc://the-name"
 
+/* Closed sockets wait for a thread of libzmq, which may be late: a context has room for all. */
+#define TURNS 500
+
 START_TEST(a_successor_has_the_name_at_once)
 {
-    for (int i = 0; i < 2000; i++) {
+    for (int i = 0; i < TURNS; i++) {
         zsock_t *socket = zsock_new(ZMQ_ROUTER);
         ck_assert_ptr_nonnull(socket);
         ck_assert_msg(inproc_bind(socket, NAME) == 0, "the %d. has no name: %s", i + 1,
