@@ -11,6 +11,19 @@ ZONE = "Asia/Ho_Chi_Minh"
 PASSWORD = "mot cau de nho"
 PATIENT = """const soon = window.setTimeout;
 window.setTimeout = (call, ms, ...rest) => soon(call, ms === 10000 ? 600000 : ms, ...rest);"""
+# Answers that the page has asked for and does not get before they are let go, each as it was then.
+HOLDING = """const send = window.fetch;
+window.holding = {path: null, held: []};
+window.fetch = async (path, options) => {
+  const answer = await send(path, options);
+  const {holding} = window;
+  if (!holding.path || options.method !== "GET" || !path.startsWith(holding.path)) return answer;
+  const whole = new Response(await answer.arrayBuffer(), answer);
+  await new Promise((go) => holding.held.push(go));
+  return whole;
+};"""
+DRAWN = """const done = arguments[0], frame = requestAnimationFrame;
+frame(() => frame(() => frame(() => setTimeout(done))))"""
 ARRIVED = """const here = document.querySelector('nav a[aria-current=page]');
 return here?.getAttribute('href') === arguments[0]
   && document.title.startsWith(here.textContent.trim() + ' ')
@@ -56,6 +69,7 @@ def open_browser(**options):
     os.environ["TZ"] = ZONE
     browser = Browser(**options)
     browser.cdp("Page.addScriptToEvaluateOnNewDocument", source=PATIENT)
+    browser.cdp("Page.addScriptToEvaluateOnNewDocument", source=HOLDING)
     return browser
 
 
@@ -66,6 +80,22 @@ def show(browser, central, screen):
     browser.open(address(central, screen))
     browser.until("the screen " + screen, lambda: browser.run(ARRIVED, "#/" + name,
                                                               ROWS.get(name, "main h1")))
+
+
+def hold(browser, path):
+    """From now on answers to GET of what begins with `path` wait; None: none does but those that do."""
+    browser.run("window.holding.path = arguments[0]", path)
+
+
+def wait_held(browser, number=1):
+    browser.until("%d answers that wait" % number,
+                  lambda: browser.run("return window.holding.held.length") >= number)
+
+
+def let_go(browser):
+    """The answers that wait come now, and are drawn as far as the page draws them."""
+    browser.run("window.holding.held.splice(0).forEach((go) => go())")
+    browser.run_async(DRAWN)
 
 
 def good(answer):

@@ -9,6 +9,7 @@ const PAUSE_MS = 200; // a person is still typing
 const GATHER_MS = 400; // what happens within is looked at once
 const SINGLE = 5; // rows that left a page and are looked up one by one
 const COUNTED = 950; // new rows; with a first page it is what the central gives at once
+const AHEAD = 5; // pages that are asked for while the first of them is not there yet
 
 /** Whether somebody reads: scrolled down, or the mouse or the keyboard is in the rows. */
 const isRead = () => scrollY >= 40 || document.querySelector(".table-wrap:is(:hover, :focus-within)") !== null;
@@ -29,7 +30,7 @@ function patched(old, now) {
 
 class Pages {
   constructor(parameters, show) {
-    Object.assign(this, { parameters, show, pages: undefined, near: new Set(), fresh: 0, arrived: null, error: null, works: 0, turn: Promise.resolve() });
+    Object.assign(this, { parameters, show, pages: undefined, near: new Set(), fresh: 0, arrived: null, error: null, works: 0, older: 0, turn: Promise.resolve() });
     this.stop = new AbortController();
     this.timer = setTimeout(() => this.start(), PAUSE_MS);
     this.end = onNotice(() => this.wait());
@@ -83,16 +84,24 @@ class Pages {
     });
   }
 
-  /** One page more at the end. */
+  /** One page more at the end, each time; what is under way is waited for. */
   more() {
-    if (this.works > 0) return;
-    this.queue(async () => {
-      const next = this.pages?.at(-1).next;
-      if (!next) return;
-      const page = await this.ask(next);
-      const held = idsOf(this.pages);
-      this.tell({ pages: [...this.pages, { key: next, rows: page.visits.filter((row) => !held.has(row.event_id)), next: page.next }], error: null });
-    });
+    if (this.older >= AHEAD) return; // a key that is held down
+    this.older++;
+    this.queue(() => this.append().finally(() => this.older--));
+  }
+
+  /** The same, once, for somebody who has scrolled there. */
+  reachEnd() {
+    if (this.older === 0) this.more();
+  }
+
+  async append() {
+    const next = this.pages?.at(-1).next;
+    if (!next) return;
+    const page = await this.ask(next);
+    const held = idsOf(this.pages);
+    this.tell({ pages: [...this.pages, { key: next, rows: page.visits.filter((row) => !held.has(row.event_id)), next: page.next }], error: null });
   }
 
   /** After something happened. */
@@ -130,7 +139,7 @@ class Pages {
 }
 
 /**
- * {pages, fresh, arrived, error, whole, more, first, onNear}: `pages` undefined at first, `fresh` rows
+ * {pages, fresh, arrived, error, whole, more, reachEnd, first, onNear}: `pages` undefined at first, `fresh` rows
  * wait for first(), `full` of them may be more; `arrived` ids came by themselves just now.
  */
 export function usePages(parameters) {
@@ -145,6 +154,7 @@ export function usePages(parameters) {
     ...state,
     full: state.fresh >= COUNTED,
     more: () => source.current.more(),
+    reachEnd: () => source.current.reachEnd(),
     first: () => {
       scrollTo({ top: 0 });
       source.current.start();

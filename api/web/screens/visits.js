@@ -92,7 +92,7 @@ function List({ query }) {
     <div role="status" class="fresh-rows">${list.fresh > 0 && html`<${Button} kind="primary" icon="up" onClick=${list.first}>${t("visits.fresh", { n: list.full ? `${number(list.fresh)}+` : number(list.fresh) })}<//>`}</div>
     <${Arrivals} pages=${list.pages} arrived=${list.arrived} />
     ${list.pages === undefined ? !list.error && html`<${Loading} />` : count === 0 && list.whole ? html`<${Empty}>${t("visits.none")}<//>`
-      : html`<div class=${list.error ? "stale" : "fresh"}><${LongTable} caption=${t("nav.visits")} columns=${columns} pages=${list.pages} keyOf=${keyOf} whole=${list.whole} arrived=${list.arrived} onNear=${list.onNear} onEnd=${list.more} />
+      : html`<div class=${list.error ? "stale" : "fresh"}><${LongTable} caption=${t("nav.visits")} columns=${columns} pages=${list.pages} keyOf=${keyOf} whole=${list.whole} arrived=${list.arrived} onNear=${list.onNear} onEnd=${list.reachEnd} />
         <p class="bar"><span class="soft">${t(list.whole ? "visits.count" : "visits.count_more", { n: number(count) })}</span>${!list.whole && html`<${Button} onClick=${list.more}>${t("older")}<//>`}</p></div>`}</div>`;
 }
 
