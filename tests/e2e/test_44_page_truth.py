@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from camera_box import CameraBox
 from cluster import ROOT, expect, expect_equal, now, run
-from page_stand import (CAMERAS, DRAWN, ZONE, address, axe, furnish, good, hold, let_go,
+from page_stand import (CAMERAS, DRAWN, PASSWORD, ZONE, address, axe, furnish, good, hold, let_go,
                         need_browser, open_browser, show, wait_held)
 
 FAR = "America/New_York"  # its clock shows another day half of the time
@@ -222,6 +222,51 @@ def pressed_while_busy(cluster):
         expect_equal(browser.console(), [], "console")
 
 
+def late_answers(cluster):
+    """An answer that newer ones have overtaken does not undo what they showed."""
+    need_browser()
+    a = furnish(cluster, "ha-noi-1", visits=1)[0]
+    with open_browser() as browser:
+        # What a list is after one change, told after the next one.
+        show(browser, a, "people")
+        hold(browser, "/api/staff")
+        browser.click("main button", "Cho nghỉ: Trần Văn Đức")
+        wait_held(browser)  # what will be changed
+        let_go(browser)
+        wait_held(browser)  # what it was changed to
+        hold(browser, None)
+        browser.wait("main button", "Cho nghỉ: Nguyễn Thị Lan")
+        browser.click("main button", "Cho nghỉ: Nguyễn Thị Lan")
+        browser.wait("main button", "Vào ca: Nguyễn Thị Lan")
+        let_go(browser)
+        expect_equal(browser.find("main button", "Cho nghỉ: Nguyễn Thị Lan"), None, "the list before")
+        # What is asked for every few seconds.
+        show(browser, a, "cameras")
+        hold(browser, "/api/cameras")
+        wait_held(browser)
+        hold(browser, None)
+        heartbeat(a, 8)
+        browser.wait("main td", "Cổng Tây")
+        let_go(browser)
+        expect(browser.find("main td", "Cổng Tây"), "the cameras before")
+        # Who nobody was before the login.
+        browser.cdp("Network.enable")
+        browser.cdp("Network.setExtraHTTPHeaders", headers={"X-Forwarded-For": "192.0.2.7"})
+        browser.open(address(a, "lots"))
+        browser.reload()
+        browser.wait("main.login")
+        hold(browser, "/api/v1/me")
+        browser.run("import('/web/lib/api.js').then((api) => api.findOut())")
+        wait_held(browser)
+        hold(browser, None)
+        browser.type("input[name=username]", "lan")
+        browser.type("input[name=password]", PASSWORD)
+        browser.press("enter")
+        browser.wait("header .who", "lan")
+        let_go(browser)
+        expect(browser.find("header .who", "lan"), "the session before")
+
+
 def old_figures(cluster):
     """Without its central every screen is dimmed, says since when, and can still be read."""
     need_browser()
@@ -244,4 +289,5 @@ def old_figures(cluster):
 
 
 if __name__ == "__main__":
-    run(another_zone, camera_pictures, long_list, pressed_while_busy, old_figures)
+    run(another_zone, camera_pictures, long_list, pressed_while_busy, late_answers,
+        old_figures)

@@ -70,11 +70,30 @@ export const post = async (path, body, options) => (await call("POST", path, { .
 export const put = async (path, body, options) => (await call("PUT", path, { ...options, body })).data;
 export const remove = async (path, body, options) => (await call("DELETE", path, { ...options, body })).data;
 
+/**
+ * Requests for the same thing get numbers from what this returns: () => isNewest, and isNewest() says
+ * once, when the answer is there, whether no later request has been answered before it.
+ */
+export function requests() {
+  let asked = 0, answered = 0;
+  return () => {
+    const mine = ++asked;
+    return () => {
+      if (mine < answered) return false;
+      answered = mine;
+      return true;
+    };
+  };
+}
+
+const asking = requests();
+
 /** Asks who we are, an account or everybody where the central is open, and what its clock shows. */
 export async function findOut() {
-  const asked = Date.now();
+  const asked = Date.now(), isNewest = asking();
   try {
     const { time, timezone, ...told } = await get("/api/v1/me");
+    if (!isNewest()) return;
     setClock(timezone, time, asked);
     const who = told.roles.includes("viewer") ? told : null;
     if (JSON.stringify(who) !== JSON.stringify(session.get())) session.set(who);

@@ -1,6 +1,6 @@
 // A replicated list (staff, subscriptions): shown, searched, and changed one element at a time.
-import { html, useCallback, useEffect, useState } from "../vendor/preact.js";
-import { call } from "./api.js";
+import { html, useCallback, useEffect, useMemo, useState } from "../vendor/preact.js";
+import { call, requests } from "./api.js";
 import { FormDialog, Reason } from "./form.js";
 import { t } from "./i18n.js";
 import { Button, Empty, Fault, Field, Table, say } from "./ui.js";
@@ -8,14 +8,16 @@ import { Button, Empty, Fault, Field, Table, say } from "./ui.js";
 /** The list; `edit(change, reason)` puts what `change(rows)` makes of it, unless somebody else was faster. */
 export function useList(path, member) {
   const [state, setState] = useState({ rows: undefined, error: null });
+  const asking = useMemo(requests, [path]);
   const load = useCallback(async () => {
+    const isNewest = asking();
     try {
       const { data, etag } = await call("GET", path);
       const rows = data[member];
-      setState({ rows, error: null });
+      if (isNewest()) setState({ rows, error: null });
       return { rows, etag };
     } catch (error) {
-      setState((old) => ({ ...old, error }));
+      if (isNewest()) setState((old) => ({ ...old, error }));
       throw error;
     }
   }, [path, member]);

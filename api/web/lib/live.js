@@ -1,6 +1,6 @@
 // The line to the central: one WebSocket that says that something happened, and data that follow it.
 import { useEffect, useRef, useState } from "../vendor/preact.js";
-import { findOut, get, session } from "./api.js";
+import { findOut, get, requests, session } from "./api.js";
 import { cell } from "./cell.js";
 import { now } from "./clock.js";
 
@@ -80,12 +80,12 @@ export function onNotice(listener) {
 
 /**
  * What GET `path` answers, kept fresh: asked again on notices (unless `quiet`) and every `every` ms.
+ * An answer that later ones have overtaken is not shown.
  * {data, at, error, loading, reload}: `data` stays when a later attempt fails; `at` is its age.
  * A null path asks nothing.
  */
 export function useData(path, { every = 30000, quiet = false } = {}) {
   const [state, setState] = useState({ data: undefined, at: 0, error: null, loading: true });
-  const turn = useRef(0);
   const reload = useRef(() => {});
 
   useEffect(() => {
@@ -95,16 +95,15 @@ export function useData(path, { every = 30000, quiet = false } = {}) {
     }
     const stop = new AbortController();
     let gather = 0;
-    const mine = ++turn.current;
+    const asking = requests();
     setState((old) => ({ ...old, loading: true }));
     const ask = async () => {
+      const isNewest = asking();
       try {
         const data = await get(path, { signal: stop.signal });
-        if (mine === turn.current) setState({ data, at: now(), error: null, loading: false });
+        if (!stop.signal.aborted && isNewest()) setState({ data, at: now(), error: null, loading: false });
       } catch (error) {
-        if (mine === turn.current && !stop.signal.aborted) {
-          setState((old) => ({ ...old, error, loading: false }));
-        }
+        if (!stop.signal.aborted && isNewest()) setState((old) => ({ ...old, error, loading: false }));
       }
     };
     // Not put off by further notices: under load they never pause.

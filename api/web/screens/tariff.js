@@ -1,6 +1,6 @@
 // What parking costs. One tariff for all centrals; fees taken never change.
-import { html, useEffect, useState } from "../vendor/preact.js";
-import { call } from "../lib/api.js";
+import { html, useEffect, useMemo, useState } from "../vendor/preact.js";
+import { call, requests } from "../lib/api.js";
 import { useSubmit } from "../lib/form.js";
 import { money, span } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
@@ -22,14 +22,17 @@ export default function Tariff({ who }) {
   const [values, setValues] = useState(null);
   const [failed, setFailed] = useState(null);
   const may = who.roles.includes("admin");
+  const asking = useMemo(requests, []);
   const load = async () => {
+    const isNewest = asking();
     try {
       const { data, etag } = await call("GET", "/api/parking/fees");
+      if (!isNewest()) return;
       setState({ fees: data.fees, etag });
       setValues(toValues(data.fees));
       setFailed(null);
     } catch (failure) {
-      setFailed(failure);
+      if (isNewest()) setFailed(failure);
     }
   };
   useEffect(() => {
