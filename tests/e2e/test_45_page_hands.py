@@ -101,9 +101,9 @@ def taken_back(cluster):
             browser.click("#back")
             browser.gone("#back")
             browser.until(what + " taken back", lambda: read() == before)
-            # The page hears of it later than the central knows it. That a camera is back is a change
-            # that can be taken back in turn: its button must not be the next one that is pressed.
+            # The page hears of it later than the central knows it. Nothing is offered once more.
             browser.wait(".message", "Đã hoàn tác")
+            expect_equal(browser.find(".message button"), None, "another undo of " + what)
             screen = browser.run("return location.hash")[2:]
             browser.reload()
             show(browser, a, screen)

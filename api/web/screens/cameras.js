@@ -29,16 +29,27 @@ function why(camera) {
   return "";
 }
 
-/** Puts one camera into the map of all, or takes it out, and says which boxes could not be told. */
-async function store(id, camera) {
+/** Puts one camera into the map of all, or takes it out: {before, silent}, what was there and the boxes that could not be told. */
+async function exchange(id, camera) {
   const before = (await get("/api/config")).config.edge_cameras;
   const map = { ...before };
   if (camera) map[id] = camera;
   else delete map[id];
   const answer = await post("/api/config", { edge_cameras: map }, { timeout: SYNC_MS });
   const silent = (answer.sync_results ?? []).filter((result) => !result.success).map((result) => result.camera_id);
-  say(silent.length ? t("cameras.saved_silent", { ids: silent.join(", ") }) : t("cameras.saved"),
-    { tone: silent.length ? "warn" : "good", undo: () => store(id, before[id] ?? null) });
+  return { before: before[id] ?? null, silent: silent.join(", ") };
+}
+
+/** Does that and says so; what takes it back is told like any other, and boxes that did not hear of it. */
+async function store(id, camera, onDone) {
+  const { before, silent } = await exchange(id, camera);
+  const undo = async () => {
+    const back = await exchange(id, before);
+    if (back.silent) say(t("cameras.saved_silent", { ids: back.silent }), { tone: "warn" });
+    onDone();
+  };
+  say(silent ? t("cameras.saved_silent", { ids: silent }) : t("cameras.saved"), { tone: silent ? "warn" : "good", undo });
+  onDone();
 }
 
 const fieldsOf = (isNew) => (values) => [
@@ -49,7 +60,7 @@ const fieldsOf = (isNew) => (values) => [
   ...(values.type === "PARKING_LOT" ? [{ name: "capacity", label: t("cameras.capacity"), type: "number", min: 0 }] : []),
 ];
 
-const send = (values) => store(String(values.id), { name: values.name, ip: values.ip, camera_type: values.type, parking_lot_capacity: Number(values.capacity) || 0 });
+const send = (values, onDone) => store(String(values.id), { name: values.name, ip: values.ip, camera_type: values.type, parking_lot_capacity: Number(values.capacity) || 0 }, onDone);
 
 /** Several pictures side by side, so many at a time. */
 function Wall({ cameras }) {
@@ -105,14 +116,9 @@ export default function Cameras({ who }) {
     <${Shown} source=${source}>${(data) => html`<div class="screen">${wall && html`<${Wall} cameras=${data.cameras.filter((camera) => camera.stream_proxy?.available && camera.status === "online")} />`}
       ${data.cameras.length === 0 ? html`<${Empty}>${t("cameras.none")}<//>` : html`<${Table} caption=${t("nav.cameras")} columns=${[...columns(), actions]} rows=${data.cameras} keyOf=${(camera) => camera.id} />`}
       <${Age} at=${source.at} /></div>`}<//>
-    ${open?.kind === "edit" && html`<${FormDialog} title=${t(open.camera.id ? "edit" : "add")} fields=${fieldsOf(!open.camera.id)} fresh=${open.camera} onClose=${close} action=${async (values) => {
-      await send(values);
-      source.reload();
-    }} />`}
+    ${open?.kind === "edit" && html`<${FormDialog} title=${t(open.camera.id ? "edit" : "add")} fields=${fieldsOf(!open.camera.id)} fresh=${open.camera} onClose=${close} action=${(values) => send(values, source.reload)} />`}
     ${open?.kind === "patience" && html`<${Patience} onClose=${close} onDone=${source.reload} />`}
     ${open?.kind === "video" && html`<${Dialog} wide title=${open.camera.name} onClose=${close}><${Video} camera=${open.camera} /><//>`}
-    ${open?.kind === "remove" && html`<${Reason} title=${t("remove")} text=${t("cameras.remove", { name: open.camera.name })} confirm=${t("remove")} danger onClose=${close} action=${async () => {
-      await store(String(open.camera.id), null);
-      source.reload();
-    }} />`}</div>`;
+    ${open?.kind === "remove" && html`<${Reason} title=${t("remove")} text=${t("cameras.remove", { name: open.camera.name })} confirm=${t("remove")} danger onClose=${close}
+      action=${() => store(String(open.camera.id), null, source.reload)} />`}</div>`;
 }
