@@ -364,7 +364,7 @@ void json_put_id(struct json_writer *writer, struct slice text)
 void json_set_text(struct json_writer *writer, const char *key, const char *text)
 {
     json_put_key(writer, key);
-    json_put_string(writer, text[0] != '\0' ? text : NULL);
+    json_put_string(writer, text != NULL && text[0] != '\0' ? text : NULL);
 }
 
 void json_set_int(struct json_writer *writer, const char *key, int64_t value)

@@ -52,7 +52,7 @@ int json_number_text(double value, char out[JSON_NUMBER]);
 void json_put_bool(struct json_writer *writer, bool value);
 void json_put_nothing(struct json_writer *writer);                /* null */
 void json_put_raw(struct json_writer *writer, struct slice json); /* JSON already */
-/* A key with its value. Empty text, and a number that equals `none`, are null. */
+/* A key with its value. No text (NULL), empty text, and a number that equals `none` are null. */
 void json_set_text(struct json_writer *writer, const char *key, const char *text);
 void json_set_int(struct json_writer *writer, const char *key, int64_t value);
 void json_set_known(struct json_writer *writer, const char *key, int64_t value, int64_t none);

@@ -97,12 +97,16 @@ START_TEST(test_writing)
     json_put_key(&writer, "c");
     json_put_open(&writer, '{');
     json_put_close(&writer, '}');
+    json_set_text(&writer, "d", "x");
+    json_set_text(&writer, "e", "");
+    json_set_text(&writer, "f", NULL);
     json_put_close(&writer, '}');
     (void)buffer_append(&out, "", 1);
     ck_assert_str_eq(out.data, "{\"a\":\"x\\\"\\\\\\n\\u0001\\u0000y\",\"b\":[-9223372036854775808,"
                                "9223372036854775807,0,-10,0.1,"
                                "0.33333333333333331,null,25000,true,null,"
-                               "\"18446744073709551615\",null],\"c\":{}}");
+                               "\"18446744073709551615\",null],\"c\":{},"
+                               "\"d\":\"x\",\"e\":null,\"f\":null}");
     buffer_free(&out);
 }
 END_TEST

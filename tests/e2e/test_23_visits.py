@@ -269,6 +269,15 @@ def conflicts(cluster):
     rules = [e["rule"] for e in ask(central, "/api/v1/visits/v2").json["events"]]
     expect_equal(rules, ["CONFLICT"], "the story says so too")
     expect_equal(ask(central, "/api/v1/conflicts", 422, cursor="x").code, "PARAMETER_INVALID", "")
+    # Those that nobody has to do anything about.
+    central.entry("51F-333.33", "v3", ts=now - 600)
+    central.entry("51F-333.33", "v4", ts=now - 590)
+    central.exit("51F-333.33", "v3", ts=now - 500)
+    central.exit("51F-333.33", "v3", ts=now - 400)
+    listed = ask(central, "/api/v1/conflicts", plate="51F-333.33").json["conflicts"]
+    expect_equal({c["code"]: c["advice"] for c in listed}, {"DUPLICATE": None, "EXTRA_EXIT": None},
+                 "nothing to do")
+    expect(all(c["text"] for c in listed), listed)
 
 
 def counters(cluster):
