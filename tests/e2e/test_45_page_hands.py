@@ -137,6 +137,7 @@ def taken_back(cluster):
         browser.press("enter")
         browser.wait("dialog h2", "Cho xe vào?")
         browser.press("enter")
+        browser.wait(".message", "Đã ghi xe vào: 30G-777.88")  # which one, when cars come one after the other
         undo("an entry", lambda: a.rows(
             "SELECT status FROM history WHERE plate_id = '30G77788'"), [("IN",)], [("DELETED",)])
         expect_equal(browser.console(), [], "console")

@@ -108,11 +108,13 @@ export default function Gate() {
     setDirection(null);
     setResult(answer);
     setText("");
-    if (answer.success) say(t(`gate.done.${answer.action}`), { undo: async () => {
+    // With the plate: the next car may be there before the last one can no longer be taken back.
+    const told = `${t(answer.success ? `gate.done.${answer.action}` : "gate.kept")}: ${answer.plate_view}`;
+    if (answer.success) say(told, { undo: async () => {
       await undo(answer);
-      setResult(null);
+      setResult((shown) => (shown === answer ? null : shown));
     } });
-    else say(t("gate.kept"), { tone: "warn" });
+    else say(told, { tone: "warn" });
     input.current?.focus();
   };
   const submit = (event) => {
