@@ -82,5 +82,47 @@ def dialogs(cluster):
         expect_equal([m for m in browser.console() if "/api/stream/" not in m], [], "console")
 
 
+CUT = """return [...document.querySelectorAll(arguments[0])].filter((e) =>
+  e.scrollWidth > e.clientWidth || e.offsetHeight > arguments[1]).map((e) => e.innerText)"""
+LINE = 40  # px; more are two lines
+INSIDE = """const [e, around] = ['dialog [role=alert]', 'dialog'].map((css) => document.querySelector(css)
+  .getBoundingClientRect());
+return e.top >= around.top && e.bottom <= around.bottom"""
+ENDS = """return [...document.querySelectorAll('main tbody tr')].map((row) =>
+  [...row.querySelectorAll('.cell-status .badge, .cell-fee:not(.none)')].map((e) => Math.round(
+    e.matches('td') ? e.getBoundingClientRect().right - parseFloat(getComputedStyle(e).paddingRight)
+      : e.getBoundingClientRect().right))).filter((ends) => Math.max(...ends) - Math.min(...ends) > 1)"""
+
+
+def usual_widths(cluster):
+    """On a small desk and on a phone nothing is cut that tells two apart, and faults are seen."""
+    need_browser()
+    a, b = furnish(cluster, "ha-noi-1", "ha-noi-2", visits=12)
+    with open_browser() as browser:
+        browser.size(1280, 900)
+        show(browser, a, "health")
+        expect_equal(browser.run(CUT, ".stats.six .stat-value", LINE), [], "figures in two lines")
+        show(browser, a, "visits")
+        browser.wait("main td .lot", "Tầng hầm B1")
+        expect_equal(browser.run(CUT, "main td .lot, main td.cell-duration", 2 * LINE), [], "cut")
+        browser.size(390, 844)
+        browser.until("cards", lambda: browser.find("main thead") is None)
+        expect_equal(browser.run(ENDS), [], "right ends of cards")
+        show(browser, a, "cards")
+        browser.click("main button", "Thêm")
+        browser.type(browser.field("Biển số"), "!!")
+        browser.press("enter")
+        browser.wait("dialog [role=alert]")
+        browser.until("the fault is seen", lambda: browser.run(INSIDE))
+        browser.press("escape")
+        browser.size(1280, 900)
+        show(browser, a, "mesh")
+        browser.wait("main td.cell-rtt", "ms")
+        b.kill9()
+        browser.wait("main td", "Mất kết nối")
+        expect_equal(browser.texts("main td.cell-rtt, main td.cell-clock"), ["–", "–"],
+                     "figures of a link that is gone")
+
+
 if __name__ == "__main__":
-    run(every_screen, dialogs)
+    run(every_screen, dialogs, usual_widths)

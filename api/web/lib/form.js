@@ -1,5 +1,5 @@
 // Forms: what is typed, what went wrong, and that nothing is sent twice.
-import { html, useState } from "../vendor/preact.js";
+import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { t } from "./i18n.js";
 import { Button, Dialog, Fault, Field } from "./ui.js";
 
@@ -35,8 +35,13 @@ export function FormDialog({ title, lead, fields, fresh, confirm, danger, action
     await action(values);
     onClose();
   });
+  const form = useRef(null);
+  // A long form on a phone ends below the window, and with it what went wrong.
+  useEffect(() => {
+    if (error) form.current.lastElementChild.scrollIntoView({ block: "nearest" });
+  }, [error]);
   const shown = typeof fields === "function" ? fields(values) : fields;
-  return html`<${Dialog} title=${title} onClose=${onClose}><form onSubmit=${submit}>${lead && html`<p>${lead}</p>`}
+  return html`<${Dialog} title=${title} onClose=${onClose}><form ref=${form} onSubmit=${submit}>${lead && html`<p>${lead}</p>`}
     <div class="form">${shown.map(({ name, options, ...rest }, index) => html`<${Field} key=${name} as=${options ? "select" : "input"} autofocus=${index === 0} ...${rest} value=${values[name] ?? ""}
       onInput=${(event) => setValues({ ...values, [name]: event.target.value })}>${options?.map(([value, label]) => html`<option value=${value}>${label}</option>`)}<//>`)}</div>
     ${children}<${Fault} error=${error} />

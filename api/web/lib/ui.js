@@ -80,7 +80,7 @@ export const Empty = ({ children }) => html`<p class="empty">${children}</p>`;
 
 /** An error in words and what to do; beside data that are shown all the same. */
 export const Fault = ({ error, retry }) =>
-  error && html`<div class="fault" role="alert"><p><strong>${error.message}</strong>${error.hint && html` ${error.hint}`}</p>
+  error && html`<div class="fault" role="alert"><p><strong>${error.message}</strong>${error.hint && html`<span class="under">${error.hint}</span>`}</p>
     ${retry && html`<${Button} onClick=${retry}>${t("retry")}<//>`}</div>`;
 
 /** What useData gave: waiting, failed without data, or `children(data)`; stale data are dimmed. */

@@ -26,8 +26,8 @@ const columns = () => [
     ${peer.link !== "mesh" && peer.link_reason && html`<span class="soft under">${peer.link_reason}</span>`}
     ${peer.last_error && html`<span class="soft under">${tCode(peer.code, peer.last_error)}</span>`}</span>` },
   { key: "sync", label: t("mesh.sync"), cell: (peer) => html`<${Equality} peer=${peer} />` },
-  { key: "rtt", label: t("mesh.rtt"), number: true, cell: (peer) => (peer.rtt_ms == null ? "–" : `${number(peer.rtt_ms)} ms`) },
-  { key: "clock", label: t("mesh.clock"), number: true, cell: (peer) => (peer.clock_offset_ms == null ? "–" : `${number(peer.clock_offset_ms)} ms`) },
+  { key: "rtt", label: t("mesh.rtt"), number: true, cell: (peer) => (!peer.connected || peer.rtt_ms == null ? "–" : `${number(peer.rtt_ms)} ms`) },
+  { key: "clock", label: t("mesh.clock"), number: true, cell: (peer) => (!peer.connected || peer.clock_offset_ms == null ? "–" : `${number(peer.clock_offset_ms)} ms`) },
   { key: "version", label: t("mesh.version"), cell: (peer) => (peer.software ? peer.software.replace(/^parkmesh /, "") : "–") },
 ];
 
