@@ -100,7 +100,7 @@ function Apart() {
 /** This central and what its clock shows, with the zone where the browser is in another one. */
 function Site({ id }) {
   useSeconds();
-  return html`<span class="site"><span translate="no">${id}</span> <time class="clock">${time(now())}</time>${isElsewhere() && html` <span class="soft zone">${zone()}</span>`}</span>`;
+  return html`<span class="site"><span translate=${false}>${id}</span> <time class="clock">${time(now())}</time>${isElsewhere() && html` <span class="soft zone">${zone()}</span>`}</span>`;
 }
 
 /** The program was updated under the page: what is loaded later would not fit. */

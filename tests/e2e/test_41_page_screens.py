@@ -29,6 +29,8 @@ def check(browser, source, where):
         browser.size(width, 8000 if width < 600 else 900)  # so tall that the bar covers nothing
         browser.run("document.documentElement.dataset.theme = arguments[0]", theme)
         expect_equal(browser.violations(source), [], what)
+        expect_equal(browser.run("return document.querySelectorAll('[translate=yes], .plate:not("
+                                 "[translate=no])').length"), 0, "plates and ids to translate at " + what)
         expect(browser.run("return document.documentElement.scrollWidth <= window.innerWidth"),
                what, "is too wide")
         expect_equal(keys_shown(browser), [], "keys at " + what)

@@ -120,6 +120,8 @@ def taken_back(cluster):
         browser.until("one found", lambda: len(browser.texts("main tbody tr")) == 1)
 
         show(browser, a, "tariff")
+        browser.type(browser.field("Tiền mỗi giờ"), "-5")
+        browser.wait("main li strong", "–")
         browser.type(browser.field("Tiền mỗi giờ"), "30000")
         browser.type(browser.field("Lý do"), "giá mới")
         browser.press("enter")
@@ -172,6 +174,9 @@ def roles(cluster):
         browser.open(address(a, "accounts"))
         browser.wait("main.login")
         expect_equal(browser.violations(axe()), [], "login")
+        browser.size(390, 844)
+        expect_equal(browser.text("main .language").strip(), "English", "the other language")
+        browser.size(1440, 900)
         browser.type("input[name=username]", "lan")
         browser.type("input[name=password]", "sai mat khau")
         browser.press("enter")

@@ -83,7 +83,7 @@ export function Feed() {
     { key: "kind", label: t("health.what"), cell: (event) => kindText(event.kind) },
     { key: "subject", label: t("health.subject"), cell: subject },
     { key: "details", label: t("health.detail"), cell: details },
-    { key: "central", label: t("mesh.central"), cell: (event) => html`<span class="lot" translate="no">${event.position.node}</span>` },
+    { key: "central", label: t("mesh.central"), cell: (event) => html`<span class="lot" translate=${false}>${event.position.node}</span>` },
   ];
   return html`<${Card} title=${t("feed.title")} actions=${html`<${Button} aria-pressed=${held ? "true" : "false"} onClick=${() => setHeld(held ? null : feed.events ?? [])}>
       ${t(held ? "feed.go" : "feed.hold")}<//>`}>

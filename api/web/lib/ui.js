@@ -8,7 +8,7 @@ const ICONS = {
   home: "M4 11 12 4l8 7v9h-5v-6H9v6H4z",
   visits: "M4 6h16M4 12h16M4 18h10",
   gate: "M4 20V8h4v12M8 10l12-3v3L8 13",
-  mesh: "M6 6h.01M18 6h.01M12 18h.01M6 6h12M6 6l6 12 6-12",
+  mesh: "M4 6a2 2 0 1 0 4 0 2 2 0 1 0-4 0M16 6a2 2 0 1 0 4 0 2 2 0 1 0-4 0M10 18a2 2 0 1 0 4 0 2 2 0 1 0-4 0M8 6h8M7 8l4 8M17 8l-4 8",
   conflicts: "M12 4 2.5 20h19zM12 10v4M12 17h.01",
   lots: "M5 4h14v16H5zM9 16V8h3.5a2.5 2.5 0 0 1 0 5H9",
   cameras: "M3 7h11v10H3zM14 11l7-3v8l-7-3",
@@ -18,7 +18,7 @@ const ICONS = {
   accounts: "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8M4 20a8 8 0 0 1 16 0",
   health: "M3 12h4l2-6 4 12 2-6h6",
   search: "M10.5 17a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13M20 20l-4.5-4.5",
-  more: "M5 12h.01M12 12h.01M19 12h.01",
+  more: "M4 12a1 1 0 1 0 2 0 1 1 0 1 0-2 0M11 12a1 1 0 1 0 2 0 1 1 0 1 0-2 0M18 12a1 1 0 1 0 2 0 1 1 0 1 0-2 0",
   close: "M6 6l12 12M18 6 6 18",
   help: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18M9.5 9.5A2.5 2.5 0 1 1 13 11.8c-.7.4-1 .9-1 1.7M12 16.5h.01",
   auto: "M12 3a9 9 0 1 0 0 18zM12 3a9 9 0 0 1 0 18",
@@ -56,8 +56,11 @@ export function Stat({ label, value, hint, to, tone }) {
   return to ? html`<a class=${`stat ${tone ?? ""}`} href=${to}>${inside}</a>` : html`<div class=${`stat ${tone ?? ""}`}>${inside}</div>`;
 }
 
-/** A plate as people read it; long or hostile text stays in its place. */
-export const Plate = ({ text, big }) => html`<bdi class=${big ? "plate big" : "plate"} translate="no">${text || "–"}</bdi>`;
+/**
+ * A plate as people read it; long or hostile text stays in its place. `translate` is a property of elements and so wants
+ * a boolean: "no" would be true, and the browser would offer to translate plates.
+ */
+export const Plate = ({ text, big }) => html`<bdi class=${big ? "plate big" : "plate"} translate=${false}>${text || "–"}</bdi>`;
 
 /** How old what is shown is; draws itself again every few seconds. */
 export function Age({ at }) {

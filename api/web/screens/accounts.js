@@ -13,7 +13,7 @@ const PEOPLE = ROLES.slice(0, 3);
 
 /** What is shown once and never again. */
 const Secret = ({ title, text, secret, onClose }) => html`<${Dialog} title=${title} onClose=${onClose}><p>${text}</p>
-  <p><code class="secret" translate="no">${secret}</code></p><div class="foot"><${Button} kind="primary" onClick=${onClose}>${t("accounts.noted")}<//></div><//>`;
+  <p><code class="secret" translate=${false}>${secret}</code></p><div class="foot"><${Button} kind="primary" onClick=${onClose}>${t("accounts.noted")}<//></div><//>`;
 
 function Accounts() {
   const source = useData("/api/v1/accounts", { quiet: true, every: 60000 });

@@ -29,7 +29,7 @@ function Audit() {
     { key: "author", label: t("health.who"), cell: (entry) => (entry.author ? html`<bdi>${entry.author}</bdi>` : "–") },
     { key: "subject", label: t("health.subject"), cell: (entry) => (entry.subject ? html`<bdi>${entry.subject}</bdi>` : "–") },
     { key: "reason", label: t("reason"), cell: (entry) => (entry.reason ? html`<bdi>${entry.reason}</bdi>` : "–") },
-    { key: "central", label: t("mesh.central"), cell: (entry) => html`<span class="lot" translate="no">${entry.central}</span>` },
+    { key: "central", label: t("mesh.central"), cell: (entry) => html`<span class="lot" translate=${false}>${entry.central}</span>` },
   ];
   return html`<${Card} title=${t("health.audit")}>
     <${Field} label=${t("health.who")} value=${author} maxlength="63" onInput=${(event) => {
@@ -46,13 +46,13 @@ function Audit() {
 function Bus() {
   const source = useData("/api/v1/bus", { every: 10000, quiet: true });
   const topics = [
-    { key: "topic", label: t("health.bus_topic"), cell: (item) => html`<code translate="no">${item.topic}</code>` },
+    { key: "topic", label: t("health.bus_topic"), cell: (item) => html`<code translate=${false}>${item.topic}</code>` },
     { key: "subscribers", label: t("health.bus_subscribers"), cell: (item) => number(item.subscribers) },
   ];
   const replays = [
     { key: "begun_at", label: t("health.time"), cell: (item) => html`<${Time} value=${item.begun_at} seconds />` },
-    { key: "address", label: t("health.bus_from"), cell: (item) => html`<span translate="no">${item.address}</span>` },
-    { key: "topic", label: t("health.bus_topic"), cell: (item) => html`<code translate="no">${item.topic}</code>` },
+    { key: "address", label: t("health.bus_from"), cell: (item) => html`<span translate=${false}>${item.address}</span>` },
+    { key: "topic", label: t("health.bus_topic"), cell: (item) => html`<code translate=${false}>${item.topic}</code>` },
     { key: "fetched", label: t("health.bus_messages"), cell: (item) => number(item.fetched) },
   ];
   return html`<${Card} title=${t("health.bus")}><${Shown} source=${source}>${(bus) => (!bus.listening ? html`<p>${t("health.bus_off")}</p>` : html`<div>

@@ -21,7 +21,7 @@ function Equality({ peer }) {
 const linkText = (link) => (has(`mesh.link.${link}`) ? t(`mesh.link.${link}`) : link);
 
 const columns = () => [
-  { key: "id", label: t("mesh.central"), cell: (peer) => html`<span><strong class="lot" translate="no">${peer.peer_id}</strong> <span class="soft under" translate="no">${peer.peer_ip}:${peer.p2p_port}</span></span>` },
+  { key: "id", label: t("mesh.central"), cell: (peer) => html`<span><strong class="lot" translate=${false}>${peer.peer_id}</strong> <span class="soft under" translate=${false}>${peer.peer_ip}:${peer.p2p_port}</span></span>` },
   { key: "state", label: t("mesh.state"), cell: (peer) => html`<span><${Badge} tone=${TONES[peer.status] ?? "quiet"}>${t(`mesh.state.${peer.status}`)}<//> <span class="soft under"><span title=${peer.link_reason}>${linkText(peer.link)}</span>${peer.since && html` · <${Time} value=${peer.since} />`}</span>
     ${peer.link !== "mesh" && peer.link_reason && html`<span class="soft under">${peer.link_reason}</span>`}
     ${peer.last_error && html`<span class="soft under">${tCode(peer.code, peer.last_error)}</span>`}</span>` },
@@ -98,7 +98,7 @@ function Asking({ may }) {
     await what();
     source.reload();
   });
-  return html`<${Card} title=${t("mesh.asking")} tone="warn"><ul class="list">${asking.map((peer) => html`<li key=${peer.id} class="bar"><strong translate="no">${peer.id}</strong>
+  return html`<${Card} title=${t("mesh.asking")} tone="warn"><ul class="list">${asking.map((peer) => html`<li key=${peer.id} class="bar"><strong translate=${false}>${peer.id}</strong>
     <span>${t(`mesh.asks.${peer.asks ?? "join"}`)}</span>${peer.has_secret && html`<${Badge} tone="good">${t("mesh.has_secret")}<//>`}
     ${may && html`<${Button} kind="primary" aria-label=${`${t("mesh.accept")}: ${peer.id}`} onClick=${() => act(() => post(`/api/v1/peers/${encodeURIComponent(peer.id)}/accept`, {}))}>${t("mesh.accept")}<//>
       <${Button} aria-label=${`${t("mesh.dismiss")}: ${peer.id}`} onClick=${() => act(() => remove(`/api/v1/peers/${encodeURIComponent(peer.id)}`))}>${t("mesh.dismiss")}<//>`}</li>`)}</ul><//>`;

@@ -6,10 +6,11 @@ import { money, span } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { Button, Card, Fault, Field, say } from "../lib/ui.js";
 
-/** The fee for `minutes`, as the central reckons: free at first, then each hour that has begun. */
+/** The fee for `minutes` in words, "–" while what is typed is none, as the central reckons: free at first, then each hour that has begun. */
 const feeOf = (fees, minutes) => {
+  if (!(fees.fee_base >= 0 && fees.fee_per_hour >= 0)) return "–";
   const over = minutes - Math.round(fees.fee_base * 60);
-  return over <= 0 ? 0 : Math.ceil(over / 60) * fees.fee_per_hour;
+  return money(over <= 0 ? 0 : Math.ceil(over / 60) * fees.fee_per_hour);
 };
 
 const EXAMPLES = [20, 45, 120, 480, 1440];
@@ -58,5 +59,5 @@ export default function Tariff({ who }) {
         ${may && html`<${Field} label=${t("reason")} required maxlength="200" class="wide" value=${values.reason} onInput=${set("reason")} />
           <${Fault} error=${error} /><div class="foot"><${Button} kind="primary" type="submit" busy=${busy}>${t("save")}<//></div>`}</form><//>
       <${Card} title=${t("tariff.examples")}><ul class="list">${EXAMPLES.map((minutes) => html`<li key=${minutes} class="bar"><span>${span(minutes * 60000)}</span>
-        <strong class="end">${money(feeOf(toFees(values), minutes))}</strong></li>`)}</ul><//></div>`}</div>`;
+        <strong class="end">${feeOf(toFees(values), minutes)}</strong></li>`)}</ul><//></div>`}</div>`;
 }

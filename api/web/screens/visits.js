@@ -100,7 +100,7 @@ const ruleText = (event) => (has(`rule.${event.rule}`) ? t(`rule.${event.rule}`)
 
 function Told({ event }) {
   const says = event.says ?? {};
-  return html`<li class="told"><p><strong>${kindText(event.kind)}</strong> · <${Time} value=${event.time} seconds /> · <span translate="no">${event.position.node}</span>
+  return html`<li class="told"><p><strong>${kindText(event.kind)}</strong> · <${Time} value=${event.time} seconds /> · <span translate=${false}>${event.position.node}</span>
       ${event.clock_suspect && html` <${Badge} tone="warn">${t("visits.suspect")}<//>`}</p>
     <p>${says.plate_view && html`<${Plate} text=${says.plate_view} /> `}<bdi>${says.camera_name ?? ""}</bdi> ${says.fee != null && html`<strong>${money(says.fee)}</strong>`}</p>
     ${event.rule && html`<p class="soft">${ruleText(event)}</p>`}
