@@ -104,7 +104,7 @@ def at_the_start(cluster):
         disk.break_down(what, spare=spare)
         site.start(wait=False)
         expect_equal(site.wait_end(10), IO_ERROR, "exit status, broken: " + what)
-        expect(re.search(r"error DB_FAILED: .*central\.db", site.log()), "the reason", what)
+        expect(re.search(r"ERROR DB_FAILED text=\S*central\.db", site.log()), "the reason", what)
         expect("dmesg" in site.log(), "what to do")
         back_again(site, disk, ledger)
         site.stop()
